@@ -1,0 +1,1 @@
+"""Sounds: reading, features, encoders into the text space, and envelopes over time."""

@@ -1,0 +1,464 @@
+"""StyleGAN2 (Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN").
+
+The whole network in one file, in plain PyTorch, for CPU, MPS and CUDA. State-dict keys are those
+of NVIDIA's stylegan2-ada-pytorch (`mapping.fc0.weight`, `synthesis.b8.conv0.affine.bias`, ...).
+
+Two choices make it fast without compiled extensions:
+
+* Modulation in the scale-input, scale-output form: `demod * conv(x * style, W)` uses one shared
+  convolution for the batch instead of a grouped one (paper, section 2.2, equations 1-3, are linear
+  in the input, so the two are equal), and its backward pass needs no gradient of the weights.
+* Activations are channels-last, the layout CPU and tensor-core convolutions like best.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from multimodal.types import Latent, NoiseMode
+
+SQRT2 = math.sqrt(2.0)
+BLUR_TAPS = (1.0, 3.0, 3.0, 1.0)
+"""The low-pass filter of StyleGAN2's up-sampling, applied along rows and columns."""
+
+OnFeatures = Callable[[int, Tensor], Tensor]
+"""Called with (layer index, features `[B, C, h, w]`) after each convolution; returns features."""
+
+
+@dataclass(frozen=True)
+class StyleGAN2Config:
+    """The shape of a StyleGAN2.
+
+    Args:
+        resolution: side of the square picture, a power of two in 32..1024 (16 for tests).
+        channels: channels of each block from 4 px up, one entry a resolution.
+        z_dim: size of the noise vector z.
+        w_dim: size of the intermediate code w (`style_dim`).
+        mapping_layers: fully connected layers from z to w.
+        mapping_lr_multiplier: learning-rate multiplier folded into the mapping weights.
+        conv_clamp: clamp of the activations (networks trained in fp16 use 256), or None.
+    """
+
+    resolution: int
+    channels: tuple[int, ...]
+    z_dim: int = 512
+    w_dim: int = 512
+    mapping_layers: int = 8
+    mapping_lr_multiplier: float = 0.01
+    conv_clamp: float | None = None
+
+    def __post_init__(self) -> None:
+        side = self.resolution
+        if side < 8 or side > 1024 or side & (side - 1):
+            raise ValueError(f"resolution {side} is not a power of two in 8..1024")
+        if len(self.channels) != len(self.block_resolutions):
+            raise ValueError(
+                f"{len(self.channels)} channel counts given, {side} px needs "
+                f"{len(self.block_resolutions)} (one each for {self.block_resolutions})"
+            )
+
+    @property
+    def block_resolutions(self) -> tuple[int, ...]:
+        """4, 8, ..., resolution."""
+        return tuple(2**i for i in range(2, int(math.log2(self.resolution)) + 1))
+
+    @property
+    def num_layers(self) -> int:
+        """Rows of a W+ code: 18 at 1024 px, 14 at 256 px."""
+        return 2 * len(self.block_resolutions)
+
+
+def channels_for(resolution: int, base: int = 32768, largest: int = 512) -> tuple[int, ...]:
+    """Channel counts of the published family: `min(base / side, largest)` from 4 px up."""
+    return tuple(min(base // 2**i, largest) for i in range(2, int(math.log2(resolution)) + 1))
+
+
+def blur_kernel(gain: float = 4.0) -> Tensor:
+    """The 4x4 low-pass kernel `[4, 4]`; gain 4 makes up for the zeros of up-sampling by two."""
+    taps = torch.tensor(BLUR_TAPS)
+    return torch.outer(taps, taps) * (gain / taps.sum() ** 2)
+
+
+class EqualLinear(nn.Module):
+    """Fully connected layer with an equalised learning rate (Karras et al. 2018, section 4.1).
+
+    Args:
+        inputs: features in.
+        outputs: features out.
+        bias: initial bias.
+        lr_multiplier: factor on the effective weight and bias.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, bias: float = 0.0, lr_multiplier: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((outputs,), bias / lr_multiplier))
+        self.weight_gain = lr_multiplier / math.sqrt(inputs)
+        self.bias_gain = lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, inputs] -> [B, outputs]`."""
+        return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
+
+
+class MappingNetwork(nn.Module):
+    """z -> w, broadcast to the rows of W+, with the truncation trick.
+
+    Args:
+        config: the network's shape.
+    """
+
+    w_avg: Tensor
+
+    def __init__(self, config: StyleGAN2Config) -> None:
+        super().__init__()
+        self.depth = config.mapping_layers
+        self.num_layers = config.num_layers
+        for index in range(self.depth):
+            width = config.z_dim if index == 0 else config.w_dim
+            layer = EqualLinear(width, config.w_dim, lr_multiplier=config.mapping_lr_multiplier)
+            setattr(self, f"fc{index}", layer)
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+
+    def forward(self, z: Tensor, truncation: float = 1.0, cutoff: int | None = None) -> Tensor:
+        """Map noise to codes.
+
+        Args:
+            z: `[B, z_dim]`, standard normal.
+            truncation: psi; 1 leaves w alone, 0 gives the average code.
+            cutoff: only the first `cutoff` rows are truncated; None truncates all.
+
+        Returns:
+            w_plus `[B, L, w_dim]`.
+        """
+        x = z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+        for index in range(self.depth):
+            x = F.leaky_relu(getattr(self, f"fc{index}")(x), 0.2) * SQRT2
+        w_plus = x.unsqueeze(1).repeat(1, self.num_layers, 1)
+        if truncation == 1.0:
+            return w_plus
+        rows = slice(0, cutoff)
+        w_plus[:, rows] = torch.lerp(
+            self.w_avg.expand_as(w_plus[:, rows]), w_plus[:, rows], truncation
+        )
+        return w_plus
+
+
+class ModulatedConv(nn.Module):
+    """Weights, style affine and the constants derived from them; shared by conv and toRGB layers.
+
+    Args:
+        inputs: channels in.
+        outputs: channels out.
+        kernel: side of the kernel.
+        w_dim: size of a code.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, w_dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.affine = EqualLinear(w_dim, inputs, bias=1.0)
+        self._derived: dict[str, tuple[int, Tensor]] = {}
+
+    def derived(self, name: str, make: Callable[[Tensor], Tensor]) -> Tensor:
+        """`make(weight)`, kept while the weight is frozen and unchanged."""
+        if self.weight.requires_grad:
+            return make(self.weight)
+        version = self.weight._version
+        kept = self._derived.get(name)
+        if kept is None or kept[0] != version or kept[1].device != self.weight.device:
+            with torch.inference_mode(False), torch.no_grad():
+                kept = (version, make(self.weight))
+            self._derived[name] = kept
+        return kept[1]
+
+    def _apply(self, *args: object, **kwargs: object) -> ModulatedConv:
+        self._derived.clear()
+        super()._apply(*args, **kwargs)  # type: ignore[arg-type]
+        return self
+
+
+class SynthesisLayer(ModulatedConv):
+    """Modulated 3x3 convolution, optional up-sampling, noise, bias, leaky ReLU.
+
+    Args:
+        inputs: channels in.
+        outputs: channels out.
+        resolution: side of the output.
+        config: the network's shape.
+        up: double the side first.
+    """
+
+    noise_const: Tensor
+    resample_filter: Tensor
+
+    def __init__(
+        self, inputs: int, outputs: int, resolution: int, config: StyleGAN2Config, up: bool
+    ) -> None:
+        super().__init__(inputs, outputs, 3, config.w_dim)
+        self.up = up
+        self.resolution = resolution
+        self.clamp = config.conv_clamp
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.register_buffer("resample_filter", blur_kernel(1.0))
+
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
+        """`[B, inputs, h, w]`, style `[B, inputs]`, noise `[*, 1, H, W]` -> `[B, outputs, H, W]`."""
+        dtype = x.dtype
+        energy = self.derived("energy", lambda w: w.square().sum(dim=(2, 3)).t())
+        # sqrt(2), the activation's gain, is folded into everything added up before it.
+        demod = torch.rsqrt(style.square() @ energy + 1e-8) * SQRT2
+        x = self._convolve(x * style.to(dtype)[:, :, None, None], dtype)
+        shift = self.bias.to(dtype)[:, None, None] * SQRT2
+        if noise is not None:
+            shift = shift + (noise * (self.noise_strength * SQRT2)).to(dtype)
+        x = torch.addcmul(shift, x, demod.to(dtype)[:, :, None, None])
+        x = F.leaky_relu(x, 0.2) if x.requires_grad else F.leaky_relu_(x, 0.2)
+        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+
+    def _convolve(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        if not self.up:
+            return F.conv2d(
+                x, self.derived(f"conv {dtype}", lambda w: _packed(w, dtype)), padding=1
+            )
+        weight = self.derived(f"up {dtype}", lambda w: _packed(w.transpose(0, 1), dtype))
+        x = F.conv_transpose2d(x, weight, stride=2)
+        blur = self.resample_filter.to(dtype) * 4
+        return F.conv2d(x, blur.expand(x.shape[1], 1, 4, 4), padding=1, groups=x.shape[1])
+
+
+class ToRGB(ModulatedConv):
+    """Modulated 1x1 convolution to colour, without demodulation (paper, section 3.1)."""
+
+    def __init__(self, inputs: int, config: StyleGAN2Config) -> None:
+        super().__init__(inputs, 3, 1, config.w_dim)
+        self.weight_gain = 1 / math.sqrt(inputs)
+        self.clamp = config.conv_clamp
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """`[B, C, H, W]`, style `[B, C]` before the weight gain -> float32 `[B, 3, H, W]`."""
+        weight = self.weight[:, :, 0, 0] * (style * self.weight_gain)[:, None, :]  # [B, 3, C]
+        pixels = x.permute(0, 2, 3, 1).flatten(1, 2)  # [B, H W, C]; a view when channels-last
+        rgb = pixels @ weight.transpose(1, 2).to(x.dtype)
+        rgb = rgb.float().transpose(1, 2).unflatten(2, x.shape[2:]) + self.bias[:, None, None]
+        return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)
+
+
+class SynthesisBlock(nn.Module):
+    """The layers of one resolution: conv0 (up-sampling), conv1 and toRGB; 4 px has no conv0."""
+
+    resample_filter: Tensor
+
+    def __init__(self, inputs: int, outputs: int, resolution: int, config: StyleGAN2Config) -> None:
+        super().__init__()
+        self.resolution = resolution
+        self.register_buffer("resample_filter", blur_kernel(1.0))
+        if inputs == 0:
+            self.const = nn.Parameter(torch.randn(outputs, 4, 4))
+        else:
+            self.conv0 = SynthesisLayer(inputs, outputs, resolution, config, up=True)
+        self.conv1 = SynthesisLayer(outputs, outputs, resolution, config, up=False)
+        self.torgb = ToRGB(outputs, config)
+
+    @property
+    def convs(self) -> list[SynthesisLayer]:
+        """The convolutions in order of use."""
+        return [self.conv1] if self.resolution == 4 else [self.conv0, self.conv1]
+
+    def upsample(self, image: Tensor) -> Tensor:
+        """Double the side of a picture `[B, 3, h, w]` through the low-pass filter."""
+        kernel = (self.resample_filter * 4).expand(3, 1, 4, 4)
+        return F.conv_transpose2d(image, kernel, stride=2, padding=1, groups=3)
+
+
+class SynthesisNetwork(nn.Module):
+    """Styles -> picture, with skip connections from every resolution's toRGB."""
+
+    def __init__(self, config: StyleGAN2Config) -> None:
+        super().__init__()
+        inputs = 0
+        self.block_resolutions = config.block_resolutions
+        for side, outputs in zip(config.block_resolutions, config.channels, strict=True):
+            setattr(self, f"b{side}", SynthesisBlock(inputs, outputs, side, config))
+            inputs = outputs
+
+    @property
+    def blocks(self) -> list[SynthesisBlock]:
+        """Blocks from 4 px up."""
+        return [getattr(self, f"b{side}") for side in self.block_resolutions]
+
+    def style_layers(self) -> list[tuple[ModulatedConv, int]]:
+        """Every modulated layer in network order with the row of W+ that feeds it."""
+        layers: list[tuple[ModulatedConv, int]] = []
+        row = 0
+        for block in self.blocks:
+            for conv in block.convs:
+                layers.append((conv, row))
+                row += 1
+            layers.append((block.torgb, row))  # shares its row with the next block's conv0
+        return layers
+
+    def conv_layers(self) -> list[SynthesisLayer]:
+        """The noise-carrying convolutions in order."""
+        return [conv for block in self.blocks for conv in block.convs]
+
+    def forward(
+        self,
+        styles: Sequence[Tensor],
+        noise: Sequence[Tensor | None],
+        dtype: torch.dtype = torch.float32,
+        on_features: OnFeatures | None = None,
+    ) -> Tensor:
+        """Draw `[B, 3, H, W]` in float32; features are kept in `dtype`."""
+        style, maps = iter(styles), iter(noise)
+        const = self.blocks[0].const
+        x = const.to(dtype).expand(styles[0].shape[0], *const.shape)
+        x = x.contiguous(memory_format=torch.channels_last)
+        image: Tensor | None = None
+        index = 0
+        for block in self.blocks:
+            for conv in block.convs:
+                x = conv(x, next(style), next(maps))
+                x = x if on_features is None else on_features(index, x)
+                index += 1
+            rgb = block.torgb(x, next(style))
+            image = rgb if image is None else block.upsample(image) + rgb
+        assert image is not None
+        return image
+
+
+class StyleGAN2(nn.Module):
+    """A StyleGAN2 generator; satisfies `multimodal.types.Generator`.
+
+    Args:
+        config: its shape.
+        dtype: of the features while drawing (float32, or bfloat16 for speed).
+    """
+
+    def __init__(self, config: StyleGAN2Config, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.config = config
+        self.dtype = dtype
+        self.mapping = MappingNetwork(config)
+        self.synthesis = SynthesisNetwork(config)
+
+    @property
+    def resolution(self) -> int:
+        """Side of the picture in pixels."""
+        return self.config.resolution
+
+    @property
+    def num_layers(self) -> int:
+        """Rows L of a W+ code."""
+        return self.config.num_layers
+
+    @property
+    def style_dim(self) -> int:
+        """Size D of a row of W+."""
+        return self.config.w_dim
+
+    @property
+    def w_avg(self) -> Tensor:
+        """The average code `[D]`, centre of truncation."""
+        return self.mapping.w_avg
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights live."""
+        return self.mapping.w_avg.device
+
+    def styles(self, w_plus: Tensor) -> list[Tensor]:
+        """S-space codes of `w_plus` `[B, L, D]`: one `[B, C_i]` a modulated layer, network order,
+        toRGB included, before toRGB's weight gain (Wu et al. 2021, "StyleSpace Analysis")."""
+        self._check_w_plus(w_plus)
+        return [layer.affine(w_plus[:, row]) for layer, row in self.synthesis.style_layers()]
+
+    def synthesize(
+        self,
+        w_plus: Tensor,
+        noise: NoiseMode | Sequence[Tensor] = "const",
+        on_features: OnFeatures | None = None,
+    ) -> Tensor:
+        """Draw the faces of `w_plus` `[B, L, D]`: float32 `[B, 3, H, W]`, nominally in [-1, 1],
+        not clamped. See `synthesize_styles` for `noise` and `on_features`."""
+        return self.synthesize_styles(self.styles(w_plus), noise, on_features)
+
+    def synthesize_styles(
+        self,
+        styles: Sequence[Tensor],
+        noise: NoiseMode | Sequence[Tensor] = "const",
+        on_features: OnFeatures | None = None,
+    ) -> Tensor:
+        """Draw from S-space codes.
+
+        Args:
+            styles: as `styles()` returns them, each `[B, C_i]`.
+            noise: "const" (the stored maps), "none", "random" (fresh normals), or one map
+                `[1 or B, 1, h, w]` a convolution.
+            on_features: may look at or replace the features after each convolution.
+
+        Returns:
+            float32 `[B, 3, H, W]`.
+
+        Raises:
+            ValueError: wrong number of styles or noise maps, or an unknown noise mode.
+        """
+        expected = len(self.synthesis.style_layers())
+        if len(styles) != expected:
+            raise ValueError(f"{len(styles)} style vectors given, this generator takes {expected}")
+        maps = self.noise_maps(noise, styles[0].shape[0])
+        return self.synthesis(styles, maps, self.dtype, on_features)
+
+    def noise_maps(
+        self, noise: NoiseMode | Sequence[Tensor], batch: int = 1
+    ) -> Sequence[Tensor | None]:
+        """The noise of each convolution, `[1 or B, 1, h, w]`, for a mode or given maps."""
+        convs = self.synthesis.conv_layers()
+        if not isinstance(noise, str):
+            if len(noise) != len(convs):
+                raise ValueError(
+                    f"{len(noise)} noise maps given, this generator takes {len(convs)}"
+                )
+            return list(noise)
+        if noise == "none":
+            return [None] * len(convs)
+        if noise == "const":
+            return [conv.noise_const[None, None] for conv in convs]
+        if noise == "random":
+            return [
+                torch.randn(batch, 1, conv.resolution, conv.resolution, device=self.device)
+                for conv in convs
+            ]
+        raise ValueError(f"noise mode {noise!r} is not one of 'const', 'none', 'random'")
+
+    def sample(self, n: int, seed: int, truncation: float = 0.7) -> Latent:
+        """`n` random codes; the first k are the same whatever `n` (drawn on the CPU)."""
+        source = torch.Generator().manual_seed(seed)
+        z = torch.randn(n, self.config.z_dim, generator=source).to(self.device)
+        return Latent(self.mapping(z, truncation=truncation))
+
+    def forward(self, w_plus: Tensor) -> Tensor:
+        """Same as `synthesize(w_plus)`."""
+        return self.synthesize(w_plus)
+
+    def _check_w_plus(self, w_plus: Tensor) -> None:
+        if w_plus.ndim != 3 or w_plus.shape[1:] != (self.num_layers, self.style_dim):
+            raise ValueError(
+                f"w_plus has shape {tuple(w_plus.shape)}, "
+                f"expected [B, {self.num_layers}, {self.style_dim}]"
+            )
+
+
+def _packed(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """Weights in the features' type, laid out channels-last."""
+    return weight.to(dtype).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,258 @@
+"""The nouns of Semblance and the small protocols its parts agree on.
+
+Everything here is plain data or a `Protocol`: no algorithm, no file format, no
+framework of ours. `editor.py` and `guidance/` depend on this file only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+NoiseMode = Literal["const", "none", "random"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of long work, handed to an `on_step` callback.
+
+    Args:
+        step: steps done so far, 1-based.
+        total: steps planned (early stopping may end sooner).
+        losses: named scalar terms of this step.
+        message: something the person should know ("restarted with a smaller step").
+    """
+
+    step: int
+    total: int
+    losses: Mapping[str, float] = field(default_factory=dict)
+    message: str = ""
+
+
+OnStep = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Latent:
+    """A point (or a batch of points) the generator can draw.
+
+    Args:
+        w: extended intermediate code W+, `[B, L, D]`.
+        styles: S-space codes, network order, toRGB included, each `[B, C_i]`; when given they
+            win over `w` (an edit in S has no exact W+).
+        noise: per-layer noise maps, each `[1, 1, H, W]`, when an inversion optimised them.
+    """
+
+    w: Tensor
+    styles: tuple[Tensor, ...] | None = None
+    noise: tuple[Tensor, ...] | None = None
+
+    def to(self, device: torch.device | str) -> Latent:
+        """The same latent on another device."""
+        return Latent(self.w.to(device), _to_all(self.styles, device), _to_all(self.noise, device))
+
+
+@dataclass(frozen=True)
+class Offset:
+    """A direction of change: the edit is `latent + strength * offset`.
+
+    Args:
+        w: change in W+, `[1, L, D]` (or `[B, L, D]`), or None.
+        styles: change in S, network order, each `[1, C_i]`, or None.
+    """
+
+    w: Tensor | None = None
+    styles: tuple[Tensor, ...] | None = None
+
+    def scaled(self, strength: float) -> Offset:
+        """This offset times `strength` (any real number)."""
+        styles = None if self.styles is None else tuple(s * strength for s in self.styles)
+        return Offset(None if self.w is None else self.w * strength, styles)
+
+    def to(self, device: torch.device | str) -> Offset:
+        """The same offset on another device."""
+        w = None if self.w is None else self.w.to(device)
+        return Offset(w, _to_all(self.styles, device))
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face that was inverted once and can be edited often.
+
+    Args:
+        latent: its code, batch 1.
+        aligned: the FFHQ-aligned crop that was inverted.
+        transform: where the crop lies in `photo` (`multimodal.faces.FaceTransform`), or None
+            when there is no photo (a sampled face, an already aligned crop).
+        photo: the whole picture the face came from, or None.
+        tuned: generator weights changed by pivotal tuning, by state-dict key, or None.
+        landmarks: 68 points `[68, 2]` in pixels of `aligned`, or None.
+        report: measured inversion quality and cost (`lpips`, `psnr`, `identity`, `seconds`).
+    """
+
+    latent: Latent
+    aligned: Image
+    transform: Any | None = None
+    photo: Image | None = None
+    tuned: Mapping[str, Tensor] | None = None
+    landmarks: Tensor | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_latent(self, latent: Latent) -> Face:
+        """The same face with another code."""
+        return replace(self, latent=latent)
+
+
+@dataclass(frozen=True)
+class EditResult:
+    """What an edit returns.
+
+    Args:
+        before: reconstruction of the aligned face.
+        after: the edited aligned face.
+        photo: the whole photo with the edited face pasted back, or None without a photo.
+        latent: the edited code.
+        offset: the direction at strength 1.
+        scores: named figures (CLIP similarity to the target, identity kept, seconds, ...).
+    """
+
+    before: Image
+    after: Image
+    photo: Image | None
+    latent: Latent
+    offset: Offset
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """What the rest of the program may ask of a generator."""
+
+    @property
+    def resolution(self) -> int: ...
+
+    @property
+    def num_layers(self) -> int: ...
+
+    @property
+    def style_dim(self) -> int: ...
+
+    @property
+    def w_avg(self) -> Tensor: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def mapping(self, z: Tensor, truncation: float = 1.0, cutoff: int | None = None) -> Tensor: ...
+
+    def synthesize(
+        self, w_plus: Tensor, noise: NoiseMode | Sequence[Tensor] = "const"
+    ) -> Tensor: ...
+
+    def styles(self, w_plus: Tensor) -> list[Tensor]: ...
+
+    def synthesize_styles(
+        self, styles: Sequence[Tensor], noise: NoiseMode | Sequence[Tensor] = "const"
+    ) -> Tensor: ...
+
+    def sample(self, n: int, seed: int, truncation: float = 0.7) -> Latent: ...
+
+
+class Encoder(Protocol):
+    """Images `[B, 3, 256, 256]` in [-1, 1] to w_plus `[B, L, D]`."""
+
+    def __call__(self, images: Tensor) -> Tensor: ...
+
+
+class ClipModel(Protocol):
+    """One joint embedding space for pictures and words.
+
+    `encode_image` takes `[B, 3, H, W]` in [-1, 1] (any size; resized and normalised inside) and is
+    differentiable; `encode_text` takes strings. Both return unit vectors `[B, E]`.
+    """
+
+    @property
+    def dim(self) -> int: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def encode_image(self, images: Tensor) -> Tensor: ...
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor: ...
+
+
+class SoundEmbedder(Protocol):
+    """Sounds to unit vectors `[1, E]` in the same space as a `ClipModel`."""
+
+    def embed(self, sound: Any) -> Tensor: ...
+
+
+ImageEmbedder = Callable[[Tensor], Tensor]
+"""Aligned faces `[B, 3, H, W]` in [-1, 1] to unit identity vectors `[B, K]`, differentiable."""
+
+ImageDistance = Callable[[Tensor, Tensor], Tensor]
+"""Two batches `[B, 3, H, W]` in [-1, 1] to distances `[B]`, differentiable (LPIPS)."""
+
+
+@dataclass(frozen=True)
+class EditRequest:
+    """One edit to be worked out by a `Guidance`.
+
+    Args:
+        latent: the face, batch 1.
+        target: unit embedding `[1, E]` of what is wanted.
+        neutral: unit embedding `[1, E]` of what the face is now ("a face").
+        text: the words, where words were given (methods that read captions need them).
+        seed: everything random in the method follows from it.
+        options: a method's own settings; unknown names are refused by the method.
+    """
+
+    latent: Latent
+    target: Tensor
+    neutral: Tensor
+    text: str | None = None
+    seed: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Guidance(Protocol):
+    """A method that turns a target into a latent offset."""
+
+    name: str
+
+    def offset(self, request: EditRequest, on_step: OnStep | None = None) -> Offset: ...
+
+
+@dataclass(frozen=True)
+class Toolkit:
+    """The concrete parts a guidance method may use; assembled by the apps and `from_pretrained`.
+
+    Args:
+        generator: draws pictures.
+        clip: judges pictures against words.
+        identity: who is it, or None.
+        lpips: perceptual distance, or None.
+        sound: hears, or None.
+        folder: where this model's cached statistics and extra networks live, or None.
+    """
+
+    generator: Generator
+    clip: ClipModel
+    identity: ImageEmbedder | None = None
+    lpips: ImageDistance | None = None
+    sound: SoundEmbedder | None = None
+    folder: Any | None = None
+
+
+def _to_all(
+    tensors: tuple[Tensor, ...] | None, device: torch.device | str
+) -> tuple[Tensor, ...] | None:
+    return None if tensors is None else tuple(t.to(device) for t in tensors)
