@@ -1,0 +1,173 @@
+"""Moving pictures: H.264 with the sound beside it, GIF or WebP without.
+
+Picture k is shown at k / fps seconds and sound sample s plays at s / rate seconds, so both start
+together; the container's edit list hides the AAC encoder's priming samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from apps.outputs import DESCRIPTION, write_atomically
+
+CLIP_FORMATS = (".mp4", ".gif", ".webp")
+MAX_FPS = 120.0
+_AUDIO_BLOCK = 1024
+_AAC_RATE = 48_000
+
+Sound = tuple[int, np.ndarray]
+"""(samples a second, mono samples in [-1, 1], `[N]`)."""
+
+
+def clip_path(path: Path) -> Path:
+    """`path`, if a clip can be written under its suffix.
+
+    Raises:
+        ValueError: the suffix names no clip format we write.
+    """
+    if path.suffix.lower() not in CLIP_FORMATS:
+        known = ", ".join(CLIP_FORMATS)
+        raise ValueError(f"cannot write a clip as {path.name!r}: use one of {known}")
+    return path
+
+
+def write_clip(
+    frames: Iterable[Image.Image], path: Path, fps: float = 25.0, sound: Sound | None = None
+) -> Path:
+    """Write frames of one size as a clip; the suffix chooses the format.
+
+    Args:
+        frames: RGB pictures of one size, taken one at a time.
+        path: `.mp4` (H.264 and AAC), `.gif` or `.webp` (no sound).
+        fps: pictures a second, in (0, 120].
+        sound: what to mux in, cut or padded with silence to the pictures' duration.
+
+    Raises:
+        ValueError: an unknown suffix, a frame rate out of range, no frames, sizes that differ.
+    """
+    clip_path(path)
+    if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
+        raise ValueError(f"frame rate {fps} is not in (0, {MAX_FPS:g}]")
+    checked = _one_size(frames)
+    if path.suffix.lower() == ".mp4":
+        return write_atomically(path, lambda part: _write_mp4(checked, part, fps, sound))
+    return write_atomically(path, lambda part: _write_animation(checked, part, fps))
+
+
+def _one_size(frames: Iterable[Image.Image]) -> Iterator[Image.Image]:
+    size: tuple[int, int] | None = None
+    for frame in frames:
+        size = size or frame.size
+        if frame.size != size:
+            raise ValueError(f"frames differ in size: {size} and {frame.size}")
+        yield frame.convert("RGB")
+    if size is None:
+        raise ValueError("a clip needs at least one frame")
+
+
+def _write_animation(frames: Iterator[Image.Image], path: Path, fps: float) -> None:
+    first = next(frames)
+    kind = "GIF" if path.suffix.lower() == ".gif" else "WEBP"
+    options: dict[str, Any] = {"comment": DESCRIPTION.encode()} if kind == "GIF" else {}
+    duration = max(1, round(1000 / fps))
+    first.save(
+        path,
+        format=kind,
+        save_all=True,
+        append_images=frames,
+        duration=duration,
+        loop=0,
+        **options,
+    )
+
+
+def _write_mp4(frames: Iterator[Image.Image], path: Path, fps: float, sound: Sound | None) -> None:
+    import av
+
+    first = next(frames)
+    rate = Fraction(fps).limit_denominator(1001)
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        container.metadata["comment"] = DESCRIPTION
+        video = container.add_stream("libx264", rate=rate, options={"crf": "18"})
+        video.width, video.height = (side + side % 2 for side in first.size)
+        video.pix_fmt = "yuv420p"
+        track = _SoundTrack(container, sound) if sound is not None else None
+        for index, frame in enumerate(chain([first], frames)):
+            _mux(container, video, _video_frame(frame, video, index, rate))
+            if track is not None:
+                track.write_until((index + 1) / float(rate))
+        _mux(container, video, None)
+        if track is not None:
+            track.close()
+
+
+def _video_frame(frame: Image.Image, stream: Any, index: int, rate: Fraction) -> Any:
+    import av
+
+    if frame.size != (stream.width, stream.height):
+        frame = _padded(frame, (stream.width, stream.height))
+    out = av.VideoFrame.from_image(frame)
+    out.pts, out.time_base = index, 1 / rate
+    return out
+
+
+def _padded(frame: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """H.264 in yuv420p wants even sides: the last row and column are drawn twice."""
+    pixels = np.asarray(frame)
+    extra = (size[1] - frame.height, size[0] - frame.width)
+    return Image.fromarray(np.pad(pixels, ((0, extra[0]), (0, extra[1]), (0, 0)), mode="edge"))
+
+
+class _SoundTrack:
+    """An AAC stream written as far as the pictures have come, silent after the sound's end."""
+
+    def __init__(self, container: Any, sound: Sound) -> None:
+        self.container = container
+        self.stream = container.add_stream("aac", rate=_AAC_RATE)
+        self.stream.bit_rate, self.stream.layout = 128_000, "mono"
+        self.samples = _resampled(sound)
+        self.written = 0
+
+    def write_until(self, seconds: float) -> None:
+        end = round(seconds * _AAC_RATE)
+        for start in range(self.written, end, _AUDIO_BLOCK):
+            self._write(start, min(start + _AUDIO_BLOCK, end))
+        self.written = end
+
+    def close(self) -> None:
+        _mux(self.container, self.stream, None)
+
+    def _write(self, start: int, stop: int) -> None:
+        import av
+
+        block = np.zeros((1, stop - start), dtype=np.float32)
+        heard = self.samples[start:stop]
+        block[0, : len(heard)] = heard
+        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = _AAC_RATE, start
+        frame.time_base = Fraction(1, _AAC_RATE)
+        _mux(self.container, self.stream, frame)
+
+
+def _resampled(sound: Sound) -> np.ndarray:
+    """The sound at the encoder's rate, `[N]` float32 in [-1, 1]."""
+    from scipy.signal import resample_poly
+
+    rate, samples = sound
+    if rate != _AAC_RATE:
+        ratio = Fraction(_AAC_RATE, int(rate))
+        samples = resample_poly(samples, ratio.numerator, ratio.denominator)
+    return np.clip(samples, -1.0, 1.0).astype(np.float32)
+
+
+def _mux(container: Any, stream: Any, frame: Any) -> None:
+    for packet in stream.encode(frame):
+        container.mux(packet)

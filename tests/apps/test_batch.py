@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas
+import pytest
+from PIL import Image
+
+from apps.batch import BatchConfig, local_engine, run_batch
+from apps.journal import JOURNAL, Journal
+from apps.manifest import Item, read_items
+
+
+def invert_colours(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
+    with Image.open(item.path) as image:
+        picture = image.convert("RGB")
+    return picture.point(lambda v: 255 - v), {"clip": picture.getpixel((0, 0))[0] / 255}
+
+
+def photos(folder: Path, count: int) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for k in range(count):
+        Image.new("RGB", (16, 16), (k, 10, 20)).save(folder / f"photo{k:03}.png")
+    return folder
+
+
+def test_every_photo_is_edited_and_errors_are_rows(tmp_path: Path) -> None:
+    source = photos(tmp_path / "in", 3)
+    (source / "broken.jpg").write_text("<html>not a photo</html>")
+    (source / "sub").mkdir()
+    (source / "sub" / "photo000.jpg").write_bytes((source / "photo000.png").read_bytes())
+    (source / ".hidden.png").write_bytes(b"")
+    seen: list[tuple[int, int]] = []
+    config = BatchConfig(source, tmp_path / "out", table="results.parquet")
+    summary = run_batch(
+        config, local_engine(invert_colours), lambda done, total, _: seen.append((done, total))
+    )
+    assert (summary.photos, summary.done, summary.failed, summary.skipped) == (5, 4, 1, 0)
+    assert seen == [(k, 5) for k in range(1, 6)]
+    table = pandas.read_parquet(summary.table).set_index("name")
+    assert "cannot identify" in table.loc["broken.jpg", "error"]
+    assert table.loc["photo002.png", "clip"] == pytest.approx(2 / 255)
+    with Image.open(tmp_path / "out" / table.loc["photo001.png", "output"]) as image:
+        assert image.convert("RGB").getpixel((0, 0)) == (254, 245, 235)
+        assert "AI-edited" in image.info["Description"]
+    assert (tmp_path / "out" / "pictures" / "sub" / "photo000.jpg").is_file()
+
+
+def test_a_second_run_does_nothing_and_another_edit_is_refused(tmp_path: Path) -> None:
+    source = photos(tmp_path / "in", 3)
+    config = BatchConfig(source, tmp_path / "out", plan={"text": "old"})
+    run_batch(config, local_engine(invert_colours))
+
+    def never(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
+        raise AssertionError(item)
+
+    assert run_batch(config, local_engine(never)).skipped == 3
+    with pytest.raises(ValueError, match="another edit"):
+        run_batch(
+            BatchConfig(source, tmp_path / "out", plan={"text": "young"}), local_engine(never)
+        )
+
+
+def test_failures_are_retried_only_when_asked(tmp_path: Path) -> None:
+    source = photos(tmp_path / "in", 1)
+    (source / "late.png").write_text("not yet")
+    config = BatchConfig(source, tmp_path / "out")
+    assert run_batch(config, local_engine(invert_colours)).failed == 1
+    Image.new("RGB", (8, 8)).save(source / "late.png")
+    assert run_batch(config, local_engine(invert_colours)).failed == 1
+    again = BatchConfig(source, tmp_path / "out", retry_failed=True)
+    summary = run_batch(again, local_engine(invert_colours))
+    assert (summary.done, summary.failed) == (2, 0)
+
+
+def test_lost_picture_and_torn_journal_line_are_done_again(tmp_path: Path) -> None:
+    source, out = photos(tmp_path / "in", 4), tmp_path / "out"
+    config = BatchConfig(source, out)
+    run_batch(config, local_engine(invert_colours))
+    (out / "pictures" / "photo001.png").unlink()
+    journal = out / JOURNAL
+    journal.write_bytes(journal.read_bytes()[:-9])
+    (out / ".staging" / "half.png").write_bytes(b"half")
+    summary = run_batch(config, local_engine(invert_colours))
+    assert (summary.done, summary.skipped) == (4, 2)
+    assert not list((out / ".staging").iterdir())
+    assert all("row" in json.loads(line) for line in journal.read_text().splitlines()[1:])
+
+
+def test_one_batch_at_a_time(tmp_path: Path) -> None:
+    with Journal(tmp_path, {}), pytest.raises(ValueError, match="another batch"):
+        Journal(tmp_path, {})
+
+
+def test_outputs_inside_the_source_are_not_edited_again(tmp_path: Path) -> None:
+    source = photos(tmp_path / "in", 2)
+    config = BatchConfig(source, source / "out")
+    for _ in range(2):
+        assert run_batch(config, local_engine(invert_colours)).photos == 2
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_manifest_rows_have_unique_names_inside_the_output(tmp_path: Path, suffix: str) -> None:
+    source = photos(tmp_path / "in", 2)
+    outside = tmp_path / "away.tiff"
+    Image.new("RGB", (8, 8)).save(outside)
+    paths = ["photo000.png", "photo000.png", "../away.tiff", str(outside)]
+    table = pandas.DataFrame({"path": paths, "text": ["old", "young", None, "a smile"]})
+    manifest = source / f"list{suffix}"
+    table.to_csv(manifest) if suffix == ".csv" else table.to_parquet(manifest)
+    items = read_items(manifest)
+    assert [item.overrides.get("text") for item in items] == ["old", "young", None, "a smile"]
+    assert items[1].name == "photo000-2.png"
+    assert all(".." not in item.name and not Path(item.name).is_absolute() for item in items)
+    assert len({item.name for item in items}) == 4
+    summary = run_batch(BatchConfig(manifest, tmp_path / "out"), local_engine(invert_colours))
+    assert (summary.done, summary.failed) == (4, 0)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: p / "nothing", "no such folder"),
+        (lambda p: p, "no photos"),
+        (lambda p: p / "list.txt", "not a folder"),
+        (lambda p: p / "list.csv", "no column 'path'"),
+        (lambda p: p / "list.parquet", "cannot read the manifest"),
+    ],
+)
+def test_bad_sources(tmp_path: Path, make: object, message: str) -> None:
+    for name in ("list.txt", "list.csv", "list.parquet"):
+        (tmp_path / name).write_text("photo\na.png\n")
+    assert callable(make)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        run_batch(BatchConfig(make(tmp_path), tmp_path / "out"), local_engine(invert_colours))
+
+
+def test_bad_table_name(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="table"):
+        BatchConfig(tmp_path, tmp_path, table="../results.csv")
+
+
+SLOW_BATCH = """
+import sys, time
+from pathlib import Path
+from PIL import Image
+from apps.batch import BatchConfig, local_engine, run_batch
+
+def process(item):
+    time.sleep(0.01)
+    with open(sys.argv[3], "a") as log:
+        log.write(item.name + chr(10))
+    with Image.open(item.path) as image:
+        return image.convert("RGB").resize((256, 256)), {"one": 1.0}
+
+run_batch(BatchConfig(Path(sys.argv[1]), Path(sys.argv[2])), local_engine(process))
+"""
+
+
+def test_sigkill_three_times_then_all_done_once(tmp_path: Path) -> None:
+    source, out, log = photos(tmp_path / "in", 60), tmp_path / "out", tmp_path / "log"
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW_BATCH)
+    command = [sys.executable, str(script), str(source), str(out), str(log)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    chance = random.Random(0)
+    for _ in range(3):
+        before = log.read_text().count("\n") if log.exists() else 0
+        process = subprocess.Popen(command, env=environment)
+        while not log.exists() or log.read_text().count("\n") < before + 5:
+            time.sleep(0.005)
+        time.sleep(chance.random() * 0.1)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        for picture in out.glob("pictures/*"):
+            Image.open(picture).load()
+    subprocess.run(command, env=environment, check=True)
+    table = pandas.read_csv(out / "results.csv")
+    assert len(table) == table["name"].nunique() == 60
+    assert table["error"].isna().all()
+    assert len(list(out.glob("pictures/*"))) == 60
+    rows = [json.loads(line) for line in (out / JOURNAL).read_text().splitlines()[1:]]
+    assert len({row["row"]["name"] for row in rows}) == 60
+    worked = log.read_text().split()
+    assert len(worked) <= 63  # only the photo in hand at each kill is begun again
