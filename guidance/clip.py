@@ -231,7 +231,8 @@ def _load_folder(folder: Path, device: torch.device) -> OpenClip:
 
 
 def _wrap(model: nn.Module, tokenizer: Any, config: Mapping[str, Any]) -> OpenClip:
-    preprocess: Any = model.visual.preprocess_cfg
+    visual: Any = model.visual
+    preprocess = visual.preprocess_cfg
     size = preprocess["size"]
     side = int(size[0] if isinstance(size, tuple | list) else size)
     return OpenClip(model, tokenizer, preprocess["mean"], preprocess["std"], side, config)
