@@ -105,7 +105,7 @@ def inputs(net: str) -> dict[str, Tensor]:
             continue
         if entry.get("kind") == "blocky":
             made[name] = _blocky(layout, name, entry)
-        elif "key" in entry:
+        elif "key" in entry and all(isinstance(n, int) for n in entry["shape"]):
             made[name] = _filled(layout, entry["key"], entry)
     return made
 
