@@ -1,0 +1,25 @@
+"""The one list of guidance methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from guidance.directions import GlobalDirections
+from guidance.optimize import Optimize
+from multimodal.types import Guidance, Toolkit
+
+METHODS: dict[str, Callable[[Toolkit], Guidance]] = {
+    "optimize": Optimize,
+    "direction": GlobalDirections,
+}
+
+
+def make_guidance(name: str, toolkit: Toolkit) -> Guidance:
+    """The method of that name, built on a toolkit.
+
+    Raises:
+        ValueError: no such method.
+    """
+    if name not in METHODS:
+        raise ValueError(f"method {name!r} is not one of {sorted(METHODS)}")
+    return METHODS[name](toolkit)
