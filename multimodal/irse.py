@@ -47,6 +47,7 @@ class SqueezeExcite(nn.Module):
         self.fc2 = nn.Conv2d(channels // reduction, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Gated `x`, `[B, C, H, W]`."""
         gate = self.fc2(self.fc1(x.mean((2, 3), keepdim=True)).relu())
         return x * gate.sigmoid()
 
@@ -77,6 +78,7 @@ class BottleneckIRSE(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """The block's output."""
         return self.res_layer(x) + self.shortcut_layer(x)
 
 
@@ -118,4 +120,5 @@ class IRSE50(nn.Module):
         return found
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features of the last block, `[B, 512, H/16, W/16]`."""
         return self.body(self.input_layer(x))
