@@ -1,1 +1,7 @@
-"""From an aligned face to a latent code: learned, optimised and hybrid inversion."""
+"""From a picture to a latent code."""
+
+from __future__ import annotations
+
+from multimodal.inversion.encoders import load_encoder
+
+__all__ = ["load_encoder"]
