@@ -19,7 +19,8 @@ from PIL import Image
 from apps.console import Advance
 from apps.journal import Journal, Row
 from apps.manifest import Item, read_items
-from apps.outputs import save_picture
+from multimodal.images import save_image
+from multimodal.weights import atomic
 
 TABLES = (".csv", ".parquet")
 
@@ -142,17 +143,18 @@ def write_table(rows: Iterable[Row], path: Path) -> Path:
     """One line a photo: name, path, output, error, seconds and a column a score."""
     import pandas
 
-    from apps.outputs import write_atomically
-
     records = [
         {**{k: v for k, v in vars(row).items() if k != "scores"}, **row.scores} for row in rows
     ]
     first = ["name", "path", "output", "error", "seconds"]
     rest = sorted({name for record in records for name in record} - set(first))
     table = pandas.DataFrame(records, columns=first + rest)
-    if path.suffix.lower() == ".csv":
-        return write_atomically(path, lambda part: table.to_csv(part, index=False))
-    return write_atomically(path, lambda part: table.to_parquet(part, index=False))
+    with atomic(path) as part:
+        if path.suffix.lower() == ".csv":
+            table.to_csv(part, index=False)
+        else:
+            table.to_parquet(part, index=False)
+    return path
 
 
 def _staging(out: Path) -> Path:
@@ -165,14 +167,15 @@ def _clear_stale(out: Path) -> None:
     """Remove half-written files a killed run left; the journal's lock makes this safe."""
     for path in _staging(out).iterdir():
         path.unlink()
-    for path in out.glob(".*.part.*"):
-        path.unlink()
+    for suffix in TABLES:
+        for path in out.glob(f".*{suffix}"):
+            path.unlink()
 
 
 def _save_staged(picture: Image.Image, staging: Path, suffix: str) -> Path:
     with NamedTemporaryFile(dir=staging, suffix=suffix, delete=False) as handle:
         path = Path(handle.name)
-    return save_picture(picture, path)
+    return save_image(picture, path)
 
 
 def _since(started: float) -> float:

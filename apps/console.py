@@ -6,13 +6,14 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from multimodal.types import OnStep
-from multimodal.types import Progress as Step
+if TYPE_CHECKING:  # torch is slow to import, and most of what is printed needs none of it
+    from multimodal.types import OnStep
+    from multimodal.types import Progress as Step
 
 STATUS = Console(stderr=True, highlight=False)
 

@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from apps.outputs import DESCRIPTION, write_atomically
+from apps.outputs import with_suffix_of
+from multimodal.weights import atomic
 
+MARK = "AI-edited with Semblance"
 CLIP_FORMATS = (".mp4", ".gif", ".webp")
 MAX_FPS = 120.0
 _AUDIO_BLOCK = 1024
@@ -25,18 +27,6 @@ _AAC_RATE = 48_000
 
 Sound = tuple[int, np.ndarray]
 """(samples a second, mono samples in [-1, 1], `[N]`)."""
-
-
-def clip_path(path: Path) -> Path:
-    """`path`, if a clip can be written under its suffix.
-
-    Raises:
-        ValueError: the suffix names no clip format we write.
-    """
-    if path.suffix.lower() not in CLIP_FORMATS:
-        known = ", ".join(CLIP_FORMATS)
-        raise ValueError(f"cannot write a clip as {path.name!r}: use one of {known}")
-    return path
 
 
 def write_clip(
@@ -53,13 +43,16 @@ def write_clip(
     Raises:
         ValueError: an unknown suffix, a frame rate out of range, no frames, sizes that differ.
     """
-    clip_path(path)
+    with_suffix_of(path, CLIP_FORMATS, "a clip")
     if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
         raise ValueError(f"frame rate {fps} is not in (0, {MAX_FPS:g}]")
     checked = _one_size(frames)
-    if path.suffix.lower() == ".mp4":
-        return write_atomically(path, lambda part: _write_mp4(checked, part, fps, sound))
-    return write_atomically(path, lambda part: _write_animation(checked, part, fps))
+    with atomic(path) as part:
+        if path.suffix.lower() == ".mp4":
+            _write_mp4(checked, part, fps, sound)
+        else:
+            _write_animation(checked, part, fps)
+    return path
 
 
 def _one_size(frames: Iterable[Image.Image]) -> Iterator[Image.Image]:
@@ -76,7 +69,7 @@ def _one_size(frames: Iterable[Image.Image]) -> Iterator[Image.Image]:
 def _write_animation(frames: Iterator[Image.Image], path: Path, fps: float) -> None:
     first = next(frames)
     kind = "GIF" if path.suffix.lower() == ".gif" else "WEBP"
-    options: dict[str, Any] = {"comment": DESCRIPTION.encode()} if kind == "GIF" else {}
+    options: dict[str, Any] = {"comment": MARK.encode()} if kind == "GIF" else {}
     duration = max(1, round(1000 / fps))
     first.save(
         path,
@@ -95,7 +88,7 @@ def _write_mp4(frames: Iterator[Image.Image], path: Path, fps: float, sound: Sou
     first = next(frames)
     rate = Fraction(fps).limit_denominator(1001)
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        container.metadata["comment"] = DESCRIPTION
+        container.metadata["comment"] = MARK
         video = container.add_stream("libx264", rate=rate, options={"crf": "18"})
         video.width, video.height = (side + side % 2 for side in first.size)
         video.pix_fmt = "yuv420p"

@@ -1,0 +1,1 @@
+"""The commands of `semblance`, one idea a file."""

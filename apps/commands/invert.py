@@ -1,0 +1,48 @@
+"""`semblance invert`: a photo to its latent and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apps.commands.options import Device, FaceIndex, Json, Model, Photo, Seed
+from apps.console import report, steps
+
+Out = Annotated[Path, typer.Option(help="Folder for the latent, pictures and report.")]
+Method = Annotated[str, typer.Option(help="encoder, hybrid, pivotal, adam, lbfgs, cma ...")]
+
+
+def invert(
+    photo: Photo,
+    out: Out,
+    method: Method = "hybrid",
+    model: Model = "default",
+    device: Device = "auto",
+    face: FaceIndex = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Find the latent of the face in a photo.
+
+    Writes latent.safetensors, aligned.png, reconstruction.png and report.json.
+    """
+    from apps.edits import load_editor
+    from apps.outputs import save_json, save_plain
+    from multimodal.images import save_image
+
+    editor = load_editor(model, device)
+    with steps("inverting") as on_step:
+        found = editor.invert(photo, method=method, face=face, seed=seed, on_step=on_step)
+    save_plain(found.aligned, out / "aligned.png")
+    save_image(editor.reconstruct(found), out / "reconstruction.png", "AI reconstruction")
+    found.save(out / "latent.safetensors")
+    summary = {**found.report, "method": method, "model": model, "photo": str(photo)}
+    save_json(out / "report.json", summary)
+    report({**summary, "out": str(out)}, as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(invert)

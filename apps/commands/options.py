@@ -1,0 +1,46 @@
+"""Options that several commands take, written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Photo = Annotated[Path, typer.Argument(help="A photo with a face.", show_default=False)]
+Model = Annotated[str, typer.Option(help="A model's name (see `models list`) or file.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")]
+Seed = Annotated[int, typer.Option(help="Everything random follows from it.")]
+FaceIndex = Annotated[
+    int | None,
+    typer.Option("--face", help="Which face, from 0, largest first; default the largest."),
+]
+InvertMethod = Annotated[
+    str, typer.Option("--inversion", help="How the photo is inverted: encoder, hybrid, pivotal...")
+]
+Text = Annotated[
+    str | None, typer.Option(help='What the face should look like: "a smiling old woman".')
+]
+Neutral = Annotated[str | None, typer.Option(help="What it looks like now, when that matters.")]
+Sound = Annotated[
+    list[Path] | None, typer.Option(help="A sound that drives the edit; may be given again.")
+]
+Mix = Annotated[float, typer.Option(min=0, max=1, help="0 is all text, 1 is all sound.")]
+Method = Annotated[
+    str, typer.Option(help="How the edit is found; auto picks the best.")
+]
+Strength = Annotated[float, typer.Option(help="How far; negative goes the other way.")]
+Keep = Annotated[
+    str | None, typer.Option(help="Attributes to leave alone, with commas: identity,age,hair.")
+]
+Region = Annotated[
+    str | None, typer.Option(help="Change only this part: hair, eyes, mouth, skin, background.")
+]
+Mask = Annotated[
+    Path | None, typer.Option(help="Change only where this picture of the face crop is white.")
+]
+Layers = Annotated[
+    str | None, typer.Option(help="Change only these layers: coarse, medium, fine, with commas.")
+]
+Edits = Annotated[Path | None, typer.Option(help="Replay an edit list (JSON).")]

@@ -1,0 +1,97 @@
+"""One edit as a person asks for it, on the command line, in a batch or on the web."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from multimodal.weights import sha256_of
+
+if TYPE_CHECKING:
+    from multimodal import FaceEditor
+
+MAX_STRENGTH = 20.0
+
+
+@dataclass(frozen=True)
+class EditSpec:
+    """What to do to a face.
+
+    Args:
+        text: what it should look like, or None.
+        neutral: what it looks like now, or None for "a face".
+        sounds: sound files that drive the edit.
+        mix: share of the sound where there is text too, in [0, 1].
+        method: a guidance method's name, or "auto".
+        strength: how far, in [-20, 20].
+        keep: attributes to leave alone.
+        region: named part of the face to change, or None.
+        mask: a picture of the aligned face, white where it may change, or None.
+        layers: layer groups to change; empty means all.
+        seed: everything random follows from it.
+        edits: an edit list to replay instead, or None.
+    """
+
+    text: str | None = None
+    neutral: str | None = None
+    sounds: tuple[Path, ...] = ()
+    mix: float = 0.5
+    method: str = "auto"
+    strength: float = 1.0
+    keep: tuple[str, ...] = ()
+    region: str | None = None
+    mask: Path | None = None
+    layers: tuple[str, ...] = ()
+    seed: int = 0
+    edits: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.text or self.sounds or self.edits):
+            raise ValueError("say what to change: a text, a sound or an edit list")
+        if self.edits and (self.text or self.sounds):
+            raise ValueError("an edit list cannot be joined with a text or a sound")
+        if self.region and self.mask:
+            raise ValueError("give a region or a mask, not both")
+        if not abs(self.strength) <= MAX_STRENGTH:
+            raise ValueError(f"strength {self.strength} is not in +-{MAX_STRENGTH:g}")
+        if not 0 <= self.mix <= 1:
+            raise ValueError(f"mix {self.mix} is not in 0..1")
+        for path in (*self.sounds, self.mask, self.edits):
+            if path is not None and not path.is_file():
+                raise FileNotFoundError(f"no such file: {path}")
+
+    def plan(self) -> dict[str, Any]:
+        """What decides the result, with files named by their content."""
+        values = asdict(self)
+        values["sounds"] = [_digest(path) for path in self.sounds]
+        for name in ("mask", "edits"):
+            values[name] = _digest(values[name]) if values[name] else None
+        return values
+
+    def overridden(self, values: Mapping[str, Any]) -> EditSpec:
+        """This edit with what a manifest's row sets: `text`, `neutral`, `sound`, `strength`."""
+        changes = {name: str(values[name]) for name in ("text", "neutral") if name in values}
+        spec = replace(self, **changes)
+        if "sound" in values:
+            spec = replace(spec, sounds=(Path(values["sound"]),))
+        if "strength" in values:
+            spec = replace(spec, strength=float(values["strength"]))
+        return spec
+
+
+def names(given: str | None) -> tuple[str, ...]:
+    """The names in a comma-separated option."""
+    return tuple(part.strip() for part in (given or "").split(",") if part.strip())
+
+
+def load_editor(model: str = "default", device: str = "auto") -> FaceEditor:
+    """The editor of a named or stored model."""
+    from multimodal import FaceEditor
+
+    return FaceEditor.from_pretrained(model, device=device)
+
+
+def _digest(path: Path) -> str:
+    return f"sha256:{sha256_of(path)}"

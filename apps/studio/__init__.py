@@ -1,0 +1,1 @@
+"""The web studio: parts of `apps.web`."""
