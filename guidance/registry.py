@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from guidance.directions import GlobalDirections
+from guidance.mapper import Mapper
 from guidance.optimize import Optimize
 from multimodal.types import Guidance, Toolkit
 
 METHODS: dict[str, Callable[[Toolkit], Guidance]] = {
     "optimize": Optimize,
     "direction": GlobalDirections,
+    "mapper": Mapper,
 }
 
 

@@ -146,9 +146,9 @@ def test_direction_moves_towards_the_words(toolkit: Toolkit) -> None:
 
 def test_foreign_statistics_are_refused(toolkit: Toolkit) -> None:
     found = compute_statistics(toolkit.generator, random_clip(0, dim=16), config=QUICK)
+    found.save(Path(toolkit.folder) / "directions.safetensors")  # type: ignore[arg-type]
+    method = GlobalDirections(replace(toolkit, clip=random_clip(0, dim=32)))
     with pytest.raises(ValueError, match="another generator or CLIP"):
-        method = GlobalDirections(replace(toolkit, clip=random_clip(0, dim=32)))
-        found.save(Path(toolkit.folder) / "directions.safetensors")  # type: ignore[arg-type]
         method.statistics()
 
 
