@@ -1,0 +1,1 @@
+"""Data, texts, augmentation and teacher of the sound encoder's training."""
