@@ -13,7 +13,7 @@ from recipes.render.raster import Material, Surface, smooth_normals
 
 GLASSES_SEGMENT = 6
 _FRAME = Material(specular=0.5, shininess=40.0, wrap=0.1, shadow=0.6, rim=0.1)
-_LENS = Material(specular=0.5, shininess=120.0, wrap=0.5, shadow=0.3, rim=0.25, alpha=1.0)
+_LENS = Material(specular=0.12, shininess=60.0, wrap=0.5, shadow=0.3, rim=0.0, alpha=1.0)
 _WHITE = np.ones((2, 2, 4), np.float32)
 
 
@@ -46,7 +46,7 @@ def glasses(factors: Factors, body: Array, pose: Pose) -> tuple[list[Surface], l
     bow = mid + np.concatenate([arc * inner, 0.05 * reach * (1 - arc**2), 0.04 * reach * (1 - arc**2)], 1)
     frames.append(_tube(bow, tube, closed=False))
     shade = (0.012, 0.012, 0.014) if factors.glasses == "sunglasses" else (0.75, 0.8, 0.85)
-    alpha = 0.94 if factors.glasses == "sunglasses" else 0.06
+    alpha = 0.94 if factors.glasses == "sunglasses" else 0.035
     opaque = [_surface(pose, p, t, linear(factors.glasses_color), 1.0, _FRAME, False) for p, t in frames]
     glass = [_surface(pose, p, t, np.asarray(shade), alpha, _LENS, True) for p, t in lenses]
     return opaque, glass

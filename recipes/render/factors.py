@@ -50,7 +50,7 @@ HAIR_LENGTH = {
 HAIR_COLORS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "black": ((0.03, 0.03, 0.04), (0.11, 0.08, 0.07)),
     "brown": ((0.17, 0.11, 0.08), (0.42, 0.27, 0.16)),
-    "blond": ((0.58, 0.46, 0.30), (0.92, 0.79, 0.52)),
+    "blond": ((0.52, 0.41, 0.27), (0.84, 0.72, 0.50)),
     "red": ((0.42, 0.13, 0.06), (0.76, 0.34, 0.13)),
     "gray": ((0.36, 0.36, 0.37), (0.60, 0.59, 0.58)),
     "white": ((0.80, 0.80, 0.81), (0.96, 0.95, 0.93)),
@@ -365,7 +365,7 @@ def _draw_scene(rng: np.random.Generator, f: Factors) -> dict[str, Any]:
         (0.35, 0.08, 0.1),
     )
     value = _uniform(rng, 0.12, 0.9)
-    tint = 1 + 0.22 * rng.normal(0, 1, 3).clip(-1.5, 1.5) * rng.random()
+    tint = 1 + 0.16 * rng.normal(0, 1, 3).clip(-1.3, 1.3) * rng.random()
     cloth = _uniform(rng, 0.08, 0.9) * (
         1 + 0.5 * rng.normal(0, 1, 3).clip(-1.5, 1.5) * rng.random()
     )
@@ -374,7 +374,7 @@ def _draw_scene(rng: np.random.Generator, f: Factors) -> dict[str, Any]:
         "glasses_color": frames[int(rng.integers(len(frames)))],
         "gaze_yaw": _uniform(rng, -25, 25) if aside else _normal(rng, 3, 8),
         "gaze_pitch": _uniform(rng, -12, 12) if aside else _normal(rng, 2, 5),
-        "yaw": _normal(rng, 14, 35),
+        "yaw": _normal(rng, 12, 35),
         "pitch": _normal(rng, 6, 15),
         "eye_color": _pick(rng, eyes),
         "light_yaw": _normal(rng, 32, 70),

@@ -19,6 +19,7 @@ HAIR_SEGMENT, BEARD_SEGMENT = 2, 8
 _HAIR = Material(specular=0.20, shininess=22.0, wrap=0.35, shadow=0.6, rim=0.05, cutoff=0.02)
 _FUR = Material(specular=0.03, shininess=8.0, wrap=0.4, shadow=0.8, rim=0.03)
 _LAYERS = 6
+_FRINGE = 0.2  # height above the eyes that a fringe may reach down to
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ SHAPES: dict[str, Shape] = {
     "braid": Shape("braid01"),
 }
 # Height of fur shells on the scalp, decimetres.
-_SCALP_FUR = {"buzz": 0.035, "crop": 0.10, "balding": 0.06}
+_SCALP_FUR = {"buzz": 0.03, "crop": 0.065, "balding": 0.06}
 
 
 def hair_surfaces(factors: Factors, body: Array, pose: Pose, root: Path) -> list[Surface]:
@@ -131,6 +132,10 @@ def _reshape(local: Array, shape: Shape, factors: Factors) -> tuple[Array, Array
     if shape.cut > -50:
         edge = shape.cut - 0.25 * (factors.hair_volume - 0.5)
         alpha = np.clip((p[:, 1] - edge) / 0.12, 0, 1)
+    # A fringe must not hide the eyes: hair in front of the face fades out below the brows.
+    front = np.clip((p[:, 2] + 0.25) / 0.3, 0, 1) * np.clip((0.66 - np.abs(p[:, 0])) / 0.2, 0, 1)
+    p[:, 1] += 0.6 * front * np.clip(0.8 - p[:, 1], 0, None)
+    alpha = alpha * (1.0 - front * np.clip((_FRINGE - p[:, 1]) / 0.08, 0, 1))
     if not shape.tail:
         behind = (p[:, 1] < 0.35) & (p[:, 2] < -1.75)
         behind |= (p[:, 1] < -0.75)
@@ -168,12 +173,12 @@ def _vertex_mask(root: Path, name: str) -> Array:
 @cache
 def _fur_texture(layer: int, layers: int) -> Array:
     """Strands that thin out from root to tip: brightness and alpha [512, 512, 4]."""
-    strands = masks.noise(masks.TEXTURE_SIZE, 340, 5) + 0.5 * masks.noise(masks.TEXTURE_SIZE, 120, 6)
+    strands = np.clip(masks.noise(masks.TEXTURE_SIZE, 300, 5), -1.6, 1.6)
     height = (layer + 1) / layers
     out = np.empty((masks.TEXTURE_SIZE, masks.TEXTURE_SIZE, 4), np.float32)
-    shade = 0.65 + 0.45 * height + 0.18 * np.clip(masks.noise(masks.TEXTURE_SIZE, 220, 9), -2, 2)
+    shade = 0.75 + 0.35 * height + 0.12 * np.clip(masks.noise(masks.TEXTURE_SIZE, 220, 9), -2, 2)
     out[..., :3] = np.clip(shade, 0.2, 2.0)[..., None]
-    out[..., 3] = np.clip((strands + 1.15 - 1.9 * height) * 0.8, 0.0, 1.0)
+    out[..., 3] = np.clip((0.7 * strands + 1.3 - 1.7 * height) * 0.6, 0.0, 1.0)
     return out
 
 

@@ -17,10 +17,10 @@ def studio_lights(factors: Factors) -> Array:
     cool = np.array([1.0, 1.0, 1.04])
     level = factors.light_strength
     rows = np.zeros((5, 8))
-    rows[0, :3] = 0.34 * factors.ambient * cool
+    rows[0, :3] = 0.32 * factors.ambient * cool
     rows[0, 3:6] = 0.16 * factors.ambient * warm
-    rows[1] = _light(factors.light_yaw, factors.light_pitch, 1.02 * level * warm, 1)
-    rows[2] = _light(0.0, 55.0, (0.22 + 0.42 * factors.ambient) * cool, 2)
+    rows[1] = _light(factors.light_yaw, factors.light_pitch, 0.86 * level * warm, 1)
+    rows[2] = _light(0.0, 55.0, (0.2 + 0.36 * factors.ambient) * cool, 2)
     rows[3] = _light(-np.sign(factors.light_yaw + 1e-6) * 55.0, 5.0, 0.24 * factors.ambient * cool, 0)
     rows[4] = _light(-np.sign(factors.light_yaw + 1e-6) * 150.0, 35.0, 0.5 * level * cool, 0)
     return rows.astype(np.float32)
@@ -54,5 +54,5 @@ def _frame(toward: Array, size: int, step: float) -> Array:
     gain = np.array([size / (2 * _REACH), size / (2 * _REACH), 1.0])
     out[:3, :3] = axes * gain[:, None]
     out[:3, 3] = -(axes @ _CENTER) * gain + np.array([size / 2, size / 2, 0.0])
-    out[3, 0], out[3, 1] = step, 0.04
+    out[3, 0], out[3, 1] = step, 0.06
     return out

@@ -163,8 +163,8 @@ def _paint_lines(pen: ImageDraw.ImageDraw) -> float:
 
 
 def _paint_tears(pen: ImageDraw.ImageDraw) -> float:
-    _both(pen, [(0.3, 7.22), (0.33, 7.1), (0.37, 6.95), (0.38, 6.8), (0.36, 6.62)], 9)
-    _both(pen, [(0.2, 7.22), (0.2, 7.12), (0.22, 7.0)], 6)
+    _both(pen, [(0.3, 7.22), (0.33, 7.1), (0.37, 6.95), (0.38, 6.8), (0.36, 6.62)], 6)
+    _both(pen, [(0.2, 7.22), (0.2, 7.12), (0.22, 7.0)], 4)
     return 2.0
 
 

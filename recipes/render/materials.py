@@ -15,8 +15,8 @@ from recipes.render.raster import Material
 SKIN = Material(specular=0.16, shininess=14.0, wrap=0.12, scatter=0.16, rim=0.07)
 _TONES = np.array(
     [
-        [0.955, 0.80, 0.725],
-        [0.90, 0.715, 0.60],
+        [0.87, 0.715, 0.635],
+        [0.86, 0.68, 0.57],
         [0.79, 0.58, 0.445],
         [0.62, 0.42, 0.30],
         [0.445, 0.285, 0.20],
@@ -123,7 +123,11 @@ def _blend_detail(factors: Factors, root: Path) -> Array:
                 share = tone_share * sex_share * age_share
                 if share > 0.04:
                     out += np.float32(share) * _group_detail(root, tone, sex, age, factors.seed)
-    return out / max(float(np.median(out)), 1e-3)
+    out /= max(float(np.median(out)), 1e-3)
+    if factors.age < 15:
+        calm = np.float32(0.55 + 0.45 * max(factors.age - 8, 0) / 7)
+        out = 1 + calm * (out - 1)
+    return out
 
 
 @cache
@@ -195,13 +199,13 @@ def _paint_tears(out: Array, factors: Factors, root: Path) -> None:
     _mix(out, _mask(root, "rims"), skin * np.array([0.95, 0.5, 0.48]), 0.55 * strength)
     _mix(out, _mask(root, "nose"), skin * np.array([1.0, 0.55, 0.5]), 0.4 * strength)
     tears = _mask(root, "tears")
-    _mix(out, tears, 0.5 * skin + 0.5 * np.array([0.75, 0.82, 0.9]), 0.5 * strength)
-    out[..., 3] += 7.0 * strength * tears
+    _mix(out, tears, 0.8 * skin + 0.2 * np.array([0.75, 0.82, 0.9]), 0.6 * strength)
+    out[..., 3] += 3.5 * strength * tears
 
 
 def _paint_hair_roots(out: Array, factors: Factors, root: Path) -> None:
     color = linear(factors.hair_color)
-    grain = 0.8 + 0.2 * np.clip(masks.noise(masks.TEXTURE_SIZE, 300, 1), -1.5, 1.5)
+    grain = 0.9 + 0.1 * np.clip(masks.noise(masks.TEXTURE_SIZE, 300, 1), -1.5, 1.5)
     style = factors.hair_style
     if style == "balding":
         _mix(out, _mask(root, "horseshoe") * grain, color, 0.75)
@@ -209,7 +213,7 @@ def _paint_hair_roots(out: Array, factors: Factors, root: Path) -> None:
         _mix(out, _mask(root, "scalp") * grain, color, 0.85)
     if factors.beard_style != "none":
         dark = color * 0.75
-        share = 0.28 + 0.3 * factors.beard_amount if factors.beard_style == "stubble" else 0.72
+        share = 0.28 + 0.3 * factors.beard_amount if factors.beard_style == "stubble" else 0.85
         name = "full" if factors.beard_style == "stubble" else factors.beard_style
         _mix(out, _mask(root, name) * grain, dark, share)
 

@@ -92,15 +92,18 @@ def macro_weights(factors: Factors) -> dict[str, float]:
     """Weights of the macro targets: ancestry x sex x age, and body weight x sex x age."""
     out: dict[str, float] = {}
     heavy = 2.0 * factors.weight - 1.0
+    # The modelled sexes are close to each other: push adults a little past them.
+    gain = 1.0 + 0.35 * float(np.clip((factors.age - 8) / 10, 0, 1))
+    male = 0.5 + (factors.sex - 0.5) * gain
     sizes = {"max": max(heavy, 0.0), "min": max(-heavy, 0.0), "average": 1.0 - abs(heavy)}
-    for sex, sex_share in (("female", 1.0 - factors.sex), ("male", factors.sex)):
+    for sex, sex_share in (("female", 1.0 - male), ("male", male)):
         for age, age_share in age_weights(factors.age).items():
             for race in _ANCESTRIES:
                 out[f"{race}-{sex}-{age}"] = sex_share * age_share * getattr(factors, race)
             for size, share in sizes.items():
                 name = f"universal-{sex}-{age}-averagemuscle-{size}weight"
                 out[name] = sex_share * age_share * share
-    return {name: weight for name, weight in out.items() if weight > 1e-4}
+    return {name: weight for name, weight in out.items() if abs(weight) > 1e-4}
 
 
 def identity_weights(factors: Factors) -> dict[str, float]:
@@ -112,6 +115,7 @@ def identity_weights(factors: Factors) -> dict[str, float]:
         name = high if value > 0 else low
         for one in _sides(name):
             out[one] = out.get(one, 0.0) + abs(value) * gain
+    young = float(np.clip((14 - factors.age) / 8, 0, 1))
     old = float(np.clip((factors.age - 45) / 40, 0, 1))
     heavy = 2.0 * factors.weight - 1.0
     out["head/head-age-incr"] = 0.8 * old
@@ -120,6 +124,10 @@ def identity_weights(factors: Factors) -> dict[str, float]:
     out["neck/neck-double-incr"] = 0.4 * max(heavy, 0.0)
     for side in "lr":
         out[f"eyes/{side}-eye-bag-incr"] = 0.7 * old
+        big = f"eyes/{side}-eye-scale-incr"
+        out[big] = out.get(big, 0.0) + 0.5 * young
+        wide = f"eyes/{side}-eye-height2-incr"
+        out[wide] = out.get(wide, 0.0) + 0.3 + 0.25 * (1 - factors.sex)
         out[f"eyes/{side}-eye-epicanthus-in"] = 0.6 * factors.asian
     return {name: weight for name, weight in out.items() if weight > 1e-4}
 

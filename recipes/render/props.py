@@ -67,7 +67,7 @@ def mouth(factors: Factors, body: Array, pose: Pose, root: Path) -> list[Surface
     """Teeth and tongue, darker the deeper they lie."""
     out = []
     for folder, picture, level in (
-        ("teeth/teeth_base", "teeth/materials/teeth.png", 0.92),
+        ("teeth/teeth_base", "teeth/materials/teeth.png", 1.75),
         ("tongue/tongue01", "tongue/tongue01/tongue01_diffuse.png", 0.42),
     ):
         garment = fit(root, folder)
@@ -103,9 +103,9 @@ def brows_and_lashes(factors: Factors, body: Array, pose: Pose, root: Path) -> l
     bright = float(hair.mean())
     brow_color = hair * (0.55 if bright > 0.05 else 0.8) * (0.7 if bright > 0.4 else 1.0)
     lash_color = np.array([0.012, 0.010, 0.010]) + 0.1 * hair * (1 - factors.lipstick)
-    strength = 1.0 if factors.sex < 0.5 else 0.75
+    strength = 1.0 if factors.sex < 0.5 else 0.7
     return [
-        _alpha_garment(body, pose, root, f"eyebrows/{brow}", f"eyebrows/{brow}/{brow}.png", brow_color, 1.0),
+        _alpha_garment(body, pose, root, f"eyebrows/{brow}", f"eyebrows/{brow}/{brow}.png", brow_color, 0.85),
         _alpha_garment(
             body, pose, root, f"eyelashes/{lash}", f"eyelashes/{lash}/{lash}.png", lash_color, strength
         ),

@@ -141,7 +141,7 @@ def fill_depth(depth, xyz, tris, uvs, uv_tris, texture, cutoff):  # type: ignore
 @njit(cache=True, fastmath=True, inline="always")
 def _lit(shadow_map, frame, px, py, pz, nx, ny, nz):  # type: ignore[no-untyped-def]
     """Share of a 16-tap neighbourhood of a shadow map that sees the point; ``frame`` maps view to map."""
-    ox, oy, oz = px + 0.035 * nx, py + 0.035 * ny, pz + 0.035 * nz
+    ox, oy, oz = px + 0.05 * nx, py + 0.05 * ny, pz + 0.05 * nz
     sx = frame[0, 0] * ox + frame[0, 1] * oy + frame[0, 2] * oz + frame[0, 3]
     sy = frame[1, 0] * ox + frame[1, 1] * oy + frame[1, 2] * oz + frame[1, 3]
     sz = frame[2, 0] * ox + frame[2, 1] * oy + frame[2, 2] * oz + frame[2, 3]

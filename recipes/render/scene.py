@@ -123,14 +123,15 @@ def _draw_all(frame: Frame, surfaces: list[Surface], factors: Factors, crop: Arr
     maps = np.full((len(frames), _SHADOW_SIZE, _SHADOW_SIZE), -1e9, np.float32)
     for surface in surfaces:
         if surface.casts:
+            thick = surface.tint[surface.tris, 3].min(1) > 0.5 if surface.blended else slice(None)
             for m, matrix in enumerate(frames):
                 placed = surface.xyz @ matrix[:3, :3].T + matrix[:3, 3]
                 fill_depth(
                     maps[m],
                     placed.astype(np.float32),
-                    surface.tris,
+                    surface.tris[thick],
                     surface.uvs,
-                    surface.uv_tris,
+                    surface.uv_tris[thick],
                     surface.texture,
                     np.float32(0.45 if surface.blended else 0.0),
                 )
