@@ -181,6 +181,9 @@ class ModulatedConv(nn.Module):
             self._derived[name] = kept
         return kept[1]
 
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_derived": {}}  # a copy may be given other weights
+
     def _apply(self, *args: object, **kwargs: object) -> ModulatedConv:
         self._derived.clear()
         super()._apply(*args, **kwargs)  # type: ignore[arg-type]

@@ -14,9 +14,9 @@ from multimodal.inversion.encoder_files import ENCODER_FILE, read_bundle_encoder
 from multimodal.types import Generator
 
 INPUT_SIDE = 256
-BUNDLE = Path(__file__).resolve().parent.parent / "bundle"
+BUNDLE = Path(__file__).resolve().parents[1] / "bundle"
 
-REGISTRY: dict[str, Path] = {"default": BUNDLE / ENCODER_FILE}
+REGISTRY: dict[str, Path] = {"default": BUNDLE / "default" / ENCODER_FILE}
 """Encoders by name."""
 
 
@@ -213,9 +213,9 @@ def _resolve(source: str | Path) -> Path:
 def _decoder(
     state: dict[str, Tensor], average: Tensor | None, path: Path, device: torch.device
 ) -> Generator:
-    from multimodal.generators.rosinality import generator_from_rosinality
+    """The generator inside an encoder's file (rosinality's layout)."""
+    from multimodal.generators.layout import build
+    from multimodal.generators.rosinality import read_rosinality
 
-    try:
-        return generator_from_rosinality(state, None if average is None else average[0]).to(device)
-    except ValueError as error:
-        raise ValueError(f"{path}: its decoder cannot be used: {error}") from error
+    contents = {"g_ema": state, "latent_avg": average}
+    return build(read_rosinality(contents, path.name), path.name).to(device)

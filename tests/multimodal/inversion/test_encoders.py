@@ -255,3 +255,19 @@ def test_damaged_bundles_are_refused(bundle: BundleEncoder, tmp_path: Path) -> N
     description.unlink()
     with pytest.raises(FileNotFoundError, match=r"encoder\.json"):
         load_encoder(weights, "cpu")
+
+
+def test_a_generator_inside_the_file_draws_for_the_passes(
+    generator: StyleGAN2, bundle: BundleEncoder
+) -> None:
+    from multimodal.generators.rosinality import to_rosinality
+    from multimodal.inversion.encoders import _decoder
+
+    state = to_rosinality(generator.state_dict(), generator.config)
+    average = torch.full((8, 512), 0.25)
+    inside = _decoder(state, average, Path("restyle.pt"), torch.device("cpu"))
+    w_plus = torch.randn(1, 8, 512)
+    torch.testing.assert_close(inside.synthesize(w_plus), generator.synthesize(w_plus))
+    assert inside.w_avg.eq(0.25).all()
+    with pytest.raises(ValueError, match=r"restyle\.pt"):
+        _decoder({"input.input": torch.zeros(1)}, None, Path("restyle.pt"), torch.device("cpu"))
