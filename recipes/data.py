@@ -28,11 +28,15 @@ class Faces:
     def __init__(self, folder: Path | str, resolution: int | None = None) -> None:
         self.folder = Path(folder)
         self.resolution = resolution
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again: rendering may go on beside the training."""
         self.shards = sorted(p for p in self.folder.glob("shard_*") if (p / "images.npy").exists())
         if self.shards:
             self._arrays = [np.load(p / "images.npy", mmap_mode="r") for p in self.shards]
-        else:
-            self._arrays = [_read_folder(self.folder, resolution or 256)]
+        elif not hasattr(self, "_arrays"):
+            self._arrays = [_read_folder(self.folder, self.resolution or 256)]
         self._ends = np.cumsum([len(a) for a in self._arrays])
 
     def __len__(self) -> int:

@@ -86,18 +86,21 @@ def build(
     sides = int(np.log2(resolution)) - 1
     config = StyleGAN2Config(resolution, channels[:sides], mapping_layers=mapping_layers)
     generator = StyleGAN2(config, dtype).requires_grad_(True)
-    encoder = BundleEncoder(BundleEncoderConfig(num_layers=2 * 6 if sides <= 6 else 2 * sides))
+    encoder = BundleEncoder(BundleEncoderConfig(num_layers=max(2 * sides, 12), feedback=True))
     head = nn.Linear(config.w_dim, len(NAMES))
     discriminator = Discriminator(resolution, channels[:sides], dtype)
     both = nn.ModuleDict({"generator": generator, "encoder": encoder})
-    mine = [*generator.synthesis.parameters(), *encoder.parameters(), *head.parameters()]
+    mine = [
+        {"params": [*generator.synthesis.parameters()], "lr": lr},
+        {"params": [*encoder.parameters(), *head.parameters()], "lr": lr / 4},
+    ]
     return Parts(
         generator,
         encoder,
         head,
         discriminator,
         Average(both),
-        torch.optim.Adam(mine, lr=lr, betas=(0.5, 0.99)),
+        torch.optim.Adam(mine, betas=(0.5, 0.99)),
         torch.optim.Adam(discriminator.parameters(), lr=lr, betas=(0.0, 0.99)),
     )
 
@@ -106,6 +109,13 @@ def codes(encoder: BundleEncoder, images: Tensor, dtype: torch.dtype) -> Tensor:
     """One w a picture, `[B, 512]` float32; the encoder runs in `dtype`."""
     with torch.autocast(images.device.type, dtype=dtype, enabled=dtype != torch.float32):
         return encoder.codes(images)[0].float()
+
+
+@torch.no_grad()
+def calibrate(parts: Parts, images: Tensor, spread: float = 0.7) -> None:
+    """Scale the untrained encoder so that its codes differ between faces as styles expect."""
+    w = codes(parts.encoder, images, parts.generator.dtype)
+    parts.encoder.w0.weight.mul_(spread / float(w.std(dim=0).mean().clamp(min=1e-6)))
 
 
 def reconstruct(parts: Parts, images: Tensor, jitter: float) -> tuple[Tensor, Tensor]:
@@ -123,7 +133,7 @@ def generator_step(
     w, drawn = reconstruct(parts, images, rule.jitter)
     terms = {
         "pixels": (drawn - images).abs().mean() * rule.pixels,
-        "perceptual": perceptual(drawn, images).mean() * rule.perceptual,
+        "perceptual": _distance(perceptual, drawn, images) * rule.perceptual,
         "size": w.square().mean() * rule.size,
     }
     if factors is not None:
@@ -136,6 +146,11 @@ def generator_step(
     run.fabric.backward(sum(terms.values()))
     _step(parts.optimizer)
     return drawn.detach(), terms
+
+
+def _distance(perceptual: Any, drawn: Tensor, images: Tensor) -> Tensor:
+    with torch.autocast(drawn.device.type, dtype=torch.bfloat16):
+        return perceptual(drawn, images).float().mean()
 
 
 def discriminator_step(
@@ -163,14 +178,13 @@ def _step(optimizer: torch.optim.Optimizer) -> None:
 def train(run: Run, parts: Parts, faces: Faces, perceptual: Any, batch: int, rule: Weights) -> None:
     """Train to the end of the run's steps or minutes."""
     device = run.fabric.device
-    rows = faces.column("factors") if faces.shards else []
-    factors = torch.from_numpy(attribute_matrix(rows)).to(device) if rows else None
-    seed = run.config.seed + 1000 * run.step + run.fabric.global_rank
-    batches = index_batches(len(faces), batch, seed)
+    factors, batches = _look_again(run, faces, batch)
     both = nn.ModuleDict({"generator": parts.generator, "encoder": parts.encoder})
     probe = faces.batch(np.linspace(0, len(faces) - 1, 16).astype(int)).to(device)
     run.start_clock()
     for step in run.steps(parts.named(), batch):
+        if step % 500 == 0:
+            factors, batches = _look_again(run, faces, batch)
         index = next(batches)
         images = faces.batch(index).to(device)
         wanted = None if factors is None else factors[torch.from_numpy(index)]
@@ -183,6 +197,15 @@ def train(run: Run, parts: Parts, faces: Faces, perceptual: Any, batch: int, rul
         run.log({name: term.detach() for name, term in terms.items()})
         if step % (run.config.log_every * 4) == 0:
             run.log_images("reconstructions", _grid(parts, probe))
+
+
+def _look_again(run: Run, faces: Faces, batch: int) -> tuple[Tensor | None, Any]:
+    """Factors `[N, A]` (or None) and index batches over all pictures there are by now."""
+    faces.refresh()
+    rows = faces.column("factors") if faces.shards else []
+    factors = torch.from_numpy(attribute_matrix(rows)).to(run.fabric.device) if rows else None
+    seed = run.config.seed + 1000 * run.step + run.fabric.global_rank
+    return factors, index_batches(len(faces), batch, seed)
 
 
 @torch.no_grad()
@@ -222,10 +245,12 @@ def main() -> None:
         getattr(parts, module).to(run.fabric.device)
     if not run.resume(parts.named()) and options.start_from:
         start_from(parts, options.start_from)
+    faces = Faces(options.data, options.resolution)
+    if not run.step and not options.start_from:
+        calibrate(parts, faces.batch(np.arange(min(64, len(faces)))).to(run.fabric.device))
     from multimodal.metrics import Lpips
 
     perceptual = Lpips("alex").to(run.fabric.device)
-    faces = Faces(options.data, options.resolution)
     rule = Weights(adversarial=options.adversarial, adversarial_from=options.adversarial_from)
     train(run, parts, faces, perceptual, options.batch, rule)
 
