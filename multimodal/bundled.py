@@ -1,0 +1,112 @@
+"""What a model folder holds: file names, a manifest with SHA-256 sums and licences, and checks.
+
+A model folder (the shipped ones are `multimodal/bundle/<name>`) is a complete Semblance model:
+
+    manifest.json                 every file with its SHA-256, size and licence
+    generator.safetensors .json   StyleGAN2
+    encoder.safetensors .json     picture -> W+
+    identity.safetensors .json    picture -> identity vector
+    clip/                         an open_clip model folder
+    sound/                        sound -> sentence space
+    text_encoder.safetensors      sentence -> W+
+    delta.safetensors             (S, CLIP change) -> S change
+    directions/                   named latent directions
+    statistics.safetensors        S-space statistics of the global directions
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from multimodal.weights import WeightsError, atomic, sha256_of
+
+HOME = Path(__file__).resolve().parent / "bundle"
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class BundleFile:
+    """One file of a model folder.
+
+    Args:
+        sha256: hex digest.
+        size: bytes.
+        licence: SPDX name under which the file may be used.
+    """
+
+    sha256: str
+    size: int
+    licence: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A model folder and what its manifest says.
+
+    Args:
+        root: the folder.
+        files: by path relative to it, with forward slashes.
+    """
+
+    root: Path
+    files: dict[str, BundleFile]
+
+    def __contains__(self, name: str) -> bool:
+        """Is there such a file, or a folder with files in it?"""
+        return name in self.files or any(file.startswith(f"{name}/") for file in self.files)
+
+    def path(self, name: str) -> Path:
+        """Path of a file or folder, its contents checked against the manifest.
+
+        Raises:
+            FileNotFoundError: the model has no such part, or it is gone from the disk.
+            WeightsError: a file is not the one the manifest describes.
+        """
+        mine = [f for f in self.files if f == name or f.startswith(f"{name}/")]
+        if not mine:
+            raise FileNotFoundError(f"model {self.root.name} has no {name!r}")
+        for file in mine:
+            _check(self.root / file, self.files[file])
+        return self.root / name
+
+
+def find_bundle(name: str | Path) -> Bundle:
+    """The model folder of that name or path.
+
+    Raises:
+        FileNotFoundError: no folder, or no manifest in it.
+        WeightsError: the manifest cannot be read.
+    """
+    root = HOME / name if (HOME / name).is_dir() else Path(name)
+    manifest = root / MANIFEST
+    if not manifest.is_file():
+        shipped = sorted(p.parent.name for p in HOME.glob(f"*/{MANIFEST}"))
+        raise FileNotFoundError(f"no model at {name!s}; shipped models: {', '.join(shipped)}")
+    try:
+        entries = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+        return Bundle(root, {file: BundleFile(**entry) for file, entry in entries.items()})
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{manifest} is not a model manifest: {error}") from error
+
+
+def write_manifest(root: Path, licences: dict[str, str], default: str = "CC0-1.0") -> Bundle:
+    """Describe every file under `root`; a licence is looked up by the longest matching prefix."""
+    files: dict[str, BundleFile] = {}
+    for path in sorted(p for p in root.rglob("*") if p.is_file() and p.name != MANIFEST):
+        name = path.relative_to(root).as_posix()
+        fitting = [prefix for prefix in licences if name.startswith(prefix)]
+        licence = licences[max(fitting, key=len)] if fitting else default
+        files[name] = BundleFile(sha256_of(path), path.stat().st_size, licence)
+    text = json.dumps({"files": {n: asdict(f) for n, f in files.items()}}, indent=1)
+    with atomic(root / MANIFEST) as part:
+        part.write_text(text + "\n", encoding="utf-8")
+    return Bundle(root, files)
+
+
+def _check(path: Path, expected: BundleFile) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing from the model folder")
+    if path.stat().st_size != expected.size or sha256_of(path) != expected.sha256:
+        raise WeightsError(f"{path} is not the file its manifest describes: restore it")
