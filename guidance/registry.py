@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from guidance.delta import DeltaEdit
 from guidance.directions import GlobalDirections
 from guidance.mapper import Mapper
 from guidance.optimize import Optimize
+from guidance.text_encoder import TextEncoding
 from multimodal.types import Guidance, Toolkit
 
 METHODS: dict[str, Callable[[Toolkit], Guidance]] = {
     "optimize": Optimize,
     "direction": GlobalDirections,
     "mapper": Mapper,
+    "text-encoder": TextEncoding,
+    "delta": DeltaEdit,
 }
 
 

@@ -1,0 +1,134 @@
+"""Train the delta network (DeltaEdit) on picture pairs of a generator; no captions are read.
+
+python -m recipes.train_delta --model MODEL --out OUT --minutes 5
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+import typer
+from torch import Tensor
+
+from guidance.common import conv_indices, style_sizes
+from guidance.delta import (
+    FILE_NAME,
+    DeltaConfig,
+    DeltaNetwork,
+    delta_loss,
+    save_delta,
+    step_pairs,
+)
+from multimodal.types import OnStep, Progress, Toolkit
+from recipes.loop import Run, RunConfig, start
+
+
+@dataclass(frozen=True)
+class StepPairs:
+    """Faces and the same faces moved: S `[N, C]` and CLIP embeddings `[N, E]`, before and after."""
+
+    styles: Tensor
+    moved: Tensor
+    seen: Tensor
+    moved_seen: Tensor
+
+
+def collect(
+    toolkit: Toolkit, count: int, seed: int = 0, on_step: OnStep | None = None
+) -> StepPairs:
+    """Draw `count` pairs, sixteen at a time."""
+    batch, parts = 16, []
+    total = -(-count // batch)
+    for step in range(total):
+        parts.append(step_pairs(toolkit, batch, seed * 1_000_003 + step))
+        if on_step is not None:
+            on_step(Progress(step + 1, total, {}, "drawing pairs"))
+    styles, moved, seen, moved_seen = (torch.cat(p)[:count] for p in zip(*parts, strict=True))
+    return StepPairs(styles, moved, seen, moved_seen)
+
+
+def new_delta(toolkit: Toolkit, pairs: StepPairs, seed: int = 0) -> DeltaNetwork:
+    """An untrained network that knows mean and deviation of the style channels."""
+    sizes = style_sizes(toolkit.generator)
+    convs = tuple(sizes[i] for i in conv_indices(len(sizes)))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = DeltaNetwork(DeltaConfig(toolkit.clip.dim, convs))
+    network.mean.copy_(pairs.styles.mean(0))
+    network.std.copy_(pairs.styles.std(0).clamp_min(1e-3))
+    return network
+
+
+def train(run: Run, network: DeltaNetwork, pairs: StepPairs, batch: int = 64) -> None:
+    """Train until the run's steps or minutes are used up; checkpoints and resumes by itself."""
+    fabric = run.fabric
+    model, adam = fabric.setup(
+        network, torch.optim.AdamW(network.parameters(), lr=5e-4, betas=(0.5, 0.9))
+    )
+    parts = {"network": network, "adam": adam}
+    run.resume(parts)
+    run.start_clock()
+    for step in run.steps(parts, batch):
+        source = torch.Generator().manual_seed(run.config.seed + 7919 * step)
+        rows = torch.randint(len(pairs.styles), (batch,), generator=source)
+        sign = torch.rand(batch, 1, generator=source) < 0.5  # every pair in both directions
+        before, after = _either(pairs.styles[rows], pairs.moved[rows], sign)
+        seen, moved_seen = _either(pairs.seen[rows], pairs.moved_seen[rows], sign)
+        change = F.normalize(moved_seen - seen, dim=-1)
+        # Changes between texts are never quite those between pictures: noise makes it robust.
+        change = F.normalize(
+            change + 0.5 * torch.randn(change.shape, generator=source) / change.shape[1] ** 0.5, -1
+        )
+        tensors = [t.to(fabric.device) for t in (before, seen, change, after - before)]
+        predicted = model(*tensors[:3])
+        loss = delta_loss(predicted, tensors[3] / network.std)
+        adam.zero_grad(set_to_none=True)
+        fabric.backward(loss)
+        adam.step()
+        run.log({"loss": loss.detach()})
+
+
+def _either(first: Tensor, second: Tensor, swap: Tensor) -> tuple[Tensor, Tensor]:
+    return torch.where(swap, second, first), torch.where(swap, first, second)
+
+
+@torch.no_grad()
+def calibrate(network: DeltaNetwork, pairs: StepPairs) -> float:
+    """Set and return the network's gain: what makes its changes as long as the true ones were."""
+    rows = slice(0, min(512, len(pairs.styles)))
+    change = F.normalize(pairs.moved_seen[rows] - pairs.seen[rows], dim=-1)
+    device = network.gain.device
+    made = network(pairs.styles[rows].to(device), pairs.seen[rows].to(device), change.to(device))
+    true = (pairs.moved[rows] - pairs.styles[rows]).to(device) / network.std
+    gain = float(true.norm(dim=1).mean() / made.norm(dim=1).mean().clamp_min(1e-6))
+    network.gain.fill_(gain)
+    return gain
+
+
+def main(
+    model: Annotated[Path, typer.Option(help="bundle folder: generator and CLIP")],
+    out: Annotated[Path, typer.Option(help="folder of checkpoints and the result")],
+    minutes: Annotated[float, typer.Option(help="time limit of the training")] = 5.0,
+    steps: Annotated[int, typer.Option(help="optimiser steps in all")] = 4000,
+    pairs: Annotated[int, typer.Option(help="picture pairs")] = 6000,
+    seed: int = 0,
+) -> None:
+    """Train the delta network of a model folder."""
+    from recipes.directions import load_parts
+
+    toolkit = load_parts(model)
+    run = start(RunConfig(out, steps, minutes, seed))
+    found = collect(toolkit, pairs, seed)
+    network = new_delta(toolkit, found, seed)
+    train(run, network, found)
+    calibrate(network, found)
+    if run.fabric.is_global_zero:
+        save_delta(network, out / FILE_NAME, {"pairs": pairs, "images": run.images, "seed": seed})
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,131 @@
+"""Text encoder and delta network: training, files, edits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from guidance.delta import DeltaEdit, load_delta, save_delta, step_pairs
+from guidance.targets import embed_text
+from guidance.text_encoder import FILE_NAME, TextEncoding, load_text_encoder, save_text_encoder
+from multimodal.types import EditRequest, Toolkit
+from recipes import train_delta, train_text_encoder
+from recipes.loop import RunConfig, start
+
+CAPTIONS = ["a man", "a woman", "a smile", "an old face", "red hair", "glasses"]
+
+
+@pytest.fixture
+def request_(toolkit: Toolkit) -> EditRequest:
+    latent = toolkit.generator.sample(1, 3)
+    return EditRequest(
+        latent, embed_text(toolkit.clip, "a smile"), embed_text(toolkit.clip, "a face")
+    )
+
+
+def test_text_encoder_learns_saves_and_edits(
+    toolkit: Toolkit, request_: EditRequest, tmp_path: Path
+) -> None:
+    bank = toolkit.clip.encode_text(CAPTIONS)
+    pairs = train_text_encoder.sampled_pairs(toolkit, bank, 48)
+    encoder = train_text_encoder.new_text_encoder(toolkit, pairs)
+
+    def distance() -> float:
+        noise = torch.zeros(1, 48, encoder.config.noise)
+        return float(
+            train_text_encoder.encoder_loss(encoder, pairs.pictures, pairs.codes, noise)[
+                "distance"
+            ].detach()
+        )
+
+    before = distance()
+    run = start(RunConfig(tmp_path / "run", 40), "1", "cpu")
+    train_text_encoder.train(run, encoder, pairs, batch=16)
+    assert distance() < before
+    path = save_text_encoder(encoder, tmp_path / FILE_NAME, {})
+    loaded = load_text_encoder(path)
+    noise = loaded.draw_noise(1, 0)
+    torch.testing.assert_close(
+        loaded(request_.target, noise), encoder.eval()(request_.target, noise)
+    )
+
+    method = TextEncoding(replace(toolkit, folder=tmp_path))
+    for options in (
+        {},
+        {"relative": False, "layers": "medium"},
+        {"steps": 2, "refine": {"lr": 0.01}},
+    ):
+        offset = method.offset(replace(request_, options=options))
+        assert offset.w is not None
+        assert offset.w.shape == request_.latent.w.shape
+        assert offset.w.isfinite().all()
+        if "layers" in options:
+            assert float(offset.w[:, :4].abs().sum()) == 0
+    with pytest.raises(ValueError, match="mix"):
+        method.offset(replace(request_, options={"mix": 2.0}))
+
+
+def test_generation_is_seeded_and_diverse(toolkit: Toolkit, request_: EditRequest) -> None:
+    pairs = train_text_encoder.sampled_pairs(toolkit, toolkit.clip.encode_text(CAPTIONS), 16)
+    network = train_text_encoder.new_text_encoder(toolkit, pairs).eval()
+    method = TextEncoding(toolkit, network)
+    one, same, other = (method.generate(request_.target, seed).w for seed in (1, 1, 2))
+    assert one.shape == request_.latent.w.shape
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert torch.equal(network.draw_noise(5, 3)[:2], network.draw_noise(2, 3))
+    with pytest.raises(ValueError, match="candidates"):
+        method.generate(request_.target, candidates=0)
+
+
+def test_step_pairs_do_not_lean_on_the_face(toolkit: Toolkit) -> None:
+    before, after, seen, moved = step_pairs(toolkit, 64, 0)
+    assert before.shape == after.shape
+    assert seen.shape == moved.shape == (64, toolkit.clip.dim)
+    change = after - before
+    centred = before - before.mean(0)
+    cosine = torch.nn.functional.cosine_similarity(centred, change, dim=1).mean()
+    assert abs(float(cosine)) < 0.15, "a step must not pull towards the average face"
+
+
+def test_delta_network_learns_saves_and_edits(
+    toolkit: Toolkit, request_: EditRequest, tmp_path: Path
+) -> None:
+    pairs = train_delta.collect(toolkit, 64)
+    network = train_delta.new_delta(toolkit, pairs)
+
+    def loss() -> float:
+        change = torch.nn.functional.normalize(pairs.moved_seen - pairs.seen, dim=-1)
+        with torch.no_grad():
+            made = network(pairs.styles, pairs.seen, change)
+        return float((made - (pairs.moved - pairs.styles) / network.std).square().mean())
+
+    before = loss()
+    train_delta.train(start(RunConfig(tmp_path / "run", 40), "1", "cpu"), network, pairs, batch=16)
+    assert loss() < before
+    assert train_delta.calibrate(network, pairs) > 0
+    save_delta(network, tmp_path / "delta.safetensors", {})
+    loaded = load_delta(tmp_path / "delta.safetensors")
+    assert float(loaded.gain) == pytest.approx(float(network.gain))
+    method = DeltaEdit(replace(toolkit, folder=tmp_path))
+    one, two = method.offset(request_), method.offset(replace(request_, options={"gain": 2.0}))
+    assert one.styles is not None
+    assert two.styles is not None
+    torch.testing.assert_close(torch.cat(one.styles, 1) * 2, torch.cat(two.styles, 1))
+    assert float(one.styles[1].abs().sum()) == 0, "toRGB stays"
+
+
+def test_missing_and_foreign_networks(
+    toolkit: Toolkit, request_: EditRequest, tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        TextEncoding(toolkit).offset(request_)
+    with pytest.raises(FileNotFoundError):
+        DeltaEdit(toolkit).offset(request_)
+    pairs = train_delta.collect(toolkit, 16)
+    save_delta(train_delta.new_delta(toolkit, pairs), tmp_path / "d.safetensors", {})
+    with pytest.raises(ValueError, match="text encoder"):
+        load_text_encoder(tmp_path / "d.safetensors")
