@@ -16,14 +16,18 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     out = argparse.ArgumentParser("python -m recipes.render", description=__doc__)
     out.add_argument("--out", type=Path, required=True, help="folder of the shards")
-    out.add_argument("--count", type=int, default=1024, help="heads (with --vary: heads, not pictures)")
+    out.add_argument(
+        "--count", type=int, default=1024, help="heads (with --vary: heads, not pictures)"
+    )
     out.add_argument("--resolution", type=int, default=128, help="side of the pictures in pixels")
     out.add_argument("--seed", type=int, default=0, help="seed of the first head")
     out.add_argument("--split", choices=SPLITS, default="train")
     out.add_argument("--workers", type=int, default=1, help="processes")
     out.add_argument("--shard-size", type=int, default=1024, help="heads a shard")
     out.add_argument("--assets", type=Path, default=None, help="MakeHuman assets folder")
-    out.add_argument("--vary", choices=sorted(VARIATIONS), default="", help="one factor at all values")
+    out.add_argument(
+        "--vary", choices=sorted(VARIATIONS), default="", help="one factor at all values"
+    )
     return out
 
 
@@ -41,7 +45,12 @@ def main() -> None:
         args.shard_size,
         args.vary,
     )
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns) as progress:
         task = progress.add_task("heads", total=args.count)
         progress.advance(task, args.count - sum(job.count for job in jobs))

@@ -51,13 +51,16 @@ class Fit:
     corners: Index  # [V, 3] into body vertices
     weights: Array  # [V, 3]
     offsets: Array  # [V, 3]
-    scales: tuple[tuple[int, int, float], ...]  # per axis: two body vertices and their rest distance
+    scales: tuple[
+        tuple[int, int, float], ...
+    ]  # per axis: two body vertices and their rest distance
     hidden: Index  # body vertices that the garment covers
 
     def apply(self, body: Array) -> Array:
         """Vertices [V, 3] of the garment on the body vertices [B, 3]."""
         size = [
-            abs(body[a, axis] - body[b, axis]) / rest for axis, (a, b, rest) in enumerate(self.scales)
+            abs(body[a, axis] - body[b, axis]) / rest
+            for axis, (a, b, rest) in enumerate(self.scales)
         ]
         base = np.einsum("vk,vkc->vc", self.weights, body[self.corners])
         return (base + self.offsets * np.asarray(size, np.float32)).astype(np.float32)

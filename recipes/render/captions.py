@@ -192,10 +192,22 @@ def _as_prompt(name: str, words: str) -> str:
         return f"a photo of {'an' if noun[0] in 'aeiou' else 'a'} {noun}"
     if words.startswith("a "):
         return f"a photo of {words}"
+    if " " not in words:
+        return f"a photo of {'an' if words[0] in 'aeiou' else 'a'} {words} person"
     return f"a photo of a person {_as_phrase(name, words)}"
 
 
-_AGE_NOUNS = ("child", "kid", "person", "adult", "citizen", "pensioner", "youngster", "midlife", "forties")
+_AGE_NOUNS = (
+    "child",
+    "kid",
+    "person",
+    "adult",
+    "citizen",
+    "pensioner",
+    "youngster",
+    "midlife",
+    "forties",
+)
 
 
 def _join(phrases: list[str], rng: np.random.Generator) -> str:

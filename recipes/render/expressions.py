@@ -20,17 +20,15 @@ _UNITS: dict[str, dict[str, float]] = {
         "eyebrows-*-inner-up": 0.3,
     },
     "sad": {
-        "mouth-depression": 1.15,
-        "eyebrows-*-inner-up": 1.35,
-        "neck-platysma": 0.25,
+        "mouth-depression": 0.95,
+        "eyebrows-*-inner-up": 1.4,
         "eye-*-closure": 0.2,
     },
     "crying": {
-        "mouth-depression": 1.1,
-        "mouth-depression-retraction": 0.5,
+        "mouth-depression": 0.7,
+        "mouth-depression-retraction": 0.6,
         "eyebrows-*-inner-up": 1.3,
         "eye-*-slit": 0.7,
-        "neck-platysma": 0.5,
     },
     "angry": {
         "eyebrows-*-down": 1.6,

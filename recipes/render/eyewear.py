@@ -43,11 +43,15 @@ def glasses(factors: Factors, body: Array, pose: Pose) -> tuple[list[Surface], l
     inner = 0.2 * reach
     arc = np.linspace(-1, 1, 7)[:, None]
     mid = np.array([(left[0] + right[0]) / 2, (left[1] + right[1]) / 2 + 0.02 * reach, depth])
-    bow = mid + np.concatenate([arc * inner, 0.05 * reach * (1 - arc**2), 0.04 * reach * (1 - arc**2)], 1)
+    bow = mid + np.concatenate(
+        [arc * inner, 0.05 * reach * (1 - arc**2), 0.04 * reach * (1 - arc**2)], 1
+    )
     frames.append(_tube(bow, tube, closed=False))
     shade = (0.012, 0.012, 0.014) if factors.glasses == "sunglasses" else (0.75, 0.8, 0.85)
     alpha = 0.94 if factors.glasses == "sunglasses" else 0.035
-    opaque = [_surface(pose, p, t, linear(factors.glasses_color), 1.0, _FRAME, False) for p, t in frames]
+    opaque = [
+        _surface(pose, p, t, linear(factors.glasses_color), 1.0, _FRAME, False) for p, t in frames
+    ]
     glass = [_surface(pose, p, t, np.asarray(shade), alpha, _LENS, True) for p, t in lenses]
     return opaque, glass
 
@@ -56,7 +60,9 @@ def _rim(center: Array, reach: float, style: str, side: float) -> Array:
     """Outline [32, 3] of a lens: a circle, a rounded rectangle, or a wide drop."""
     t = np.linspace(0, 2 * np.pi, 32, endpoint=False)
     power = {"round": 1.0, "square": 0.45, "sunglasses": 0.62}[style]
-    width, height = {"round": (0.37, 0.36), "square": (0.40, 0.29), "sunglasses": (0.43, 0.36)}[style]
+    width, height = {"round": (0.37, 0.36), "square": (0.40, 0.29), "sunglasses": (0.43, 0.36)}[
+        style
+    ]
     x = np.sign(np.cos(t)) * np.abs(np.cos(t)) ** power * width * reach
     y = np.sign(np.sin(t)) * np.abs(np.sin(t)) ** power * height * reach
     bend = -0.18 * np.clip(x * side, 0, None)  # the outer edge curves back
@@ -75,7 +81,9 @@ def _tube(path: Array, radius: float, closed: bool, sides: int = 6) -> tuple[Arr
     n = len(path)
     ahead = np.roll(path, -1, 0) - np.roll(path, 1, 0) if closed else np.gradient(path, axis=0)
     ahead = ahead / (np.linalg.norm(ahead, axis=1, keepdims=True) + 1e-9)
-    helper = np.array([0.0, 0.0, 1.0]) if abs(ahead[:, 2]).max() < 0.8 else np.array([0.0, 1.0, 0.0])
+    helper = (
+        np.array([0.0, 0.0, 1.0]) if abs(ahead[:, 2]).max() < 0.8 else np.array([0.0, 1.0, 0.0])
+    )
     u = np.cross(ahead, helper)
     u /= np.linalg.norm(u, axis=1, keepdims=True) + 1e-9
     v = np.cross(ahead, u)
@@ -92,7 +100,13 @@ def _tube(path: Array, radius: float, closed: bool, sides: int = 6) -> tuple[Arr
 
 
 def _surface(
-    pose: Pose, points: Array, tris: Index, color: Array, alpha: float, material: Material, blended: bool
+    pose: Pose,
+    points: Array,
+    tris: Index,
+    color: Array,
+    alpha: float,
+    material: Material,
+    blended: bool,
 ) -> Surface:
     xyz = pose.apply(points.astype(np.float32))
     tint = np.empty((len(xyz), 4), np.float32)

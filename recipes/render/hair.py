@@ -31,26 +31,26 @@ class Shape:
     cut: float = -99.0  # hair below this height is cut off
     wave: float = 0.0  # sideways swing of the waves
     tail: bool = True  # keep what hangs behind the neck
-    gain: float = 1.0  # brightness
+    fringe: bool = False  # lift the fringe off the eyes
 
 
 SHAPES: dict[str, Shape] = {
     "short_neat": Shape("short01"),
     "short_messy": Shape("short02"),
-    "short_swept": Shape("short03"),
+    "short_swept": Shape("short03", fringe=True),
     "short_spiky": Shape("short04"),
     "short_curls": Shape("afro01", size=0.86),
     "afro": Shape("afro01", size=1.08),
-    "bob": Shape("bob01"),
-    "bob_fringe": Shape("bob02"),
-    "bob_wavy": Shape("bob01", wave=0.1),
+    "bob": Shape("bob01", fringe=True),
+    "bob_fringe": Shape("bob02", fringe=True),
+    "bob_wavy": Shape("bob01", wave=0.1, fringe=True),
     "shoulder": Shape("long01", cut=-1.5),
     "shoulder_wavy": Shape("long01", cut=-1.6, wave=0.12),
     "long": Shape("long01"),
     "long_wavy": Shape("long01", wave=0.14),
     "ponytail": Shape("ponytail01"),
     "tied_back": Shape("ponytail01", tail=False),
-    "braid": Shape("braid01"),
+    "braid": Shape("braid01", fringe=True),
 }
 # Height of fur shells on the scalp, decimetres.
 _SCALP_FUR = {"buzz": 0.03, "crop": 0.065, "balding": 0.06}
@@ -68,7 +68,7 @@ def hair_surfaces(factors: Factors, body: Array, pose: Pose, root: Path) -> list
     local, alpha = _reshape(local, shape, factors)
     xyz = pose.apply(local / np.float32(pose.scale) + eyes)
     tint = np.empty((len(xyz), 4), np.float32)
-    tint[:, :3] = linear(factors.hair_color) * shape.gain
+    tint[:, :3] = linear(factors.hair_color)
     tint[:, 3] = alpha
     keep = alpha[garment.mesh.tris].max(1) > 0.01
     tris, uv_tris = garment.mesh.tris[keep], garment.mesh.uv_tris[keep]
@@ -134,11 +134,12 @@ def _reshape(local: Array, shape: Shape, factors: Factors) -> tuple[Array, Array
         alpha = np.clip((p[:, 1] - edge) / 0.12, 0, 1)
     # A fringe must not hide the eyes: hair in front of the face fades out below the brows.
     front = np.clip((p[:, 2] + 0.25) / 0.3, 0, 1) * np.clip((0.66 - np.abs(p[:, 0])) / 0.2, 0, 1)
-    p[:, 1] += 0.6 * front * np.clip(0.8 - p[:, 1], 0, None)
+    if shape.fringe:
+        p[:, 1] += 0.6 * front * np.clip(0.8 - p[:, 1], 0, None)
     alpha = alpha * (1.0 - front * np.clip((_FRINGE - p[:, 1]) / 0.08, 0, 1))
     if not shape.tail:
         behind = (p[:, 1] < 0.35) & (p[:, 2] < -1.75)
-        behind |= (p[:, 1] < -0.75)
+        behind |= p[:, 1] < -0.75
         alpha = alpha * (~behind)
     return p.astype(np.float32), alpha.astype(np.float32)
 
@@ -197,7 +198,9 @@ def _shells(
     surfaces = []
     for layer in range(layers):
         lift = height * (layer + 1) / layers
-        xyz = skin.xyz + (skin.normals + down * (lift / max(height, 1e-6))) * (lift * weight)[:, None]
+        xyz = (
+            skin.xyz + (skin.normals + down * (lift / max(height, 1e-6))) * (lift * weight)[:, None]
+        )
         tint = np.empty((len(xyz), 4), np.float32)
         tint[:, :3] = color
         tint[:, 3] = np.clip(weight * 1.3, 0, 1)

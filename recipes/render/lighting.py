@@ -21,7 +21,9 @@ def studio_lights(factors: Factors) -> Array:
     rows[0, 3:6] = 0.16 * factors.ambient * warm
     rows[1] = _light(factors.light_yaw, factors.light_pitch, 0.86 * level * warm, 1)
     rows[2] = _light(0.0, 55.0, (0.2 + 0.36 * factors.ambient) * cool, 2)
-    rows[3] = _light(-np.sign(factors.light_yaw + 1e-6) * 55.0, 5.0, 0.24 * factors.ambient * cool, 0)
+    rows[3] = _light(
+        -np.sign(factors.light_yaw + 1e-6) * 55.0, 5.0, 0.24 * factors.ambient * cool, 0
+    )
     rows[4] = _light(-np.sign(factors.light_yaw + 1e-6) * 150.0, 35.0, 0.5 * level * cool, 0)
     return rows.astype(np.float32)
 

@@ -106,7 +106,9 @@ def _fill_positions(out, vertices, tris, uvs, uv_tris):  # type: ignore[no-untyp
         if abs(area) < 1e-9:
             continue
         for y in range(max(0, int(min(y0, y1, y2)) - 1), min(size - 1, int(max(y0, y1, y2)) + 2)):
-            for x in range(max(0, int(min(x0, x1, x2)) - 1), min(size - 1, int(max(x0, x1, x2)) + 2)):
+            for x in range(
+                max(0, int(min(x0, x1, x2)) - 1), min(size - 1, int(max(x0, x1, x2)) + 2)
+            ):
                 w1 = ((x - x0) * (y2 - y0) - (x2 - x0) * (y - y0)) / area
                 w2 = ((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) / area
                 w0 = 1.0 - w1 - w2

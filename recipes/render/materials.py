@@ -24,10 +24,16 @@ _TONES = np.array(
     ]
 )
 _PICTURES = {
-    ("light", "female", "young"): ("young_lightskinned_female_diffuse", "young_lightskinned_female_diffuse2"),
+    ("light", "female", "young"): (
+        "young_lightskinned_female_diffuse",
+        "young_lightskinned_female_diffuse2",
+    ),
     ("light", "female", "middle"): ("middleage_lightskinned_female_diffuse",),
     ("light", "female", "old"): ("old_lightskinned_female_diffuse",),
-    ("light", "male", "young"): ("young_lightskinned_male_diffuse", "young_lightskinned_male_diffuse2"),
+    ("light", "male", "young"): (
+        "young_lightskinned_male_diffuse",
+        "young_lightskinned_male_diffuse2",
+    ),
     ("light", "male", "middle"): ("middleage_lightskinned_male_diffuse",),
     ("light", "male", "old"): ("old_lightskinned_male_diffuse",),
     ("dark", "female", "young"): ("young_darkskinned_female_diffuse",),
@@ -175,7 +181,9 @@ def _paint_lips(out: Array, factors: Factors, root: Path) -> None:
 
 def _paint_make_up(out: Array, factors: Factors, root: Path) -> None:
     skin = skin_color(factors.skin_tone)
-    _mix(out, _mask(root, "shadow"), linear(factors.eye_shadow_color) * 0.8, 0.8 * factors.eye_shadow)
+    _mix(
+        out, _mask(root, "shadow"), linear(factors.eye_shadow_color) * 0.8, 0.8 * factors.eye_shadow
+    )
     pink = 0.4 * skin + 0.6 * linear((0.85, 0.35, 0.36)) * (0.35 + skin.mean())
     _mix(out, _mask(root, "blush"), pink, 0.6 * factors.blush + 0.10)
     _mix(out, _mask(root, "nose"), skin * np.array([1.0, 0.75, 0.72]), 0.18)
@@ -184,7 +192,7 @@ def _paint_make_up(out: Array, factors: Factors, root: Path) -> None:
 def _paint_marks(out: Array, factors: Factors, root: Path) -> None:
     if factors.freckles > 0:
         spots = _freckles(root, factors.seed % 4)
-        brown = skin_color(factors.skin_tone) * np.array([0.5, 0.32, 0.22])
+        brown = skin_color(factors.skin_tone) * np.array([0.58, 0.38, 0.27])
         _mix(out, spots, brown, 0.9 * factors.freckles)
     if factors.wrinkles > 0.05:
         furrow = skin_color(factors.skin_tone) * np.array([0.5, 0.38, 0.34])
@@ -223,13 +231,13 @@ def _freckles(root: Path, seed: int) -> Array:
     p = masks.uv_positions(root)
     rng = np.random.default_rng([11, seed])
     zone = masks.blob(p, 0.3, 7.02, 0.3, 0.16) + masks.blob(p, 0.0, 7.1, 0.2, 0.1)
-    zone = (zone + 0.1 * masks.blob(p, 0.0, 7.2, 0.8, 0.8)) * (p[..., 2] > -50)
+    zone = (zone + 0.05 * masks.blob(p, 0.0, 7.2, 0.6, 0.5)) * (p[..., 2] > -50)
     ys, xs = np.nonzero(zone > 0.02)
     weights = zone[ys, xs] / zone[ys, xs].sum()
     grid_y, grid_x = np.mgrid[-4:5, -4:5]
     out = np.zeros(zone.shape, np.float32)
     for k in rng.choice(len(ys), 230, p=weights):
-        radius, level = rng.uniform(0.8, 1.7), rng.uniform(0.45, 1.0)
+        radius, level = rng.uniform(0.7, 1.25), rng.uniform(0.4, 0.9)
         cy, cx = int(ys[k]), int(xs[k])
         if 4 <= cy < zone.shape[0] - 5 and 4 <= cx < zone.shape[1] - 5:
             spot = level * np.exp(-(grid_x**2 + grid_y**2) / (radius**2))

@@ -116,6 +116,8 @@ def identity_weights(factors: Factors) -> dict[str, float]:
         for one in _sides(name):
             out[one] = out.get(one, 0.0) + abs(value) * gain
     young = float(np.clip((14 - factors.age) / 8, 0, 1))
+    for name, weight in _sex_weights(factors).items():
+        out[name] = out.get(name, 0.0) + weight
     old = float(np.clip((factors.age - 45) / 40, 0, 1))
     heavy = 2.0 * factors.weight - 1.0
     out["head/head-age-incr"] = 0.8 * old
@@ -130,6 +132,28 @@ def identity_weights(factors: Factors) -> dict[str, float]:
         out[wide] = out.get(wide, 0.0) + 0.3 + 0.25 * (1 - factors.sex)
         out[f"eyes/{side}-eye-epicanthus-in"] = 0.6 * factors.asian
     return {name: weight for name, weight in out.items() if weight > 1e-4}
+
+
+def _sex_weights(factors: Factors) -> dict[str, float]:
+    """Local differences between men and women that the macro targets leave too small."""
+    grown = float(np.clip((factors.age - 7) / 12, 0.25, 1))
+    female = grown * float(np.clip(1 - 2 * factors.sex, 0, 1))
+    male = grown * float(np.clip(2 * factors.sex - 1, 0, 1))
+    return {
+        "chin/chin-width-decr": 0.45 * female,
+        "chin/chin-bones-decr": 0.35 * female,
+        "chin/chin-height-decr": 0.2 * female,
+        "nose/nose-scale-horiz-decr": 0.35 * female,
+        "nose/nose-volume-decr": 0.25 * female,
+        "nose/nose-hump-decr": 0.2 * female,
+        "mouth/mouth-upperlip-volume-incr": 0.45 * female,
+        "mouth/mouth-lowerlip-volume-incr": 0.4 * female,
+        "neck/neck-scale-horiz-decr": 0.4 * female,
+        "chin/chin-width-incr": 0.3 * male,
+        "chin/chin-bones-incr": 0.4 * male,
+        "eyebrows/eyebrows-trans-down": 0.4 * male,
+        "neck/neck-scale-horiz-incr": 0.35 * male,
+    }
 
 
 def _sides(name: str) -> list[str]:

@@ -57,7 +57,15 @@ def eyes(factors: Factors, body: Array, pose: Pose, root: Path) -> list[Surface]
         normals = smooth_normals(xyz, tris)
         out.append(
             Surface(
-                xyz, normals, tint, uvs, tris, tris, _eye_texture(root, factors.eye_color), _EYE, EYES
+                xyz,
+                normals,
+                tint,
+                uvs,
+                tris,
+                tris,
+                _eye_texture(root, factors.eye_color),
+                _EYE,
+                EYES,
             )
         )
     return out
@@ -105,9 +113,17 @@ def brows_and_lashes(factors: Factors, body: Array, pose: Pose, root: Path) -> l
     lash_color = np.array([0.012, 0.010, 0.010]) + 0.1 * hair * (1 - factors.lipstick)
     strength = 1.0 if factors.sex < 0.5 else 0.7
     return [
-        _alpha_garment(body, pose, root, f"eyebrows/{brow}", f"eyebrows/{brow}/{brow}.png", brow_color, 0.85),
         _alpha_garment(
-            body, pose, root, f"eyelashes/{lash}", f"eyelashes/{lash}/{lash}.png", lash_color, strength
+            body, pose, root, f"eyebrows/{brow}", f"eyebrows/{brow}/{brow}.png", brow_color, 0.85
+        ),
+        _alpha_garment(
+            body,
+            pose,
+            root,
+            f"eyelashes/{lash}",
+            f"eyelashes/{lash}/{lash}.png",
+            lash_color,
+            strength,
         ),
     ]
 

@@ -162,8 +162,25 @@ def _lit(shadow_map, frame, px, py, pz, nx, ny, nz):  # type: ignore[no-untyped-
 
 @njit(cache=True, fastmath=True)
 def draw(  # type: ignore[no-untyped-def]
-    color, depth, segment, cover, xyz, view, normals, tint, uvs, tris, uv_tris, order, texture,
-    mat, blended, seg, lights, maps, frames,
+    color,
+    depth,
+    segment,
+    cover,
+    xyz,
+    view,
+    normals,
+    tint,
+    uvs,
+    tris,
+    uv_tris,
+    order,
+    texture,
+    mat,
+    blended,
+    seg,
+    lights,
+    maps,
+    frames,
 ):
     """Draw triangles in ``order`` into the frame; ``xyz`` is on screen, ``view`` [V, 3] in view space.
 
@@ -203,8 +220,10 @@ def draw(  # type: ignore[no-untyped-def]
                 ix1, iy1 = min(ix0 + 1, tw - 1), min(iy0 + 1, th - 1)
                 k00, k10, k01, k11 = (1 - du) * (1 - dv), du * (1 - dv), (1 - du) * dv, du * dv
                 ta = (
-                    k00 * texture[iy0, ix0, 3] + k10 * texture[iy0, ix1, 3]
-                    + k01 * texture[iy1, ix0, 3] + k11 * texture[iy1, ix1, 3]
+                    k00 * texture[iy0, ix0, 3]
+                    + k10 * texture[iy0, ix1, 3]
+                    + k01 * texture[iy1, ix0, 3]
+                    + k11 * texture[iy1, ix1, 3]
                 )
                 ta *= w0 * tint[a, 3] + w1 * tint[b, 3] + w2 * tint[c, 3]
                 alpha = 1.0
@@ -250,7 +269,7 @@ def draw(  # type: ignore[no-untyped-def]
                     hl = 1.0 / np.sqrt(lx * lx + ly * ly + hz * hz)
                     hd = (nx * lx + ny * ly + nz * hz) * hl
                     if hd > 0 and dot > 0:
-                        s = hd ** shininess * spec * gloss * seen
+                        s = hd**shininess * spec * gloss * seen
                         sr += lights[n, 3] * s
                         sg += lights[n, 4] * s
                         sb += lights[n, 5] * s
@@ -260,16 +279,22 @@ def draw(  # type: ignore[no-untyped-def]
                 dg += ((1 - up) * lights[0, 4] + up * lights[0, 1]) * dim + edge
                 db += ((1 - up) * lights[0, 5] + up * lights[0, 2]) * dim + edge
                 cr = (
-                    k00 * texture[iy0, ix0, 0] + k10 * texture[iy0, ix1, 0]
-                    + k01 * texture[iy1, ix0, 0] + k11 * texture[iy1, ix1, 0]
+                    k00 * texture[iy0, ix0, 0]
+                    + k10 * texture[iy0, ix1, 0]
+                    + k01 * texture[iy1, ix0, 0]
+                    + k11 * texture[iy1, ix1, 0]
                 ) * (w0 * tint[a, 0] + w1 * tint[b, 0] + w2 * tint[c, 0])
                 cg = (
-                    k00 * texture[iy0, ix0, 1] + k10 * texture[iy0, ix1, 1]
-                    + k01 * texture[iy1, ix0, 1] + k11 * texture[iy1, ix1, 1]
+                    k00 * texture[iy0, ix0, 1]
+                    + k10 * texture[iy0, ix1, 1]
+                    + k01 * texture[iy1, ix0, 1]
+                    + k11 * texture[iy1, ix1, 1]
                 ) * (w0 * tint[a, 1] + w1 * tint[b, 1] + w2 * tint[c, 1])
                 cb = (
-                    k00 * texture[iy0, ix0, 2] + k10 * texture[iy0, ix1, 2]
-                    + k01 * texture[iy1, ix0, 2] + k11 * texture[iy1, ix1, 2]
+                    k00 * texture[iy0, ix0, 2]
+                    + k10 * texture[iy0, ix1, 2]
+                    + k01 * texture[iy1, ix0, 2]
+                    + k11 * texture[iy1, ix1, 2]
                 ) * (w0 * tint[a, 2] + w1 * tint[b, 2] + w2 * tint[c, 2])
                 if blended:
                     keep = 1.0 - alpha

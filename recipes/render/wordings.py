@@ -30,7 +30,7 @@ WORDINGS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "hair_color": {
         "black": ("black hair", "dark black hair", "jet-black hair", "ebony hair"),
-        "brown": ("brown hair", "chestnut hair", "brown-colored hair", "dark brown or brown hair"),
+        "brown": ("brown hair", "chestnut hair", "brown-colored hair"),
         "blond": ("blond hair", "golden hair", "yellow hair", "fair hair", "light blond hair"),
         "red": ("red hair", "ginger hair", "auburn hair", "orange-red hair"),
         "gray": ("gray hair", "grey hair", "graying hair", "gray-colored hair"),
@@ -99,7 +99,9 @@ WORDINGS: dict[str, dict[str, tuple[str, ...]]] = {
         "yes": ("wearing a hat", "with a hat", "wearing a fedora"),
         "no": ("without a hat", "with no hat"),
     },
-    "makeup": {"yes": ("wearing make-up", "with make-up", "with eye shadow", "with painted eyelids")},
+    "makeup": {
+        "yes": ("wearing make-up", "with make-up", "with eye shadow", "with painted eyelids")
+    },
     "turn": {
         "left": ("turned to the left", "facing left", "looking to the left"),
         "right": ("turned to the right", "facing right", "looking to the right"),
