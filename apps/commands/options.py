@@ -27,9 +27,7 @@ Sound = Annotated[
     list[Path] | None, typer.Option(help="A sound that drives the edit; may be given again.")
 ]
 Mix = Annotated[float, typer.Option(min=0, max=1, help="0 is all text, 1 is all sound.")]
-Method = Annotated[
-    str, typer.Option(help="How the edit is found; auto picks the best.")
-]
+Method = Annotated[str, typer.Option(help="How the edit is found; auto picks the best.")]
 Strength = Annotated[float, typer.Option(help="How far; negative goes the other way.")]
 Keep = Annotated[
     str | None, typer.Option(help="Attributes to leave alone, with commas: identity,age,hair.")
