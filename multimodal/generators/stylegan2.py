@@ -216,7 +216,7 @@ class SynthesisLayer(ModulatedConv):
         self.register_buffer("resample_filter", blur_kernel(1.0))
 
     def forward(self, x: Tensor, style: Tensor, noise: Tensor | None) -> Tensor:
-        """`[B, inputs, h, w]`, style `[B, inputs]`, noise `[*, 1, H, W]` -> `[B, outputs, H, W]`."""
+        """`[B, inputs, h, w]`, style `[B, inputs]`, noise `[*, 1, H, W]` to `[B, outputs, H, W]`"""
         dtype = x.dtype
         energy = self.derived("energy", lambda w: w.square().sum(dim=(2, 3)).t())
         # sqrt(2), the activation's gain, is folded into everything added up before it.

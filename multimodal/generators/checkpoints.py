@@ -1,0 +1,278 @@
+"""One door to every generator: a registry name or a file of any supported format.
+
+The format is told from the file's first bytes, never from its name alone, and nothing in a file is
+ever executed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from multimodal.devices import pick_device
+from multimodal.generators import native, nvlabs, rosinality
+from multimodal.generators.layout import CheckpointError, Weights, build, refuse_foreign
+from multimodal.generators.registry import MODELS, ModelSpec, find_model, tiny_generator
+from multimodal.generators.stylegan2 import StyleGAN2
+from multimodal.weights import WeightsError, atomic, check_file, fetch, sha256_of
+
+MAX_BYTES = 8 << 30
+"""Larger files are refused: the largest public StyleGAN2 checkpoint has about 0.4 GB."""
+TORCH_LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+STATE_DICT = "NVlabs state dict"
+Kind = Literal["native", "pickle", "torch"]
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What is in a checkpoint.
+
+    Args:
+        path: the file.
+        family: the network, "stylegan2".
+        format: the kind of file, in words.
+        resolution: side of the picture in pixels.
+        channels: channels of each block from 4 px up.
+        num_layers: rows of W+.
+        z_dim: size of z.
+        w_dim: size of w.
+        mapping_layers: layers from z to w.
+        conv_clamp: clamp of the activations, or None.
+        parameters: numbers in the network.
+        bytes: size of the file.
+        sha256: of the file.
+    """
+
+    path: Path
+    family: str
+    format: str
+    resolution: int
+    channels: tuple[int, ...]
+    num_layers: int
+    z_dim: int
+    w_dim: int
+    mapping_layers: int
+    conv_clamp: float | None
+    parameters: int
+    bytes: int
+    sha256: str
+
+
+def load_generator(
+    source: str | Path,
+    device: str | torch.device = "auto",
+    dtype: torch.dtype = torch.float32,
+) -> StyleGAN2:
+    """A frozen generator from a registry name or a file.
+
+    Args:
+        source: a name of `multimodal.generators.registry.MODELS` ("default", "ffhq-256", ...), an
+            NVlabs `.pkl`, a rosinality `.pt`, our `.safetensors`, or a folder with
+            `generator.safetensors`.
+        device: "auto" (cuda, mps, cpu) or a torch device.
+        dtype: of the features while drawing, float32 or bfloat16 (weights stay float32).
+
+    Raises:
+        ValueError: an unknown name or device.
+        FileNotFoundError: no such file.
+        CheckpointError: a file that cannot be loaded; says what is wrong with it.
+    """
+    where = pick_device(device)
+    if dtype not in (torch.float32, torch.bfloat16, torch.float16):
+        raise ValueError(f"dtype {dtype} is not one of float32, bfloat16, float16")
+    if str(source) == "tiny":
+        model = tiny_generator()
+    else:
+        path = resolve(source)
+        model, _ = _load(path)
+    model.dtype = dtype
+    return model.to(where)
+
+
+def save_generator(generator: StyleGAN2, path: str | Path) -> str:
+    """Write `path` (`.safetensors`) and the JSON beside it, each under a temporary name first.
+
+    Returns:
+        The SHA-256 of the weights.
+
+    Raises:
+        ValueError: another suffix.
+    """
+    target = Path(path)
+    if target.suffix != ".safetensors":
+        raise ValueError(f"{target.name} does not end in .safetensors")
+    return native.save_native(generator, target)
+
+
+def inspect(path: str | Path) -> CheckpointInfo:
+    """Load a checkpoint far enough to be sure of it and say what is in it."""
+    file = resolve(path)
+    model, form = _load(file)
+    config = model.config
+    return CheckpointInfo(
+        path=file,
+        family=native.FAMILY,
+        format=form,
+        resolution=config.resolution,
+        channels=config.channels,
+        num_layers=config.num_layers,
+        z_dim=config.z_dim,
+        w_dim=config.w_dim,
+        mapping_layers=config.mapping_layers,
+        conv_clamp=config.conv_clamp,
+        parameters=sum(p.numel() for p in model.parameters()),
+        bytes=file.stat().st_size,
+        sha256=sha256_of(file),
+    )
+
+
+def convert(source: str | Path, target: str | Path) -> Path:
+    """Write a checkpoint in another format, chosen by the target's suffix.
+
+    `.safetensors` is ours (with JSON), `.pt` rosinality's, `.pth` a plain torch file
+    `{"G_ema": state dict in NVlabs' layout, "config": dict}`. (A `.pkl` cannot be written: NVlabs'
+    pickles contain the source code of their classes.)
+
+    Returns:
+        The target's path.
+
+    Raises:
+        ValueError: another suffix, or a network that the target's layout cannot express.
+    """
+    path = Path(target)
+    if path.suffix not in (".safetensors", ".pt", ".pth"):
+        raise ValueError(f"{path.name}: the suffix is not one of .safetensors, .pt, .pth")
+    model = load_generator(source, "cpu")
+    if path.suffix == ".safetensors":
+        save_generator(model, path)
+    elif path.suffix == ".pt":
+        _write_torch(_as_rosinality(model), path)
+    else:
+        _write_torch({"G_ema": model.state_dict(), "config": asdict(model.config)}, path)
+    return path
+
+
+def resolve(source: str | Path) -> Path:
+    """The local file of a registry name (downloading it where needed), a folder or a path."""
+    if isinstance(source, str) and source in MODELS:
+        return _registered(find_model(source))
+    path = Path(source).expanduser()
+    if path.is_dir():
+        path = path / "generator.safetensors"
+    if not path.is_file():
+        names = ", ".join(MODELS)
+        raise FileNotFoundError(f"{source} is neither a file nor one of the models {names}")
+    return path
+
+
+def _registered(spec: ModelSpec) -> Path:
+    if spec.weights is not None:
+        if not spec.weights.is_file():
+            raise FileNotFoundError(
+                f"model {spec.name!r} is not in this installation ({spec.weights} is missing)"
+            )
+        return spec.weights
+    if spec.url is None:
+        raise ValueError(f"model {spec.name!r} is made in memory and has no file")
+    return fetch(spec.url, spec.sha256, f"{spec.name}{Path(spec.url).suffix}")
+
+
+def _load(path: Path) -> tuple[StyleGAN2, str]:
+    kind = _kind(path)
+    if kind == "native":
+        weights, config = native.read_native(path)
+        return build(weights, path.name, config), weights.format
+    weights = (
+        nvlabs.read_nvlabs(path.read_bytes(), path.name) if kind == "pickle" else _read_torch(path)
+    )
+    return build(weights, path.name), weights.format
+
+
+def _kind(path: Path) -> Kind:
+    """The format by the file's first bytes; raises `CheckpointError` for anything else."""
+    try:
+        size = check_file(path).stat().st_size
+    except WeightsError as error:
+        raise CheckpointError(str(error)) from error
+    with path.open("rb") as file:
+        head = file.read(512)
+    if size > MAX_BYTES:
+        raise CheckpointError(
+            f"{path.name} has {size >> 20} MB, more than any StyleGAN2 checkpoint"
+        )
+    if head.startswith(b"PK\x03\x04") or head.startswith(TORCH_LEGACY):
+        return "torch"
+    if len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100 << 20:
+        return "native"
+    if head[:1] == b"\x80" or path.suffix in (".pkl", ".pickle"):
+        return "pickle"
+    if path.suffix == ".safetensors":
+        raise CheckpointError(f"{path.name} is not a safetensors file, or is truncated")
+    raise CheckpointError(
+        f"{path.name} is not a checkpoint: neither a pickle, a torch file nor safetensors"
+    )
+
+
+def _read_torch(path: Path) -> Weights:
+    contents = _torch_load(path)
+    if not isinstance(contents, Mapping):
+        raise CheckpointError(f"{path.name} holds a {type(contents).__name__}, not a checkpoint")
+    state = rosinality.generator_state(contents)
+    if state is not None and not rosinality.is_rosinality(state):
+        refuse_foreign(state, path.name)
+        if any(key.startswith("synthesis.b4.") for key in state):
+            config = contents.get("config")
+            known = native.parse_config(config, path.name) if isinstance(config, Mapping) else None
+            if known is None:
+                return Weights(state, STATE_DICT)
+            return Weights(state, STATE_DICT, known.conv_clamp, known.mapping_lr_multiplier)
+    if state is None:
+        refuse_foreign([str(key) for key in contents], path.name)
+    return rosinality.read_rosinality(contents, path.name)
+
+
+def _torch_load(path: Path) -> Any:
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        match = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if match:
+            raise CheckpointError(
+                f"{path.name}: refused the global {match[1]}: the file may run code"
+            ) from error
+        raise CheckpointError(f"{path.name} is damaged or not a torch file ({error})") from error
+    except nvlabs.DAMAGED as error:
+        reason = str(error).split("\n")[0][:200]
+        raise CheckpointError(
+            f"{path.name} is damaged or truncated ({reason}); download it again"
+        ) from error
+
+
+def _as_rosinality(model: StyleGAN2) -> dict[str, Any]:
+    config = model.config
+    if config.z_dim != config.w_dim or config.mapping_lr_multiplier != 0.01:
+        raise ValueError(
+            f"rosinality's layout needs z_dim = w_dim and a mapping multiplier of 0.01; this has "
+            f"{config.z_dim}, {config.w_dim} and {config.mapping_lr_multiplier}"
+        )
+    state = model.state_dict()
+    contents: dict[str, Any] = {
+        "g_ema": rosinality.to_rosinality(state, config),
+        "latent_avg": state["mapping.w_avg"],
+    }
+    if config.conv_clamp is not None:
+        contents["conv_clamp"] = config.conv_clamp
+    return contents
+
+
+def _write_torch(contents: Mapping[str, Any], path: Path) -> None:
+    with atomic(path) as part:
+        torch.save(dict(contents), part)

@@ -1,0 +1,119 @@
+"""Our own format: weights in safetensors, the architecture in a JSON file beside them.
+
+`generator.safetensors` holds tensors by NVlabs key; `generator.json` the configuration and the
+SHA-256 of the weights, which is checked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from multimodal.generators.layout import CheckpointError, Weights
+from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
+from multimodal.weights import atomic, sha256_of
+
+FORMAT = "safetensors"
+FAMILY = "stylegan2"
+MAX_CONFIG_BYTES = 1 << 20
+
+
+def config_path(path: Path) -> Path:
+    """The JSON file that belongs to a `.safetensors` file."""
+    return path.with_suffix(".json")
+
+
+def save_native(generator: StyleGAN2, path: Path) -> str:
+    """Write weights and configuration; the SHA-256 of the weights is returned."""
+    state = {key: tensor.detach().cpu() for key, tensor in generator.state_dict().items()}
+    digest = write_safetensors(path, state)
+    about = {"family": FAMILY, "sha256": digest, "config": asdict(generator.config)}
+    with atomic(config_path(path)) as part:
+        part.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return digest
+
+
+def read_native(path: Path) -> tuple[Weights, StyleGAN2Config]:
+    """The weights and the configuration of a `.safetensors` file.
+
+    Raises:
+        FileNotFoundError: no JSON beside it.
+        CheckpointError: damaged weights, another SHA-256, or a configuration that does not parse.
+    """
+    about = read_json(config_path(path), path.name)
+    if about.get("family") != FAMILY:
+        raise CheckpointError(
+            f"{config_path(path).name}: family {about.get('family')!r} is not {FAMILY!r}"
+        )
+    config = parse_config(about.get("config"), config_path(path).name)
+    wanted = about.get("sha256")
+    if wanted is not None and sha256_of(path) != wanted:
+        raise CheckpointError(
+            f"{path.name} does not have the SHA-256 that {config_path(path).name} names: "
+            "it was changed or is incomplete"
+        )
+    try:
+        state = load_file(path)
+    except (SafetensorError, ValueError, OSError) as error:
+        raise CheckpointError(f"{path.name} is damaged or truncated ({error})") from error
+    return Weights(state, FORMAT, config.conv_clamp, config.mapping_lr_multiplier), config
+
+
+def parse_config(values: object, source: str) -> StyleGAN2Config:
+    """A `StyleGAN2Config` from JSON; unknown, missing and mistyped fields are refused."""
+    if not isinstance(values, Mapping):
+        raise CheckpointError(f"{source}: 'config' is missing")
+    known = {field.name for field in fields(StyleGAN2Config)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise CheckpointError(
+            f"{source}: unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+        )
+    clamp = values.get("conv_clamp")
+    try:
+        return StyleGAN2Config(
+            resolution=int(values["resolution"]),
+            channels=tuple(int(c) for c in values["channels"]),
+            z_dim=int(values["z_dim"]),
+            w_dim=int(values["w_dim"]),
+            mapping_layers=int(values["mapping_layers"]),
+            mapping_lr_multiplier=float(values["mapping_lr_multiplier"]),
+            conv_clamp=None if clamp is None else float(clamp),
+        )
+    except KeyError as error:
+        raise CheckpointError(f"{source}: field {error} is missing") from error
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{source}: {error}") from error
+
+
+def read_json(path: Path, owner: str) -> dict[str, Any]:
+    """A JSON object of bounded size."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{owner} needs its configuration {path.name} beside it")
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise CheckpointError(f"{path.name} is larger than a configuration can be")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path.name} is not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path.name} is not a JSON object")
+    return values
+
+
+def write_safetensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> str:
+    """Write tensors under a temporary name, rename, and return the file's SHA-256."""
+    ready = {key: tensor.contiguous() for key, tensor in tensors.items()}
+    with atomic(path) as part:
+        save_file(ready, part, None if metadata is None else dict(metadata))
+        digest = sha256_of(part)
+    return digest

@@ -1,0 +1,279 @@
+"""NVlabs' pickles (stylegan2-ada-pytorch, stylegan3), read without executing anything of theirs.
+
+Such a file is a pickled dict `G, D, G_ema, ...` of "persistent" modules: each is a call of
+`torch_utils.persistence._reconstruct_persistent_obj` with the module's *source code* and its state.
+Plain unpickling would run that source. Here the call yields an inert record of the state; tensors
+are rebuilt from their bytes, bounded by them; numpy values are skipped; any other global is
+refused by name.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from multimodal.generators.layout import CheckpointError, Weights
+
+FORMAT = "NVlabs pickle"
+
+DAMAGED: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    pickle.PickleError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    UnicodeError,
+    ValueError,
+    struct.error,
+)
+"""What reading damaged or hostile bytes may raise besides the readers' own errors."""
+
+
+@dataclass
+class Record:
+    """A persistent object of the file: its class's name and its state, never its code."""
+
+    class_name: str = ""
+    state: dict[str, Any] = field(default_factory=dict)
+
+    def child(self, name: str) -> Record | None:
+        """The submodule `name`, or None."""
+        modules = self.state.get("_modules")
+        found = modules.get(name) if isinstance(modules, Mapping) else None
+        return found if isinstance(found, Record) else None
+
+
+@dataclass(frozen=True)
+class _Bytes:
+    """A storage that was not asked for yet."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class _LazyTensor:
+    """A tensor that was not asked for yet."""
+
+    storage: _Bytes
+    offset: int
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    def load(self) -> Tensor:
+        """Read the bytes (with torch's own restricted reader) and shape them."""
+        storage = torch.load(io.BytesIO(self.storage.data), map_location="cpu", weights_only=True)
+        if not isinstance(storage, torch.storage.TypedStorage):
+            raise CheckpointError(f"a tensor's storage is a {type(storage).__name__}")
+        count = 1
+        for length in self.size:
+            count *= length
+        if count > len(storage.untyped()) // storage.dtype.itemsize:
+            raise CheckpointError(f"a tensor of {count} numbers is larger than its storage")
+        empty = torch.empty(0, dtype=storage.dtype)
+        return empty.set_(storage, self.offset, self.size, self.stride).clone()
+
+
+class _Opaque:
+    """Stands for a value that is not needed (numpy scalars, arrays, types)."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: object) -> None:
+        """Forget the state."""
+
+
+class RestrictedUnpickler(pickle.Unpickler):
+    """Knows a handful of globals, each mapped to something inert."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The inert stand-in of a global; raises `CheckpointError` for any other."""
+        known = self._known().get((module, name))
+        if known is not None:
+            return known
+        root = module.split(".")[0]
+        if root == "numpy" and name in (
+            "scalar",
+            "dtype",
+            "ndarray",
+            "_reconstruct",
+            "_frombuffer",
+        ):
+            return self._opaque
+        if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
+            return getattr(torch, name)
+        raise CheckpointError(f"refused the global {module}.{name}: the file may run code")
+
+    def _known(self) -> Mapping[tuple[str, str], Any]:
+        # Bound methods and builtins only: a pickle cannot set attributes on either.
+        return {
+            ("torch_utils.persistence", "_reconstruct_persistent_obj"): self._record,
+            ("torch._utils", "_rebuild_tensor_v2"): self._tensor,
+            ("torch._utils", "_rebuild_parameter"): self._parameter,
+            ("torch.storage", "_load_from_bytes"): self._storage,
+            ("collections", "OrderedDict"): OrderedDict,
+            ("dnnlib.util", "EasyDict"): dict,
+            ("builtins", "set"): set,
+            ("__builtin__", "set"): set,
+            ("_codecs", "encode"): self._encode,
+        }
+
+    def _record(self, meta: object) -> Record:
+        state = meta.get("state") if isinstance(meta, dict) else None
+        if not isinstance(meta, dict) or not isinstance(state, dict):
+            raise CheckpointError("a persistent object of the file has no state")
+        return Record(str(meta.get("class_name", "")), state)
+
+    def _storage(self, data: object) -> _Bytes:
+        if not isinstance(data, bytes):
+            raise CheckpointError("a tensor's storage is not made of bytes")
+        return _Bytes(data)
+
+    def _tensor(self, storage: object, offset: int, size: Any, stride: Any, *_: object) -> Any:
+        if not isinstance(storage, _Bytes):
+            raise CheckpointError("a tensor of the file has no storage of its own")
+        return _LazyTensor(storage, int(offset), tuple(size), tuple(stride))
+
+    def _parameter(self, data: object, *_: object) -> object:
+        return data
+
+    def _encode(self, text: str, encoding: str = "latin1") -> bytes:
+        if encoding not in ("latin1", "latin-1"):
+            raise CheckpointError(f"refused the encoding {encoding!r}")
+        return text.encode(encoding)
+
+    def _opaque(self, *_: object) -> _Opaque:
+        return _Opaque()
+
+
+def read_pickle(data: bytes, source: str) -> Any:
+    """The contents of a pickle with every object inert.
+
+    Raises:
+        CheckpointError: a global that is not on the list, a TensorFlow file, or a damaged pickle.
+    """
+    _refuse_tensorflow(data, source)
+    try:
+        return RestrictedUnpickler(io.BytesIO(data), encoding="latin1").load()
+    except CheckpointError as error:
+        raise CheckpointError(f"{source}: {error}") from error
+    except (EOFError, pickle.UnpicklingError) as error:
+        raise CheckpointError(
+            f"{source} is a damaged or truncated pickle ({error}); download it again"
+        ) from error
+    except DAMAGED as error:
+        raise CheckpointError(f"{source} is not a pickle of a network ({error})") from error
+
+
+def read_nvlabs(data: bytes, source: str) -> Weights:
+    """The weights of `G_ema` in an NVlabs pickle.
+
+    Raises:
+        CheckpointError: not such a file, another family, or damaged.
+    """
+    contents = read_pickle(data, source)
+    if isinstance(contents, tuple):
+        raise CheckpointError(f"{source} is a {len(contents)}-tuple, not a dict with G_ema")
+    generator = contents.get("G_ema") if isinstance(contents, dict) else contents
+    if not isinstance(generator, Record):
+        keys = f" with keys {sorted(map(str, contents))}" if isinstance(contents, dict) else ""
+        raise CheckpointError(f"{source} holds a {type(contents).__name__}{keys}, not a G_ema")
+    try:
+        state = {name: tensor.load() for name, tensor in tensors(generator)}
+    except CheckpointError as error:
+        raise CheckpointError(f"{source}: {error}") from error
+    except DAMAGED as error:
+        raise CheckpointError(f"{source}: a tensor cannot be read ({error})") from error
+    _check_options(generator, source)
+    return Weights(state, FORMAT, _conv_clamp(generator), _lr_multiplier(generator))
+
+
+def tensors(record: Record, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Parameters and buffers of a module by state-dict key, in its order."""
+    for kind in ("_parameters", "_buffers"):
+        entries = record.state.get(kind)
+        for name, tensor in entries.items() if isinstance(entries, Mapping) else ():
+            if isinstance(tensor, _LazyTensor):
+                yield f"{prefix}{name}", tensor
+    modules = record.state.get("_modules")
+    for name in modules if isinstance(modules, Mapping) else ():
+        child = record.child(name)
+        if child is not None:
+            yield from tensors(child, f"{prefix}{name}.")
+
+
+def _check_options(generator: Record, source: str) -> None:
+    c_dim = generator.state.get("c_dim", 0)
+    if isinstance(c_dim, int) and c_dim > 0:
+        raise CheckpointError(
+            f"{source} holds a class-conditional generator (c_dim {c_dim}); "
+            "only unconditional ones are supported"
+        )
+    synthesis = generator.child("synthesis")
+    block = synthesis.child("b4") if synthesis else None
+    architecture = block.state.get("architecture", "skip") if block else "skip"
+    if architecture != "skip":
+        raise CheckpointError(
+            f"{source}: architecture {architecture!r} is not supported, 'skip' is"
+        )
+
+
+def _conv_clamp(generator: Record) -> float | None:
+    value = _layer_option(generator, ("synthesis", "b4", "conv1"), "conv_clamp")
+    if value is None:
+        kwargs = generator.state.get("_init_kwargs")
+        kwargs = kwargs if isinstance(kwargs, dict) else {}
+        nested = kwargs.get("synthesis_kwargs")
+        value = kwargs.get(
+            "conv_clamp", (nested if isinstance(nested, dict) else {}).get("conv_clamp")
+        )
+    return float(value) if isinstance(value, int | float) and value > 0 else None
+
+
+def _lr_multiplier(generator: Record) -> float:
+    value = _layer_option(generator, ("mapping", "fc0"), "bias_gain")
+    if value is None:
+        kwargs = generator.state.get("_init_kwargs")
+        nested = kwargs.get("mapping_kwargs") if isinstance(kwargs, dict) else None
+        value = nested.get("lr_multiplier") if isinstance(nested, dict) else None
+    return float(value) if isinstance(value, int | float) and value > 0 else 0.01
+
+
+def _layer_option(generator: Record, path: tuple[str, ...], name: str) -> object:
+    record: Record | None = generator
+    for step in path:
+        record = record.child(step) if record else None
+    return record.state.get(name) if record else None
+
+
+def _refuse_tensorflow(data: bytes, source: str) -> None:
+    head = data[:4096]
+    if b"tflib.network" not in head and b"tfutil" not in head:
+        return
+    families: tuple[tuple[bytes, str], ...] = (
+        (b"networks_stylegan2", "StyleGAN2"),
+        (b"networks_stylegan", "StyleGAN1"),
+        (b"G_style", "StyleGAN1"),
+        (b"G_paper", "PGGAN"),
+        (b"G_main", "StyleGAN2"),
+    )
+    family = next((name for mark, name in families if mark in data), "StyleGAN1 or PGGAN")
+    if b"tfutil" in head:
+        family = "PGGAN"
+    raise CheckpointError(
+        f"{source} is a TensorFlow pickle (G, D, Gs) of a {family} network: not supported; "
+        "use a PyTorch StyleGAN2 checkpoint (for StyleGAN2, NVlabs' legacy.py converts it)"
+    )
