@@ -5,13 +5,29 @@ python -m recipes.train_clip --data RENDERS --heldout RENDERS --out OUT --minute
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+import typer
+from torch import Tensor, nn
 
-from guidance.clip import OpenClip
+from guidance.clip import OpenClip, save_clip
+from recipes.attributes import NAMES, attribute_matrix
+from recipes.clip_augment import augment
+from recipes.clip_truth import class_prompts, facts, mirrored, truth_matrix
+from recipes.data import Faces, index_batches
+from recipes.loop import Average, Run, RunConfig, start
+from recipes.render.captions import caption
+from recipes.render.factors import Factors
+
+MIRRORED = tuple(NAMES.index(name) for name in ("yaw", "gaze_yaw", "light_yaw"))
+LARGEST_SCALE = 50.0
 
 
 @dataclass(frozen=True)
@@ -72,3 +88,230 @@ def new_clip(text_folder: Path | str, config: ClipConfig, seed: int = 0) -> Open
     tokenizer = HFTokenizer(str(text_folder), context_length=config.context_length)
     mean, std = OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
     return OpenClip(model, tokenizer, mean, std, config.image_size, model_config)
+
+
+class ClipTrainee(nn.Module):
+    """What is trained: image tower, text projection, temperature and the factor read-out.
+
+    Args:
+        clip: the model; its transformer stays frozen.
+    """
+
+    def __init__(self, clip: OpenClip) -> None:
+        super().__init__()
+        model: Any = clip.model
+        self.visual = model.visual.train().requires_grad_(True)
+        self.proj = model.text.proj.train().requires_grad_(True)
+        self.scale = model.logit_scale.requires_grad_(True)
+        self.read_out = nn.Linear(clip.dim, len(NAMES))
+
+    def forward(self, images: Tensor, sentences: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures and pooled sentences `[T, 384]` -> raw picture vectors `[B, E]`, unit sentence
+        vectors `[T, E]`, temperature."""
+        seen = self.visual(images).float()
+        said = F.normalize(self.proj(sentences).float(), dim=-1)
+        return seen, said, self.scale.exp().clamp(max=LARGEST_SCALE)
+
+
+def contrastive_loss(seen: Tensor, said: Tensor, truth: Tensor, scale: Tensor) -> Tensor:
+    """InfoNCE where every true pair is a positive (Khosla et al. 2020, equation 2), both ways.
+
+    Args:
+        seen: unit picture vectors `[B, E]`.
+        said: unit caption vectors `[B, E]`.
+        truth: `[B, B]`, 1 where the caption is true of the picture.
+        scale: inverse temperature.
+    """
+    logits = scale * seen @ said.T
+    rows = truth / truth.sum(dim=1, keepdim=True)
+    columns = (truth / truth.sum(dim=0, keepdim=True)).T
+    return (F.cross_entropy(logits, rows) + F.cross_entropy(logits.T, columns)) / 2
+
+
+class PromptLoss:
+    """Classification of pictures by one random prompt a class.
+
+    Args:
+        clip: reads the prompts once.
+    """
+
+    def __init__(self, clip: OpenClip) -> None:
+        self.classes = [(a, list(c)) for a, c in class_prompts().items()]
+        texts = [t for c in class_prompts().values() for ps in c.values() for t in ps]
+        parts = [clip.pooled(texts[i : i + 128]).cpu() for i in range(0, len(texts), 128)]
+        counts = [len(ps) for c in class_prompts().values() for ps in c.values()]
+        self.pools = torch.cat(parts).split(counts)
+
+    def sentences(self, source: torch.Generator) -> Tensor:
+        """One pooled prompt `[384]` of every class of every attribute, stacked."""
+        picks = [int(torch.randint(len(p), (1,), generator=source)) for p in self.pools]
+        return torch.stack([p[i] for p, i in zip(self.pools, picks, strict=True)])
+
+    def __call__(
+        self, seen: Tensor, prompts: Tensor, known: list[dict[str, str]], scale: Tensor
+    ) -> Tensor:
+        """Mean cross entropy over the attributes that apply to some picture."""
+        losses, first = [], 0
+        for attribute, classes in self.classes:
+            part = prompts[first : first + len(classes)]
+            first += len(classes)
+            index = {c: i for i, c in enumerate(classes)}
+            target = torch.tensor([index.get(k.get(attribute, ""), -1) for k in known])
+            if len(classes) < 2 or bool((target < 0).all()):
+                continue
+            logits = scale * seen @ part.T
+            losses.append(F.cross_entropy(logits, target.to(logits.device), ignore_index=-1))
+        return torch.stack(losses).mean()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures, their classes, captions and factors."""
+
+    images: Tensor
+    known: list[dict[str, str]]
+    captions: list[str]
+    factors: Tensor
+
+
+class Renders:
+    """Renders as training batches, half of them mirrored, with fresh captions.
+
+    Args:
+        folders: shards of renders.
+        size: side of the pictures.
+    """
+
+    def __init__(self, folders: list[Path], size: int) -> None:
+        self.sets = [Faces(folder, size) for folder in folders]
+        rows = [row for faces in self.sets for row in faces.column("factors")]
+        self.factors = [Factors.from_dict(row) for row in rows]
+        self.vectors = torch.from_numpy(attribute_matrix(rows))
+        self.ends = np.cumsum([len(faces) for faces in self.sets])
+
+    def __len__(self) -> int:
+        return len(self.factors)
+
+    def images(self, indices: np.ndarray) -> Tensor:
+        """Pictures `[n, 3, R, R]` in [-1, 1]."""
+        out: list[Tensor] = [torch.empty(0)] * len(indices)
+        for k, faces in enumerate(self.sets):
+            begin = 0 if k == 0 else self.ends[k - 1]
+            mine = np.flatnonzero((indices >= begin) & (indices < self.ends[k]))
+            if len(mine):
+                pictures = faces.batch(indices[mine] - begin)
+                for where, picture in zip(mine, pictures, strict=True):
+                    out[where] = picture
+        return torch.stack(out)
+
+    def batch(self, indices: np.ndarray, source: np.random.Generator) -> Batch:
+        """A training batch."""
+        flip = torch.from_numpy(source.random(len(indices)) < 0.5)
+        images, vectors = self.images(indices), self.vectors[indices].clone()
+        images = torch.where(flip[:, None, None, None], images.flip(-1), images)
+        vectors[:, list(MIRRORED)] *= torch.where(flip, -1.0, 1.0)[:, None]
+        chosen = [self.factors[i] for i in indices]
+        chosen = [mirrored(f) if m else f for f, m in zip(chosen, flip.tolist(), strict=True)]
+        known = [facts(f) for f in chosen]
+        return Batch(images, known, [caption(f, source) for f in chosen], vectors)
+
+
+def jittered(sentences: Tensor, source: torch.Generator) -> Tensor:
+    """Pooled sentences with noise and other lengths, so that wordings nearby read the same."""
+    length = sentences.norm(dim=1, keepdim=True)
+    noise = torch.randn(sentences.shape, generator=source).to(sentences)
+    noise = 0.3 * length * noise / sentences.shape[1] ** 0.5
+    scale = 0.7 + 0.6 * torch.rand(len(sentences), 1, generator=source)
+    return (sentences + noise) * scale.to(sentences)
+
+
+def train(run: Run, clip: OpenClip, renders: Renders, batch: int = 96, lr: float = 1e-3) -> None:
+    """Train until the run's steps or minutes are used up; `clip` ends with averaged weights."""
+    fabric, trainee = run.fabric, ClipTrainee(clip)
+    prompts = PromptLoss(clip)
+    average = Average(trainee, half_life=15_000)
+    trainee.visual.to(memory_format=torch.channels_last)
+    model, adam = fabric.setup(
+        trainee, torch.optim.AdamW(trainee.parameters(), lr, weight_decay=0.05)
+    )
+    clip.to(fabric.device)
+    average.to(fabric.device)
+    parts = {"trainee": trainee, "average": average, "adam": adam}
+    run.resume(parts)
+    run.start_clock()
+    began, kind = time.monotonic(), fabric.device.type
+    order = index_batches(len(renders), batch, run.config.seed + run.step + fabric.global_rank)
+    for step in run.steps(parts, batch):
+        source = torch.Generator().manual_seed(run.config.seed * 100_003 + step)
+        found = renders.batch(next(order), np.random.default_rng([run.config.seed, step]))
+        truth = truth_matrix(found.known, found.captions).to(fabric.device)
+        with torch.no_grad(), torch.autocast(kind, torch.bfloat16):
+            pooled = clip.pooled(found.captions)
+        sentences = jittered(torch.cat([pooled.cpu(), prompts.sentences(source)]), source)
+        images = clip.preprocess(augment(found.images.to(fabric.device), source))
+        for group in adam.param_groups:
+            group["lr"] = lr * _progress_factor(run, began)
+        with torch.autocast(kind, torch.bfloat16):
+            raw, said, scale = model(
+                images.contiguous(memory_format=torch.channels_last), sentences.to(fabric.device)
+            )
+        seen = F.normalize(raw, dim=-1)
+        losses = {
+            "contrastive": contrastive_loss(seen, said[:batch], truth, scale),
+            "prompts": prompts(seen, said[batch:], found.known, scale),
+            "factors": F.mse_loss(
+                trainee.read_out(seen * math.sqrt(seen.shape[1])), found.factors.to(fabric.device)
+            ),
+        }
+        adam.zero_grad(set_to_none=True)
+        fabric.backward(losses["contrastive"] + losses["prompts"] + 2 * losses["factors"])
+        fabric.clip_gradients(model, adam, max_norm=1.0)
+        adam.step()
+        average.update(trainee, batch, run.images + batch)
+        run.log({k: v.detach() for k, v in losses.items()} | {"scale": scale.detach()})
+    _adopt(clip, average.module)
+
+
+def _progress_factor(run: Run, began: float) -> float:
+    """Warm-up over 50 steps, cosine to a twentieth at the end of the steps or the minutes."""
+    done = run.step / run.config.steps
+    if run.config.minutes > 0:
+        done = max(done, (time.monotonic() - began) / (60 * run.config.minutes))
+    cosine = 0.05 + 0.95 * (0.5 + 0.5 * math.cos(math.pi * min(done, 1.0)))
+    return cosine * min(1.0, (run.step + 1) / 50)
+
+
+def _adopt(clip: OpenClip, averaged: nn.Module) -> None:
+    trained: Any = averaged
+    model: Any = clip.model
+    model.visual.load_state_dict(trained.visual.state_dict())
+    model.text.proj.load_state_dict(trained.proj.state_dict())
+    with torch.no_grad():
+        model.logit_scale.copy_(trained.scale.clamp(max=math.log(LARGEST_SCALE)))
+    clip.model.eval().requires_grad_(False)
+
+
+def main(
+    data: Annotated[list[Path], typer.Option(help="renders to train on; may be given again")],
+    out: Annotated[Path, typer.Option(help="folder of checkpoints, log and the finished CLIP")],
+    heldout: Annotated[Path | None, typer.Option(help="renders to judge on")] = None,
+    minutes: Annotated[float, typer.Option(help="time limit of the training (0: none)")] = 30.0,
+    steps: Annotated[int, typer.Option(help="optimiser steps in all")] = 20_000,
+    batch: int = 96,
+    seed: int = 0,
+) -> None:
+    """Train the bundle's CLIP, write it as an open_clip folder and judge it."""
+    from recipes.evaluate_clip import evaluate, report
+    from recipes.minilm import minilm_folder
+
+    run = start(RunConfig(out, steps, minutes, seed, log_every=25))
+    clip = new_clip(minilm_folder(), ClipConfig(), seed)
+    train(run, clip, Renders(data, clip.image_size), batch)
+    if run.fabric.is_global_zero:
+        save_clip(clip, out / "clip")
+        if heldout is not None:
+            report(evaluate(clip, heldout), out / "clip.json")
+
+
+if __name__ == "__main__":
+    typer.run(main)
