@@ -10,6 +10,7 @@ refused by name.
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import struct
 from collections import OrderedDict
@@ -78,13 +79,11 @@ class _LazyTensor:
         storage = torch.load(io.BytesIO(self.storage.data), map_location="cpu", weights_only=True)
         if not isinstance(storage, torch.storage.TypedStorage):
             raise CheckpointError(f"a tensor's storage is a {type(storage).__name__}")
-        count = 1
-        for length in self.size:
-            count *= length
-        if count > len(storage.untyped()) // storage.dtype.itemsize:
+        numbers = torch.empty(0, dtype=storage.dtype).set_(storage)
+        count = math.prod(self.size)
+        if count > numbers.numel():
             raise CheckpointError(f"a tensor of {count} numbers is larger than its storage")
-        empty = torch.empty(0, dtype=storage.dtype)
-        return empty.set_(storage, self.offset, self.size, self.stride).clone()
+        return numbers.as_strided(self.size, self.stride, self.offset).clone()
 
 
 class _Opaque:

@@ -167,19 +167,20 @@ class ModulatedConv(nn.Module):
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.affine = EqualLinear(w_dim, inputs, bias=1.0)
-        self._derived: dict[str, tuple[int, Tensor]] = {}
+        self._derived: dict[str, tuple[Tensor, int, Tensor]] = {}
 
     def derived(self, name: str, make: Callable[[Tensor], Tensor]) -> Tensor:
         """`make(weight)`, kept while the weight is frozen and unchanged."""
         if self.weight.requires_grad:
             return make(self.weight)
-        version = self.weight._version
+        weight = self.weight
+        version = 0 if weight.is_inference() else weight._version
         kept = self._derived.get(name)
-        if kept is None or kept[0] != version or kept[1].device != self.weight.device:
+        if kept is None or kept[0] is not weight or kept[1] != version:
             with torch.inference_mode(False), torch.no_grad():
-                kept = (version, make(self.weight))
+                kept = (weight, version, make(weight))
             self._derived[name] = kept
-        return kept[1]
+        return kept[2]
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_derived": {}}  # a copy may be given other weights
@@ -253,7 +254,8 @@ class ToRGB(ModulatedConv):
         weight = self.weight[:, :, 0, 0] * (style * self.weight_gain)[:, None, :]  # [B, 3, C]
         pixels = x.permute(0, 2, 3, 1).flatten(1, 2)  # [B, H W, C]; a view when channels-last
         rgb = pixels @ weight.transpose(1, 2).to(x.dtype)
-        rgb = rgb.float().transpose(1, 2).unflatten(2, x.shape[2:]) + self.bias[:, None, None]
+        rgb = rgb.to(torch.promote_types(x.dtype, torch.float32))
+        rgb = rgb.transpose(1, 2).unflatten(2, x.shape[2:]) + self.bias[:, None, None]
         return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)
 
 
