@@ -7,12 +7,13 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Array = NDArray[np.float32]
+Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
 Index = NDArray[np.int32]
 
 CLOTHES = (

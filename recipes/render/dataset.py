@@ -156,5 +156,5 @@ def _with(factors: Factors, name: str, value: Any) -> Factors:
     if name == "hair_style":
         return replace(changed, hat=False)
     if name == "age":
-        return replace(changed, wrinkles=float(np.clip((value - 40) / 40, 0, 1)))
+        return replace(changed, wrinkles=float(np.clip((value - 34) / 42, 0, 1)))
     return changed

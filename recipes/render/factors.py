@@ -333,7 +333,7 @@ def _draw_make_up(rng: np.random.Generator, f: Factors) -> dict[str, Any]:
         (0.2, 0.35, 0.3),
         (0.15, 0.13, 0.15),
     )
-    lined = float(np.clip((f.age - 40) / 40 + rng.normal(0, 0.12), 0, 1))
+    lined = float(np.clip((f.age - 34) / 42 + rng.normal(0, 0.1), 0, 1))
     return {
         "lipstick": _amount(rng, chance),
         "lipstick_color": reds[int(rng.integers(len(reds)))],

@@ -19,6 +19,7 @@ HAIR_SEGMENT, BEARD_SEGMENT = 2, 8
 _HAIR = Material(specular=0.20, shininess=22.0, wrap=0.35, shadow=0.6, rim=0.05, cutoff=0.02)
 _FUR = Material(specular=0.03, shininess=8.0, wrap=0.4, shadow=0.8, rim=0.03)
 _LAYERS = 6
+_HEAD = np.array([0.0, 0.1, -0.75], np.float32)
 _FRINGE = 0.2  # height above the eyes that a fringe may reach down to
 
 
@@ -39,8 +40,6 @@ SHAPES: dict[str, Shape] = {
     "short_messy": Shape("short02"),
     "short_swept": Shape("short03", fringe=True),
     "short_spiky": Shape("short04"),
-    "short_curls": Shape("afro01", size=0.86),
-    "afro": Shape("afro01", size=1.08),
     "bob": Shape("bob01", fringe=True),
     "bob_fringe": Shape("bob02", fringe=True),
     "bob_wavy": Shape("bob01", wave=0.1, fringe=True),
@@ -53,7 +52,7 @@ SHAPES: dict[str, Shape] = {
     "braid": Shape("braid01", fringe=True),
 }
 # Height of fur shells on the scalp, decimetres.
-_SCALP_FUR = {"buzz": 0.03, "crop": 0.065, "balding": 0.06}
+_SCALP_FUR = {"crop": 0.065, "balding": 0.06, "short_curls": 0.2, "afro": 0.55}
 
 
 def hair_surfaces(factors: Factors, body: Array, pose: Pose, root: Path) -> list[Surface]:
@@ -86,20 +85,20 @@ def hair_surfaces(factors: Factors, body: Array, pose: Pose, root: Path) -> list
             material=_HAIR,
             segment=HAIR_SEGMENT,
             blended=True,
+            bias=0.05,
         )
     ]
 
 
 def beard_shells(factors: Factors, skin: Surface, root: Path) -> list[Surface]:
-    """Fuzzy layers over the beard's skin, for all but bare faces."""
-    heights = {"stubble": 0.012, "moustache": 0.05, "goatee": 0.075, "full": 0.10}
+    """Fuzzy layers over the beard's skin, for all but bare faces and stubble."""
+    heights = {"moustache": 0.05, "goatee": 0.075, "full": 0.10}
     if factors.beard_style not in heights:
         return []
-    weight = _vertex_mask(root, "full" if factors.beard_style == "stubble" else factors.beard_style)
+    weight = _vertex_mask(root, factors.beard_style)
     height = heights[factors.beard_style] * (0.5 + 0.8 * factors.beard_amount)
     color = linear(factors.hair_color) * 0.75
-    layers = 2 if factors.beard_style == "stubble" else _LAYERS
-    return _shells(skin, weight, height, color, layers, BEARD_SEGMENT, droop=0.5)
+    return _shells(skin, weight, height, color, _LAYERS, BEARD_SEGMENT, droop=0.5)
 
 
 def scalp_shells(factors: Factors, skin: Surface, root: Path) -> list[Surface]:
@@ -109,8 +108,10 @@ def scalp_shells(factors: Factors, skin: Surface, root: Path) -> list[Surface]:
         return []
     weight = _vertex_mask(root, "horseshoe" if factors.hair_style == "balding" else "scalp")
     height = height * (0.7 + 0.6 * factors.hair_volume)
-    layers = 2 if factors.hair_style == "buzz" else _LAYERS
-    return _shells(skin, weight, height, linear(factors.hair_color), layers, HAIR_SEGMENT, 0.2)
+    layers = {"short_curls": 9, "afro": 16}.get(factors.hair_style, _LAYERS)
+    curly = factors.hair_style in ("short_curls", "afro")
+    color = linear(factors.hair_color)
+    return _shells(skin, weight, height, color, layers, HAIR_SEGMENT, 0.0 if curly else 0.2, curly)
 
 
 def _reshape(local: Array, shape: Shape, factors: Factors) -> tuple[Array, Array]:
@@ -137,6 +138,8 @@ def _reshape(local: Array, shape: Shape, factors: Factors) -> tuple[Array, Array
     if shape.fringe:
         p[:, 1] += 0.6 * front * np.clip(0.8 - p[:, 1], 0, None)
     alpha = alpha * (1.0 - front * np.clip((_FRINGE - p[:, 1]) / 0.08, 0, 1))
+    if factors.hat:
+        alpha = alpha * np.clip((0.8 - p[:, 1]) / 0.1, 0, 1)
     if not shape.tail:
         behind = (p[:, 1] < 0.35) & (p[:, 2] < -1.75)
         behind |= p[:, 1] < -0.75
@@ -172,12 +175,15 @@ def _vertex_mask(root: Path, name: str) -> Array:
 
 
 @cache
-def _fur_texture(layer: int, layers: int) -> Array:
+def _fur_texture(layer: int, layers: int, curly: bool) -> Array:
     """Strands that thin out from root to tip: brightness and alpha [512, 512, 4]."""
     strands = np.clip(masks.noise(masks.TEXTURE_SIZE, 300, 5), -1.6, 1.6)
+    if curly:
+        tufts = masks.noise(masks.TEXTURE_SIZE, 110, 21) + 0.5 * strands
+        strands = 1.1 * np.roll(tufts, 2 * layer, axis=layer % 2)
     height = (layer + 1) / layers
     out = np.empty((masks.TEXTURE_SIZE, masks.TEXTURE_SIZE, 4), np.float32)
-    shade = 0.75 + 0.35 * height + 0.12 * np.clip(masks.noise(masks.TEXTURE_SIZE, 220, 9), -2, 2)
+    shade = 0.8 + 0.3 * height + 0.08 * np.clip(masks.noise(masks.TEXTURE_SIZE, 220, 9), -2, 2)
     out[..., :3] = np.clip(shade, 0.2, 2.0)[..., None]
     out[..., 3] = np.clip((0.7 * strands + 1.3 - 1.7 * height) * 0.6, 0.0, 1.0)
     return out
@@ -191,16 +197,23 @@ def _shells(
     layers: int,
     segment: int,
     droop: float,
+    curly: bool = False,
 ) -> list[Surface]:
     keep = weight[skin.tris].max(1) > 0.03
     tris, uv_tris = skin.tris[keep], skin.uv_tris[keep]
-    down = np.array([0.0, -droop, 0.0], np.float32)
+    down = np.array([0.0, -0.5 * droop, 0.0], np.float32)
+    outward = skin.normals + down
+    if curly:  # a round mass rather than one that follows neck and ears
+        radial = skin.xyz - _HEAD
+        radial /= np.linalg.norm(radial, axis=1, keepdims=True) + 1e-6
+        outward = 0.35 * skin.normals + 0.65 * radial
+        weight = weight * np.clip((skin.xyz[:, 1] + 1.1) / 0.7, 0.15, 1)
+        keep = weight[tris].min(1) > 0.05
+        tris, uv_tris = tris[keep], uv_tris[keep]
     surfaces = []
     for layer in range(layers):
         lift = height * (layer + 1) / layers
-        xyz = (
-            skin.xyz + (skin.normals + down * (lift / max(height, 1e-6))) * (lift * weight)[:, None]
-        )
+        xyz = skin.xyz + outward * (lift * weight)[:, None]
         tint = np.empty((len(xyz), 4), np.float32)
         tint[:, :3] = color
         tint[:, 3] = np.clip(weight * 1.3, 0, 1)
@@ -210,7 +223,7 @@ def _shells(
             tint=tint,
             tris=tris,
             uv_tris=uv_tris,
-            texture=_fur_texture(layer, layers),
+            texture=_fur_texture(layer, layers, curly),
             material=_FUR,
             segment=segment,
             blended=True,

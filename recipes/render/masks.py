@@ -21,12 +21,12 @@ _CANVAS = 512  # front canvas: x in [-1, 1], y in [6, 8] mapped to it
 FREE_STYLES = ("moustache", "goatee", "full", "stubble")
 
 
-def scalp(p: Array, softness: float = 0.1) -> Array:
-    """Where hair grows on the head: behind the hairline, not on the ears."""
+def scalp(p: Array, softness: float = 0.1, grow: float = 0.0) -> Array:
+    """Where hair grows on the head: behind the hairline (moved out by ``grow``), not on the ears."""
     x, y, z = np.abs(p[..., 0]), p[..., 1], p[..., 2]
     front = 7.2 + (z - 0.72) * 1.62 - 0.12 * np.clip(x - 0.35, 0, 1)
     line = np.where(z > 0.72, front, np.interp(z, [0.3, 0.72], [6.72, 7.2]))
-    grown = _step(y - line, -softness, softness)
+    grown = _step(y - line + grow, -softness, softness)
     ear = _step(x, 0.7, 0.78) * _step(7.52 - y, 0.0, 0.06) * _step(z, 0.28, 0.36)
     return grown * (1.0 - ear)
 

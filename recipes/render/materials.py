@@ -107,7 +107,7 @@ def _detail(root: Path, name: str) -> Array:
     face = (p[..., 2] > 1.0) & (p[..., 1] > 6.3) & (p[..., 1] < 7.8)
     mean = np.median(picture[face], axis=0)
     ratio = np.clip(picture / mean, 0.25, 2.2).astype(np.float32)
-    grown = masks.scalp(p, 0.22)[..., None] * (p[..., 2:] > -50)
+    grown = masks.scalp(p, 0.18, 0.14)[..., None] * (p[..., 2:] > -50)
     return (ratio * (1 - grown) + grown).astype(np.float32)
 
 
@@ -119,7 +119,7 @@ def _group_detail(root: Path, tone: str, sex: str, age: str, variant: int) -> Ar
 
 def _blend_detail(factors: Factors, root: Path) -> Array:
     dark = float(np.clip((factors.skin_tone - 0.45) / 0.4, 0, 1))
-    old = float(np.clip(0.5 * (factors.age - 35) / 45 + 0.5 * factors.wrinkles, 0, 1))
+    old = float(np.clip(0.55 * (factors.age - 27) / 48 + 0.45 * factors.wrinkles, 0, 1))
     at = np.clip(old * 2, 0, 2)
     ages = {"young": max(0, 1 - at), "middle": 1 - abs(1 - at), "old": max(0, at - 1)}
     out = np.zeros((masks.TEXTURE_SIZE, masks.TEXTURE_SIZE, 3), np.float32)
@@ -182,7 +182,10 @@ def _paint_lips(out: Array, factors: Factors, root: Path) -> None:
 def _paint_make_up(out: Array, factors: Factors, root: Path) -> None:
     skin = skin_color(factors.skin_tone)
     _mix(
-        out, _mask(root, "shadow"), linear(factors.eye_shadow_color) * 0.8, 0.8 * factors.eye_shadow
+        out,
+        _mask(root, "shadow"),
+        linear(factors.eye_shadow_color) * 0.7,
+        0.95 * factors.eye_shadow,
     )
     pink = 0.4 * skin + 0.6 * linear((0.85, 0.35, 0.36)) * (0.35 + skin.mean())
     _mix(out, _mask(root, "blush"), pink, 0.6 * factors.blush + 0.10)
@@ -193,10 +196,10 @@ def _paint_marks(out: Array, factors: Factors, root: Path) -> None:
     if factors.freckles > 0:
         spots = _freckles(root, factors.seed % 4)
         brown = skin_color(factors.skin_tone) * np.array([0.58, 0.38, 0.27])
-        _mix(out, spots, brown, 0.9 * factors.freckles)
+        _mix(out, spots, brown, 0.8 * factors.freckles)
     if factors.wrinkles > 0.05:
         furrow = skin_color(factors.skin_tone) * np.array([0.5, 0.38, 0.34])
-        _mix(out, _mask(root, "lines"), furrow, 0.5 * factors.wrinkles)
+        _mix(out, _mask(root, "lines"), furrow, 0.6 * factors.wrinkles)
 
 
 def _paint_tears(out: Array, factors: Factors, root: Path) -> None:
@@ -218,10 +221,10 @@ def _paint_hair_roots(out: Array, factors: Factors, root: Path) -> None:
     if style == "balding":
         _mix(out, _mask(root, "horseshoe") * grain, color, 0.75)
     elif style != "bald":
-        _mix(out, _mask(root, "scalp") * grain, color, 0.85)
+        _mix(out, _mask(root, "scalp") * grain, color, 0.85 if style == "buzz" else 0.97)
     if factors.beard_style != "none":
         dark = color * 0.75
-        share = 0.28 + 0.3 * factors.beard_amount if factors.beard_style == "stubble" else 0.85
+        share = 0.28 + 0.3 * factors.beard_amount if factors.beard_style == "stubble" else 0.97
         name = "full" if factors.beard_style == "stubble" else factors.beard_style
         _mix(out, _mask(root, name) * grain, dark, share)
 

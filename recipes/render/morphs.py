@@ -14,16 +14,16 @@ from recipes.render.factors import IDENTITY_SIZE, Factors
 _ANCESTRIES = ("african", "asian", "caucasian")
 # (targets of a negative weight, targets of a positive weight, gain); "lr:" stands for both sides.
 _AXES: tuple[tuple[str, str, float], ...] = (
-    ("head/head-round", "head/head-rectangular", 0.7),
-    ("head/head-oval", "head/head-square", 0.7),
-    ("head/head-triangular", "head/head-invertedtriangular", 0.6),
+    ("head/head-round", "head/head-rectangular", 0.45),
+    ("head/head-oval", "head/head-square", 0.5),
+    ("head/head-triangular", "head/head-invertedtriangular", 0.35),
     ("", "head/head-diamond", 0.6),
-    ("head/head-scale-horiz-decr", "head/head-scale-horiz-incr", 0.5),
-    ("head/head-scale-vert-decr", "head/head-scale-vert-incr", 0.5),
+    ("head/head-scale-horiz-decr", "head/head-scale-horiz-incr", 0.35),
+    ("head/head-scale-vert-decr", "head/head-scale-vert-incr", 0.25),
     ("head/head-scale-depth-decr", "head/head-scale-depth-incr", 0.5),
     ("forehead/forehead-trans-backward", "forehead/forehead-trans-forward", 0.6),
-    ("forehead/forehead-nubian-decr", "forehead/forehead-nubian-incr", 0.6),
-    ("forehead/forehead-scale-vert-decr", "forehead/forehead-scale-vert-incr", 0.6),
+    ("forehead/forehead-nubian-decr", "forehead/forehead-nubian-incr", 0.35),
+    ("forehead/forehead-scale-vert-decr", "forehead/forehead-scale-vert-incr", 0.3),
     ("forehead/forehead-temple-decr", "forehead/forehead-temple-incr", 0.7),
     ("lr:eyes/{}-eye-height2-decr", "lr:eyes/{}-eye-height2-incr", 0.4),
     ("lr:eyes/{}-eye-corner1-down", "lr:eyes/{}-eye-corner1-up", 0.7),
@@ -72,7 +72,9 @@ def shape_body(factors: Factors, root: Path) -> Array:
         _add(body, root, f"macrodetails/{name}", weight)
     for name, weight in identity_weights(factors).items():
         _add(body, root, name, weight)
-    for unit, weight in expression_units(factors.expression, factors.expression_strength).items():
+    # Small faces turn into masks at an adult's full strength.
+    strength = factors.expression_strength * float(np.interp(factors.age, [4, 12], [0.75, 1.0]))
+    for unit, weight in expression_units(factors.expression, strength).items():
         for race in _ANCESTRIES:
             _add(body, root, f"expression/units/{race}/{unit}", weight * getattr(factors, race))
     return body
@@ -118,11 +120,11 @@ def identity_weights(factors: Factors) -> dict[str, float]:
     young = float(np.clip((14 - factors.age) / 8, 0, 1))
     for name, weight in _sex_weights(factors).items():
         out[name] = out.get(name, 0.0) + weight
-    old = float(np.clip((factors.age - 45) / 40, 0, 1))
+    old = float(np.clip((factors.age - 36) / 44, 0, 1))
     heavy = 2.0 * factors.weight - 1.0
-    out["head/head-age-incr"] = 0.8 * old
-    out["head/head-fat-incr"] = 0.55 * max(heavy, 0.0)
-    out["head/head-fat-decr"] = 0.5 * max(-heavy, 0.0)
+    out["head/head-age-incr"] = 0.9 * old
+    out["head/head-fat-incr"] = 0.85 * max(heavy, 0.0)
+    out["head/head-fat-decr"] = 0.8 * max(-heavy, 0.0)
     out["neck/neck-double-incr"] = 0.4 * max(heavy, 0.0)
     for side in "lr":
         out[f"eyes/{side}-eye-bag-incr"] = 0.7 * old

@@ -20,6 +20,7 @@ BROWS, EYES, MOUTH, CLOTH, HAT = 3, 4, 5, 7, 9
 _EYE = Material(specular=1.6, shininess=160.0, wrap=0.3, shadow=0.75, rim=0.0)
 _TOOTH = Material(specular=0.25, shininess=30.0, wrap=0.3, shadow=0.8, rim=0.0)
 _CLOTH = Material(specular=0.03, shininess=8.0, wrap=0.2, rim=0.03)
+_FELT = np.ones((2, 2, 4), np.float32)
 _BROW = Material(specular=0.0, wrap=0.4, shadow=0.7, rim=0.0, cutoff=0.03)
 _IRIS_UV = np.array([0.2935, 0.291], np.float32)
 _IRIS_RADIUS = 0.122
@@ -53,7 +54,7 @@ def eyes(factors: Factors, body: Array, pose: Pose, root: Path) -> list[Surface]
         xyz = pose.apply(body)
         tint = np.ones((len(body), 4), np.float32)
         height = local[ids, 1] / radius
-        tint[ids, :3] = (0.82 - 0.3 * np.clip(height * 1.6, 0, 1))[:, None]
+        tint[ids, :3] = (0.74 - 0.28 * np.clip(height * 1.6, 0, 1))[:, None]
         normals = smooth_normals(xyz, tris)
         out.append(
             Surface(
@@ -149,10 +150,10 @@ def hat(factors: Factors, body: Array, pose: Pose, root: Path) -> list[Surface]:
     garment = fit(root, "clothes/fedora01", "fedora")
     fitted = garment.apply(body)
     center = fitted.mean(0)
-    xyz = pose.apply(center + (fitted - center) * np.float32(1.06))
-    colors = ("fedora_texture", "fedora_texture_grey", "fedora_texture_black")
-    picture = f"clothes/fedora01/materials/{colors[factors.seed % 3]}.png"
+    xyz = pose.apply(center + (fitted - center) * np.float32(1.1))
+    colors = ((0.3, 0.2, 0.13), (0.35, 0.35, 0.36), (0.1, 0.1, 0.11), (0.6, 0.5, 0.37))
     tint = np.ones((len(xyz), 4), np.float32)
+    tint[:, :3] = linear(colors[factors.seed % len(colors)])
     tris = garment.mesh.tris
     return [
         Surface(
@@ -162,7 +163,7 @@ def hat(factors: Factors, body: Array, pose: Pose, root: Path) -> list[Surface]:
             garment.mesh.uvs,
             tris,
             garment.mesh.uv_tris,
-            _opaque_texture(root, picture),
+            _FELT,
             _CLOTH,
             HAT,
         )
@@ -215,7 +216,7 @@ def _eye_texture(root: Path, color: str) -> Array:
     rows, cols = np.mgrid[0:size, 0:size]
     radius = np.hypot((cols + 0.5) / size - _IRIS_UV[0], 1 - (rows + 0.5) / size - _IRIS_UV[1])
     iris = np.clip((_IRIS_RADIUS + 0.006 - radius) / 0.012, 0, 1)[..., None]
-    out[..., :3] *= 1 + iris * (np.asarray(factor, np.float32) * 1.25 - 1)
+    out[..., :3] *= 1 + iris * (np.asarray(factor, np.float32) * 0.72 - 1)
     ring = np.exp(-(((radius - _IRIS_RADIUS) / 0.014) ** 2))[..., None]
     out[..., :3] *= 1 - 0.55 * ring
     return out

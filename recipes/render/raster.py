@@ -57,6 +57,7 @@ class Surface:
     segment: int
     blended: bool = False
     casts: bool = True
+    bias: float = 0.0  # drawn as if this much nearer to the viewer
 
 
 @dataclass

@@ -145,7 +145,7 @@ def _draw_one(
     flat = _project(surface.xyz)
     screen = np.empty_like(surface.xyz)
     screen[:, :2] = flat[:, :2] @ crop[:, :2].T + crop[:, 2]
-    screen[:, 2] = flat[:, 2] + (0.012 if surface.blended else 0.0)
+    screen[:, 2] = flat[:, 2] + max(surface.bias, 0.012 if surface.blended else 0.0)
     if surface.blended:
         depth = screen[surface.tris, 2].sum(1)
         order = np.argsort(depth, kind="stable").astype(np.int32)
