@@ -221,12 +221,14 @@ def _paint_hair_roots(out: Array, factors: Factors, root: Path) -> None:
     if style == "balding":
         _mix(out, _mask(root, "horseshoe") * grain, color, 0.75)
     elif style != "bald":
-        _mix(out, _mask(root, "scalp") * grain, color, 0.85 if style == "buzz" else 0.97)
+        cover = grain * 0.85 if style == "buzz" else 0.97
+        _mix(out, _mask(root, "scalp") * cover, color, 1.0)
     if factors.beard_style != "none":
         dark = color * 0.75
         share = 0.28 + 0.3 * factors.beard_amount if factors.beard_style == "stubble" else 0.97
         name = "full" if factors.beard_style == "stubble" else factors.beard_style
-        _mix(out, _mask(root, name) * grain, dark, share)
+        cover = grain if factors.beard_style == "stubble" else 1.0
+        _mix(out, _mask(root, name) * cover, dark, share)
 
 
 @cache
