@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from multimodal.inversion.encoders import load_encoder
+from multimodal.inversion.encoders import FaceEncoder, load_encoder
+from multimodal.inversion.invert import METHODS, Inversion, invert
+from multimodal.inversion.options import Weights
+from multimodal.inversion.pivotal import tuned_generator
 
-__all__ = ["load_encoder"]
+__all__ = [
+    "METHODS",
+    "FaceEncoder",
+    "Inversion",
+    "Weights",
+    "invert",
+    "load_encoder",
+    "tuned_generator",
+]

@@ -1,0 +1,270 @@
+"""One door to every inversion method: `invert(generator, picture, method) -> Inversion`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from PIL.Image import Image
+from torch import Tensor
+
+from multimodal.images import to_tensor
+from multimodal.inversion.descent import adam, lbfgs
+from multimodal.inversion.evolution import evolve
+from multimodal.inversion.objective import Objective
+from multimodal.inversion.options import (
+    BasinOptions,
+    DescentOptions,
+    EncoderOptions,
+    EvolutionOptions,
+    HybridOptions,
+    IdInvertOptions,
+    LbfgsOptions,
+    PivotalOptions,
+    ProjectorOptions,
+    Weights,
+    read_options,
+)
+from multimodal.inversion.pivotal import tune, tuned_generator
+from multimodal.inversion.task import Method, Outcome, Task
+from multimodal.types import Encoder, Generator, ImageDistance, ImageEmbedder, Latent, OnStep
+
+NO_ENCODER = "no encoder: started from the average face"
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What an inversion found.
+
+    Args:
+        latent: the code, batch 1.
+        tuned: generator weights changed by pivotal tuning, by state-dict key, or None.
+        report: `method`, `seconds`, `steps`, `mse`, `psnr` and, where their networks were given,
+            `lpips` and `identity`; `notes` says what the person should know.
+    """
+
+    latent: Latent
+    tuned: Mapping[str, Tensor] | None
+    report: Mapping[str, Any]
+
+
+def invert(
+    generator: Generator,
+    image: Image | Tensor,
+    method: str = "hybrid",
+    on_step: OnStep | None = None,
+    *,
+    encoder: Encoder | None = None,
+    start: Latent | Tensor | None = None,
+    mask: Image | Tensor | None = None,
+    perceptual: ImageDistance | Literal["auto"] | None = "auto",
+    identity: ImageEmbedder | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Inversion:
+    """Find the code of a face.
+
+    Args:
+        generator: what will draw it.
+        image: an aligned face: a PIL image, or `[1, 3, H, W]` in [-1, 1].
+        method: one of `METHODS`.
+        on_step: told of every step.
+        encoder: a feed-forward encoder (`load_encoder`).
+        start: a code to begin from (for "pti": the pivot).
+        mask: white (or 1) where the picture is to be matched, black where something hides the
+            face: a PIL image, or `[1, 1, H, W]` in [0, 1].
+        perceptual: LPIPS as a callable; "auto" takes VGG's where its weights are at hand; None
+            leaves it out.
+        identity: identity vectors for that term, or None.
+        seed: everything random follows from it.
+        options: fields of the method's options (`METHODS[method].options`).
+
+    Returns:
+        the code, tuned weights for "pti", and a report measured on the final picture.
+
+    Raises:
+        ValueError: an unknown method or option, a wrong shape, or a method without what it needs.
+    """
+    began = time.perf_counter()
+    if method not in METHODS:
+        raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
+    entry = METHODS[method]
+    settings = read_options(entry.options, options)
+    notes: list[str] = []
+    objective = Objective(
+        target=_target(generator, image),
+        weights=getattr(settings, "weights", Weights()),
+        perceptual=_perceptual(perceptual, generator.device, notes),
+        identity=identity,
+        mask=None if mask is None else _mask(generator, mask),
+    )
+    begin = None if start is None else _start(generator, start)
+    task = Task(generator, objective, seed, encoder, begin, on_step, notes)
+    outcome = entry.run(task, settings)
+    report = measure(generator, objective, outcome)
+    report |= {
+        "method": method,
+        "seconds": round(time.perf_counter() - began, 3),
+        "notes": list(dict.fromkeys(notes)),
+    }
+    return Inversion(outcome.latent, outcome.tuned, report)
+
+
+@torch.no_grad()
+def measure(generator: Generator, objective: Objective, outcome: Outcome) -> dict[str, Any]:
+    """Quality of an outcome's picture, clamped to what a screen shows."""
+    if outcome.tuned:
+        generator = tuned_generator(generator, outcome.tuned)
+    latent = outcome.latent
+    image = generator.synthesize(latent.w, "const" if latent.noise is None else latent.noise)
+    image = image.clamp(-1, 1)
+    mse = float(objective.mse(image))
+    report: dict[str, Any] = {
+        "steps": outcome.steps,
+        "mse": mse,
+        "psnr": float(10 * torch.log10(torch.tensor(4 / max(mse, 1e-10)))),
+    }
+    for name, value in (("lpips", objective.lpips(image)), ("identity", objective.cosine(image))):
+        if value is not None:
+            report[name] = float(value)
+    return report
+
+
+def run_encoder(task: Task, options: EncoderOptions | HybridOptions) -> Outcome:
+    """One feed-forward look (several for a feedback encoder)."""
+    if task.encoder is None:
+        raise ValueError("method 'encoder' needs an encoder: pass encoder=load_encoder(...)")
+    seen = F.interpolate(task.objective.target, (256, 256), mode=_mode(task.objective.target))
+    with torch.no_grad():
+        many = {} if options.passes is None else {"passes": options.passes}
+        w_plus = task.encoder(seen, **many).to(task.generator.device)
+    if w_plus.shape[1:] != (task.generator.num_layers, task.generator.style_dim):
+        raise ValueError(
+            f"the encoder predicts codes {tuple(w_plus.shape[1:])}, this generator takes "
+            f"({task.generator.num_layers}, {task.generator.style_dim})"
+        )
+    own: int = getattr(task.encoder, "passes", 1)
+    passes = options.passes or own
+    task.tell(passes, passes, {})
+    return Outcome(Latent(w_plus), passes)
+
+
+def run_hybrid(task: Task, options: HybridOptions) -> Outcome:
+    """The encoder's code, then descent from it."""
+    if task.start is not None:
+        return adam(task, options)
+    if task.encoder is None:
+        task.notes.append(NO_ENCODER)
+        return adam(task, replace(options, stay=0.0))
+    return adam(task.starting_at(run_encoder(task, options).latent.w), options)
+
+
+def run_pivotal(task: Task, options: PivotalOptions) -> Outcome:
+    """Find a pivot, then tune the generator around it."""
+    return tune(task, options, _find_pivot)
+
+
+def _find_pivot(task: Task, options: PivotalOptions) -> Outcome:
+    if task.start is not None:
+        return Outcome(Latent(task.start), 0)
+    name = options.pivot or ("projector" if task.encoder is None else "hybrid")
+    steps = options.pivot_steps or (450 if name == "projector" else None)
+    values = {} if steps is None or name == "encoder" else {"steps": steps}
+    entry = METHODS[name]
+    settings = entry.options(**values)
+    weights = getattr(settings, "weights", Weights())
+    judged = replace(task, objective=replace(task.objective, weights=weights))
+    return entry.run(judged, settings)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered method.
+
+    Args:
+        options: its options' dataclass.
+        run: `(task, options) -> Outcome`.
+        about: one line for lists.
+    """
+
+    options: type[Any]
+    run: Method
+    about: str
+
+
+METHODS: dict[str, Entry] = {
+    "encoder": Entry(EncoderOptions, run_encoder, "feed-forward, a fraction of a second"),
+    "hybrid": Entry(HybridOptions, run_hybrid, "encoder, then a short descent near its code"),
+    "adam": Entry(DescentOptions, adam, "gradient descent in any space"),
+    "lbfgs": Entry(LbfgsOptions, lbfgs, "L-BFGS with a line search in any space"),
+    "projector": Entry(ProjectorOptions, adam, "StyleGAN2's projector: W and noise maps"),
+    "cma": Entry(EvolutionOptions, evolve, "CMA-ES, needs no gradients"),
+    "basin-cma": Entry(BasinOptions, evolve, "CMA-ES whose candidates are refined by descent"),
+    "idinvert": Entry(IdInvertOptions, run_hybrid, "in-domain regularised descent"),
+    "pti": Entry(PivotalOptions, run_pivotal, "pivotal tuning: the generator learns this face"),
+}
+"""Every inversion method by name."""
+
+
+def _target(generator: Generator, image: Image | Tensor) -> Tensor:
+    """The picture at the generator's size, `[1, 3, R, R]`."""
+    pixels = image if isinstance(image, Tensor) else to_tensor(image)
+    if pixels.ndim == 3:
+        pixels = pixels[None]
+    if pixels.shape[:2] != (1, 3) or pixels.ndim != 4:
+        raise ValueError(f"image has shape {tuple(pixels.shape)}, expected [1, 3, H, W]")
+    if not bool(pixels.isfinite().all()):
+        raise ValueError("the image holds numbers that are not finite")
+    pixels = pixels.to(generator.device).float().clamp(-1, 1)
+    return _resized(pixels, generator.resolution)
+
+
+def _mask(generator: Generator, mask: Image | Tensor) -> Tensor:
+    """The mask at the generator's size, `[1, 1, R, R]` in [0, 1]."""
+    if not isinstance(mask, Tensor):
+        mask = (to_tensor(mask.convert("L").convert("RGB"))[:, :1] + 1) / 2
+    if mask.ndim != 4 or mask.shape[:2] != (1, 1):
+        raise ValueError(f"mask has shape {tuple(mask.shape)}, expected [1, 1, H, W]")
+    resized = _resized(mask.to(generator.device).float().clamp(0, 1), generator.resolution)
+    if float(resized.max()) <= 0:
+        raise ValueError("the mask is black everywhere: nothing to match")
+    return resized
+
+
+def _start(generator: Generator, start: Latent | Tensor) -> Tensor:
+    w_plus = start.w if isinstance(start, Latent) else start
+    expected = (1, generator.num_layers, generator.style_dim)
+    if tuple(w_plus.shape) != expected:
+        raise ValueError(f"start has shape {tuple(w_plus.shape)}, expected {list(expected)}")
+    return w_plus.to(generator.device).float()
+
+
+def _perceptual(
+    given: ImageDistance | Literal["auto"] | None, device: torch.device, notes: list[str]
+) -> ImageDistance | None:
+    if given != "auto":
+        return given
+    try:
+        from multimodal.metrics import Lpips
+
+        return Lpips("vgg").to(device)
+    except (ImportError, ValueError, OSError) as error:
+        notes.append(f"no LPIPS, judged by pixels: {error}")
+        return None
+
+
+def _resized(images: Tensor, side: int) -> Tensor:
+    if images.shape[-2:] == (side, side):
+        return images
+    mode = "bicubic" if images.shape[1] == 3 else "bilinear"
+    shrinks = min(images.shape[-2:]) > side
+    resized = F.interpolate(images, (side, side), mode=mode, antialias=shrinks)
+    return resized.clamp(-1, 1)
+
+
+def _mode(images: Tensor) -> str:
+    return "area" if images.shape[-1] >= 256 else "bilinear"

@@ -1,0 +1,99 @@
+"""Pivotal tuning: what it changes, what it shares, what it refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from multimodal.generators.stylegan2 import StyleGAN2
+from multimodal.inversion import invert, tuned_generator
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tiny: StyleGAN2) -> Tensor:
+    return tiny.sample(1, seed=8, truncation=0.5).w
+
+
+def test_the_tuned_generator_draws_the_face_at_the_pivot(
+    tiny: StyleGAN2, face: Tensor, elsewhere: Tensor, distance: Any
+) -> None:
+    before = {k: v.clone() for k, v in tiny.state_dict().items()}
+    tiny.synthesize(elsewhere)  # fills the original's caches
+    result = invert(
+        tiny, face, "pti", start=elsewhere, steps=40, lr=3e-3, threshold=0, perceptual=distance
+    )
+    assert result.tuned is not None
+    torch.testing.assert_close(result.latent.w, elsewhere)
+    twin = tuned_generator(tiny, result.tuned)
+    after = float((twin.synthesize(elsewhere).clamp(-1, 1) - face).square().mean())
+    plain = float((tiny.synthesize(elsewhere).clamp(-1, 1) - face).square().mean())
+    assert after < 0.7 * plain
+    assert abs(after - result.report["mse"]) < 1e-5
+    for key, value in tiny.state_dict().items():
+        torch.testing.assert_close(value, before[key], rtol=0, atol=0)
+
+
+def test_untouched_weights_are_shared(tiny: StyleGAN2) -> None:
+    key = "synthesis.b8.conv1.bias"
+    twin = tuned_generator(tiny, {key: torch.ones(32)})
+    changed = [
+        name
+        for (name, ours), theirs in zip(
+            tiny.named_parameters(), dict(twin.named_parameters()).values(), strict=True
+        )
+        if ours.data_ptr() != theirs.data_ptr()
+    ]
+    assert changed == [key]
+    assert twin.w_avg.data_ptr() == tiny.w_avg.data_ptr()
+
+
+def test_caches_of_the_original_are_not_reused(tiny: StyleGAN2) -> None:
+    w_plus = tiny.sample(1, seed=0).w
+    before = tiny.synthesize(w_plus)
+    key = "synthesis.b16.conv1.weight"
+    twin = tuned_generator(tiny, {key: torch.zeros_like(tiny.synthesis.b16.conv1.weight)})
+    assert not torch.allclose(twin.synthesize(w_plus), before)
+    torch.testing.assert_close(tiny.synthesize(w_plus), before, rtol=0, atol=0)
+
+
+def test_it_stops_at_the_threshold(
+    tiny: StyleGAN2, face: Tensor, elsewhere: Tensor, distance: Any
+) -> None:
+    options: dict[str, Any] = {"perceptual": distance, "steps": 30, "lr": 3e-3}
+    at_once = invert(tiny, face, "pti", start=elsewhere, threshold=9.0, **options)
+    assert at_once.tuned is None
+    assert at_once.report["steps"] == 1
+    full = invert(tiny, face, "pti", start=elsewhere, threshold=0, **options)
+    goal = (full.report["lpips"] + at_once.report["lpips"]) / 2
+    part = invert(tiny, face, "pti", start=elsewhere, threshold=goal, **options)
+    assert 1 < part.report["steps"] < full.report["steps"]
+
+
+def test_locality_keeps_the_neighbourhood(
+    tiny: StyleGAN2, face: Tensor, elsewhere: Tensor, distance: Any
+) -> None:
+    others = tiny.sample(8, seed=3, truncation=1.0).w
+    wanted = tiny.synthesize(others)
+
+    def drift(locality: float) -> float:
+        result = invert(
+            tiny, face, "pti", start=elsewhere, steps=30, lr=3e-3, threshold=0,
+            locality=locality, alpha=3.0, perceptual=distance,
+        )  # fmt: skip
+        assert result.tuned is not None
+        drawn = tuned_generator(tiny, result.tuned).synthesize(others)
+        return float((drawn - wanted).square().mean())
+
+    assert drift(5.0) < drift(0.0)
+
+
+def test_weights_that_do_not_fit_are_refused(tiny: StyleGAN2) -> None:
+    with pytest.raises(ValueError, match=r"'synthesis\.b512"):
+        tuned_generator(tiny, {"synthesis.b512.conv0.bias": torch.zeros(1)})
+    with pytest.raises(ValueError, match=r"\(7,\)"):
+        tuned_generator(tiny, {"synthesis.b8.conv1.bias": torch.zeros(7)})
+    with pytest.raises(ValueError, match="not finite"):
+        tuned_generator(tiny, {"synthesis.b8.conv1.bias": torch.full((32,), float("nan"))})
