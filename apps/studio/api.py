@@ -1,0 +1,249 @@
+"""The named endpoints, for `gradio_client`, plain HTTP and MCP.
+
+Each takes the picture first, then the words or the sound; everything else has a default. Nothing is
+remembered between calls. The edited picture (or clip) is the last output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from apps.edits import EditSpec
+from apps.studio.checks import PhotoInput, SoundInput, clean_prompt, friendly
+from apps.studio.edit_events import spec_of
+from apps.studio.service import Studio
+from apps.studio.stage import MODEL
+
+Answer = tuple[dict[str, Any], Any, Any]
+
+
+class Api:
+    """The endpoints over one studio.
+
+    Args:
+        studio: does the work.
+        method: inversion method used unless another is asked for.
+    """
+
+    def __init__(self, studio: Studio, method: str) -> None:
+        self.studio, self.method = studio, method
+
+    def register(self) -> None:
+        """Add every endpoint to the page being built; none of it is seen."""
+        with gr.Column(visible=False):
+            photo = PhotoInput(label="picture")
+            text = gr.Textbox(label="text")
+            sound = SoundInput(label="sound")
+            mix = gr.Number(0.5, label="mix")
+            strength = gr.Number(1.0, label="strength")
+            fine = [
+                gr.Textbox("auto", label="method"),
+                gr.Textbox("", label="region"),
+                gr.JSON([], label="keep"),
+                gr.JSON([], label="layers"),
+                gr.Textbox("", label="neutral"),
+                gr.Number(0, label="seed", precision=0),
+            ]
+            which = gr.Number(0, label="face", precision=0)
+            inversion = gr.Textbox(self.method, label="inversion")
+            tail = [strength, *fine, which, inversion]
+            scores = gr.JSON(label="scores")
+            whole = gr.Image(label="photo", format="png", interactive=False)
+            edited = gr.Image(label="edited", format="png", interactive=False)
+            face = [scores, whole, edited]
+            self._add(self.invert, [photo, which, inversion], [scores, edited])
+            self._add(self.edit_with_text, [photo, text, *tail], face)
+            self._add(self.edit_with_sound, [photo, sound, *tail], face)
+            self._add(self.edit_with_both, [photo, text, sound, mix, *tail], face)
+            seconds = gr.Number(5.0, label="seconds")
+            fps = gr.Number(25.0, label="fps")
+            clip = gr.File(label="clip")
+            moved = [photo, sound, gr.Textbox("", label="words"), strength, seconds, fps, which]
+            self._add(self.animate, [*moved, inversion], [clip])
+            seed = gr.Number(0, label="seed", precision=0)
+            self._add(self.generate, [text, seed], [edited])
+
+    def _add(self, handler: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
+        hidden = gr.Button(visible=False)
+        hidden.click(
+            friendly(handler),
+            inputs,
+            outputs,
+            api_name=handler.__name__,
+            api_description=handler.__doc__,
+            concurrency_id=MODEL,
+            concurrency_limit=1,
+        )
+
+    def invert(self, picture: str, face: int = 0, inversion: str = "") -> tuple[Any, ...]:
+        """Find the face in a picture; returns figures of quality and the reconstruction.
+
+        Args:
+            picture: a photo with a face.
+            face: which face, 0 is the largest.
+            inversion: inversion method.
+        """
+        found = self.studio.invert(_given(picture, "picture"), inversion, int(face))
+        return dict(found.report), self.studio.open(found).before
+
+    def edit_with_text(
+        self,
+        picture: str,
+        text: str,
+        strength: float = 1.0,
+        method: str = "auto",
+        region: str = "",
+        keep: Any = None,
+        layers: Any = None,
+        neutral: str = "",
+        seed: int = 0,
+        face: int = 0,
+        inversion: str = "",
+    ) -> Answer:
+        """Change a face by words; returns scores, the whole photo, and the edited face.
+
+        Args:
+            picture: a photo with a face.
+            text: what the face should look like.
+            strength: how far; negative goes the other way.
+            method: guidance method.
+            region: change only this part of the face.
+            keep: list of attributes to leave alone.
+            layers: list of layer groups to change.
+            neutral: what the face looks like now.
+            seed: everything random follows from it.
+            face: which face, 0 is the largest.
+            inversion: inversion method.
+        """
+        fine = (method, region, keep, layers, neutral, seed)
+        spec = spec_of(strength, fine, text=clean_prompt(text))
+        return self._edit(picture, spec, face, inversion)
+
+    def edit_with_sound(
+        self,
+        picture: str,
+        sound: str,
+        strength: float = 1.0,
+        method: str = "auto",
+        region: str = "",
+        keep: Any = None,
+        layers: Any = None,
+        neutral: str = "",
+        seed: int = 0,
+        face: int = 0,
+        inversion: str = "",
+    ) -> Answer:
+        """Change a face by a sound; returns scores, the whole photo, and the edited face.
+
+        Args:
+            picture: a photo with a face.
+            sound: a recording: a laugh, a cry, a voice.
+            strength: how far; negative goes the other way.
+            method: guidance method.
+            region: change only this part of the face.
+            keep: list of attributes to leave alone.
+            layers: list of layer groups to change.
+            neutral: what the face looks like now.
+            seed: everything random follows from it.
+            face: which face, 0 is the largest.
+            inversion: inversion method.
+        """
+        fine = (method, region, keep, layers, neutral, seed)
+        spec = spec_of(strength, fine, sounds=(_given(sound, "sound"),))
+        return self._edit(picture, spec, face, inversion)
+
+    def edit_with_both(
+        self,
+        picture: str,
+        text: str,
+        sound: str,
+        mix: float = 0.5,
+        strength: float = 1.0,
+        method: str = "auto",
+        region: str = "",
+        keep: Any = None,
+        layers: Any = None,
+        neutral: str = "",
+        seed: int = 0,
+        face: int = 0,
+        inversion: str = "",
+    ) -> Answer:
+        """Change a face by words and a sound; returns scores, the whole photo, the edited face.
+
+        Args:
+            picture: a photo with a face.
+            text: what the face should look like.
+            sound: a recording: a laugh, a cry, a voice.
+            mix: 0 is all words, 1 is all sound.
+            strength: how far; negative goes the other way.
+            method: guidance method.
+            region: change only this part of the face.
+            keep: list of attributes to leave alone.
+            layers: list of layer groups to change.
+            neutral: what the face looks like now.
+            seed: everything random follows from it.
+            face: which face, 0 is the largest.
+            inversion: inversion method.
+        """
+        fine = (method, region, keep, layers, neutral, seed)
+        sounds = (_given(sound, "sound"),)
+        spec = spec_of(strength, fine, text=clean_prompt(text), sounds=sounds, mix=float(mix))
+        return self._edit(picture, spec, face, inversion)
+
+    def animate(
+        self,
+        picture: str,
+        sound: str,
+        words: str = "",
+        strength: float = 1.2,
+        seconds: float = 5.0,
+        fps: float = 25.0,
+        face: int = 0,
+        inversion: str = "",
+    ) -> str:
+        """Move a face by a sound over time; returns an MP4 with the sound in it.
+
+        Args:
+            picture: a photo with a face.
+            sound: the recording that moves the face.
+            words: what holds all along.
+            strength: how far.
+            seconds: longest duration, at most 20.
+            fps: frames a second.
+            face: which face, 0 is the largest.
+            inversion: inversion method.
+        """
+        found = self.studio.invert(_given(picture, "picture"), inversion, int(face))
+        clip = self.studio.animate(
+            self.studio.open(found),
+            _given(sound, "sound"),
+            clean_prompt(words),
+            strength=float(strength),
+            seconds=float(seconds),
+            fps=float(fps),
+        )
+        return str(clip)
+
+    def generate(self, text: str = "", seed: int = 0) -> Any:
+        """Draw a face that nobody has, by a description; another seed draws another face.
+
+        Args:
+            text: a description such as "a bald man with a beard", or nothing for any face.
+            seed: everything random follows from it.
+        """
+        return self.studio.open(self.studio.generate(clean_prompt(text), int(seed))).before
+
+    def _edit(self, picture: str, spec: EditSpec, face: int, inversion: str) -> Answer:
+        found = self.studio.invert(_given(picture, "picture"), inversion, int(face))
+        result = self.studio.edit(found, spec)
+        return dict(result.scores), result.photo, result.after
+
+
+def _given(path: str | None, what: str) -> Path:
+    if not path:
+        raise ValueError(f"Send a {what}.")
+    return Path(path)

@@ -1,0 +1,105 @@
+"""Meeting a face: upload, webcam, a sample, one of several, or one that nobody has."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import gradio as gr
+
+from apps.samples import faces
+from apps.studio.page import FacePanel
+from apps.studio.progress import reporter
+from apps.studio.session import Session, forget
+from apps.studio.stage import BAR, Stage
+from multimodal.types import Face
+
+
+class FaceEvents:
+    """Wires the face panel."""
+
+    def __init__(self, stage: Stage, panel: FacePanel) -> None:
+        self.stage, self.panel = stage, panel
+        outputs = [panel.status, panel.aligned, panel.which, *stage.shown]
+        inputs = [panel.photo, panel.inversion, stage.state]
+        stage.on(panel.photo.upload, self.meet, inputs, outputs)
+        stage.on(panel.inversion.input, self.meet, inputs, outputs)
+        stage.on(panel.which.input, self.meet_other, [*inputs, panel.which], outputs)
+        stage.on(panel.surprise.click, self.surprise, [stage.state], outputs)
+        picked = panel.samples.select(
+            pick, None, panel.photo, api_visibility="private", show_progress="hidden", queue=False
+        )
+        stage.on(picked.then, self.meet, inputs, outputs)
+
+    def meet(
+        self,
+        request: gr.Request,
+        photo: str | None,
+        method: str,
+        old: Session | None,
+        progress: gr.Progress = BAR,
+    ) -> tuple[Any, ...]:
+        """Invert the largest face of a photo."""
+        if photo is None:
+            raise ValueError("Choose a photo first.")
+        count = self.stage.studio.count_faces(photo)
+        face = self._invert(request, photo, method, None, progress)
+        picker = gr.update(
+            choices=[(f"Face {k + 1}", k) for k in range(count)], value=0, visible=count > 1
+        )
+        return self._introduce(face, describe(face, count), picker, old)
+
+    def meet_other(
+        self,
+        request: gr.Request,
+        photo: str | None,
+        method: str,
+        old: Session | None,
+        which: int,
+        progress: gr.Progress = BAR,
+    ) -> tuple[Any, ...]:
+        """Invert the face that was chosen among several."""
+        if photo is None:
+            raise ValueError("Choose a photo first.")
+        face = self._invert(request, photo, method, int(which), progress)
+        return self._introduce(face, describe(face, 1), gr.skip(), old)
+
+    def surprise(self, old: Session | None) -> tuple[Any, ...]:
+        """A new face that nobody has."""
+        face = self.stage.studio.surprise(random.randrange(2**31))
+        note = "**A face that nobody has.** Press again for another."
+        return self._introduce(face, note, gr.update(visible=False), old)
+
+    def _invert(
+        self, request: gr.Request, photo: str, method: str, which: int | None, progress: Any
+    ) -> Face:
+        progress((0, 1), desc="Finding the face")
+        with self.stage.stops.running(request) as flag:
+            on_step = reporter(progress, flag, "Inverting")
+            return self.stage.studio.invert(photo, method, which, on_step)
+
+    def _introduce(
+        self, face: Face, note: str, picker: Any, old: Session | None
+    ) -> tuple[Any, ...]:
+        session = self.stage.studio.open(face)
+        forget(old)
+        return (note, face.aligned, picker, *self.stage.show(session))
+
+
+def pick(chosen: gr.SelectData) -> str:
+    """The sample that was clicked."""
+    return str(faces()[int(chosen.index)])
+
+
+def describe(face: Face, count: int) -> str:
+    """How well the face was inverted, in a line."""
+    report = face.report
+    parts = [f"**{count} faces found**; this is the largest."] if count > 1 else []
+    identity, distance, seconds = (report.get(name) for name in ("identity", "lpips", "seconds"))
+    if isinstance(identity, float):
+        parts.append(f"Likeness **{max(identity, 0.0):.0%}**")
+    if isinstance(distance, float):
+        parts.append(f"LPIPS {distance:.3f}")
+    if isinstance(seconds, float):
+        parts.append(f"{seconds:.1f} s")
+    return " · ".join(parts) or "Ready."

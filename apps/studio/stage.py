@@ -1,0 +1,136 @@
+"""What all events of the studio share: the session, the result panel and the model's queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from apps.studio.checks import friendly, sentence
+from apps.studio.page import ResultPanel
+from apps.studio.progress import Stops
+from apps.studio.service import Studio
+from apps.studio.session import Session, forget
+
+MODEL = "model"
+"""Everything that computes shares this queue, one event at a time."""
+FORGET_SECONDS = 3600
+BAR = gr.Progress()
+"""Default of handlers' `progress`; Gradio puts the event's own bar in its place."""
+
+
+class Stage:
+    """The person's session and where it is shown.
+
+    Args:
+        studio: does the work.
+        result: the right panel.
+    """
+
+    def __init__(self, studio: Studio, result: ResultPanel) -> None:
+        self.studio, self.result = studio, result
+        self.stops = Stops()
+        self.stoppable: list[Any] = []
+        self.state = gr.State(None, time_to_live=FORGET_SECONDS, delete_callback=forget)
+        self.shown: list[Any] = [
+            self.state,
+            result.slider,
+            result.status,
+            result.undo,
+            result.redo,
+            result.reset,
+            result.history,
+        ]
+        self.files = [result.picture, result.whole, result.latent, result.export]
+
+    def on(
+        self,
+        trigger: Callable[..., Any],
+        handler: Callable[..., Any],
+        inputs: Any,
+        outputs: Any,
+        files: bool = True,
+    ) -> Any:
+        """An event that computes, one at a time for everybody, with its downloads after it."""
+        event = trigger(
+            friendly(handler),
+            inputs,
+            outputs,
+            concurrency_id=MODEL,
+            concurrency_limit=1,
+            api_visibility="private",
+        )
+        self.stoppable.append(event)
+        if files:
+            event.success(
+                friendly(self.write_files),
+                [self.state],
+                self.files,
+                api_visibility="private",
+                show_progress="hidden",
+                concurrency_id="files",
+                concurrency_limit=2,
+            )
+        return event
+
+    def show(self, session: Session) -> tuple[Any, ...]:
+        """Values for `shown`."""
+        return (
+            session,
+            (session.before, session.after),
+            summary(session),
+            gr.update(interactive=bool(session.steps)),
+            gr.update(interactive=bool(session.undone)),
+            gr.update(interactive=bool(session.steps)),
+            [[step.label, f"{step.strength:+.2f}"] for step in session.steps],
+        )
+
+    def same(self) -> tuple[Any, ...]:
+        """Values that leave `shown` as it is."""
+        return tuple(gr.skip() for _ in self.shown)
+
+    def write_files(self, session: Session | None) -> tuple[Any, ...]:
+        """Values for `files`."""
+        if session is None:
+            return tuple(gr.skip() for _ in self.files)
+        files = self.studio.downloads(session)
+        paths = (files.picture, files.photo, files.latent, files.edits)
+        return tuple(
+            gr.update(value=None if path is None else str(path), interactive=path is not None)
+            for path in paths
+        )
+
+    def wire_stop(self) -> None:
+        """Stop ends what runs at its next step and takes what waits out of the queue."""
+        self.result.stop.click(
+            self.stop, None, None, cancels=self.stoppable, queue=False, api_visibility="private"
+        )
+
+    def stop(self, request: gr.Request) -> None:
+        """The person has had enough."""
+        self.stops.stop(request)
+        gr.Info("Stopped.")
+
+
+def required(session: Session | None) -> Session:
+    """The session, or a hint.
+
+    Raises:
+        ValueError: there is no face yet.
+    """
+    if session is None:
+        raise ValueError("Choose a face first: upload a photo, pick a sample, or be surprised.")
+    return session
+
+
+def summary(session: Session) -> str:
+    """What was done, and how it measures."""
+    if not session.steps:
+        return "This is how the model draws the face. Now say what to change."
+    last = session.steps[-1]
+    words = sentence(ValueError(last.label))
+    figures = [
+        f"{name} {value:.2f}" for name, value in session.scores.items() if isinstance(value, float)
+    ]
+    return " · ".join([f"**{words}** at {last.strength:+.2f}", *figures[:4]])
