@@ -1,4 +1,6 @@
-"""Renders heads with exactly known factors, landmarks, segments and captions from CC0 MakeHuman assets."""
+"""Renders heads with exactly known factors, landmarks, segments and captions from CC0 MakeHuman
+assets.
+"""
 
 from recipes.render.factors import Factors, sample_factors
 

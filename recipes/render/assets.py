@@ -35,7 +35,9 @@ _DEFAULT_ROOT = Path(__file__).resolve().parents[3] / "shared" / "assets" / "fac
 
 @dataclass(frozen=True)
 class Mesh:
-    """Triangles over vertices and texture corners: ``tris`` and ``uv_tris`` [T, 3], ``uvs`` [U, 2]."""
+    """Triangles over vertices and texture corners: ``tris`` and ``uv_tris`` [T, 3], ``uvs``
+    [U, 2].
+    """
 
     vertices: Array  # [V, 3]
     uvs: Array  # [U, 2], v upwards
@@ -46,7 +48,9 @@ class Mesh:
 
 @dataclass(frozen=True)
 class Fit:
-    """How a garment follows the body: each vertex is a weighted triple of body vertices plus an offset."""
+    """How a garment follows the body: each vertex is a weighted triple of body vertices plus an
+    offset.
+    """
 
     mesh: Mesh
     corners: Index  # [V, 3] into body vertices
@@ -68,7 +72,9 @@ class Fit:
 
 
 def default_root() -> Path:
-    """Folder of the assets: ``$SEMBLANCE_ASSETS``, else ``../shared/assets/faces3d`` beside the code."""
+    """Folder of the assets: ``$SEMBLANCE_ASSETS``, else ``../shared/assets/faces3d`` beside the
+    code.
+    """
     return Path(os.environ.get("SEMBLANCE_ASSETS", _DEFAULT_ROOT))
 
 
@@ -104,7 +110,9 @@ def texture(root: Path, relative: str) -> Array:
 
 @cache
 def target(root: Path, name: str) -> tuple[Index, Array]:
-    """A morph target by its path under ``targets`` without suffix: vertex ids [N], offsets [N, 3]."""
+    """A morph target by its path under ``targets`` without suffix: vertex ids [N], offsets
+    [N, 3].
+    """
     path = root / "mpfb2" / "targets" / f"{name}.target.gz"
     if not path.is_file():
         raise FileNotFoundError(f"no morph target {path}")

@@ -1,4 +1,6 @@
-"""A caption grammar over the factors, class labels, and zero-shot prompts with held-out wordings."""
+"""A caption grammar over the factors, class labels, and zero-shot prompts with held-out
+wordings.
+"""
 
 from __future__ import annotations
 
@@ -162,7 +164,7 @@ def _subject(
 ) -> str:
     """Article, adjectives and noun."""
     group = age_group(factors.age)
-    if age and " " in age or age in ("child", "kid"):
+    if " " in age or age in ("child", "kid"):
         noun = age
         if noun not in ("child", "kid") and rng.random() < 0.3:
             noun = f"{known['sex']} {age}"
@@ -187,7 +189,6 @@ def _as_phrase(name: str, words: str) -> str:
 
 def _as_prompt(name: str, words: str) -> str:
     if name in ("sex", "age"):
-        words = words if name == "sex" or " " in words else words
         noun = words if name == "sex" or words.split()[-1] in _AGE_NOUNS else f"{words} person"
         return f"a photo of {'an' if noun[0] in 'aeiou' else 'a'} {noun}"
     if words.startswith("a "):

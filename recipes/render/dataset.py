@@ -1,4 +1,6 @@
-"""Writes shards of rendered heads: pictures, landmarks, segments, factors and captions; resumable."""
+"""Writes shards of rendered heads: pictures, landmarks, segments, factors and captions;
+resumable.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,9 @@ def plan(
 
 
 def run(jobs: list[RenderJob], workers: int, on_heads: Callable[[int], None]) -> None:
-    """Render the jobs in ``workers`` processes; ``on_heads`` hears of each finished shard's heads."""
+    """Render the jobs in ``workers`` processes; ``on_heads`` hears of each finished shard's
+    heads.
+    """
     if workers <= 1:
         for job in jobs:
             on_heads(write_shard(job))

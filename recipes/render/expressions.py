@@ -1,4 +1,6 @@
-"""Expressions as weighted facial units, a few units each, strong enough that a stranger names them."""
+"""Expressions as weighted facial units, a few units each, strong enough that a stranger
+names them.
+"""
 
 from __future__ import annotations
 

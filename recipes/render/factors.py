@@ -9,75 +9,42 @@ from typing import Any
 import numpy as np
 
 from recipes.render.heldout import HELD_OUT_PAIRS, HELD_OUT_TINT
+from recipes.render.vocabulary import (
+    BACKGROUNDS,
+    BEARD_STYLES,
+    EXPRESSIONS,
+    EYE_COLORS,
+    GLASSES,
+    HAIR_COLORS,
+    HAIR_LENGTH,
+    HAIR_STYLES,
+    IDENTITY_SIZE,
+    SPLITS,
+)
 
-SPLITS = ("train", "heldout")
-IDENTITY_SIZE = 48
-HAIR_STYLES = (
-    "bald",
-    "balding",
-    "buzz",
-    "crop",
-    "short_neat",
-    "short_swept",
-    "short_spiky",
-    "short_messy",
-    "short_curls",
-    "afro",
-    "bob",
-    "bob_fringe",
-    "bob_wavy",
-    "shoulder",
-    "shoulder_wavy",
-    "long",
-    "long_wavy",
-    "ponytail",
-    "tied_back",
-    "braid",
-)
-HAIR_LENGTH = {
-    **dict.fromkeys(("bald",), "none"),
-    **dict.fromkeys(
-        ("balding", "buzz", "crop", "short_neat", "short_swept", "short_spiky", "short_messy"),
-        "short",
-    ),
-    **dict.fromkeys(("short_curls", "tied_back"), "short"),
-    **dict.fromkeys(("afro", "bob", "bob_fringe", "bob_wavy"), "medium"),
-    **dict.fromkeys(
-        ("shoulder", "shoulder_wavy", "long", "long_wavy", "ponytail", "braid"), "long"
-    ),
-}
-# Anchor colours (linear blend by tint), each a dark-cool and a light-warm end, sRGB in [0, 1].
-HAIR_COLORS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
-    "black": ((0.03, 0.03, 0.04), (0.11, 0.08, 0.07)),
-    "brown": ((0.17, 0.11, 0.08), (0.42, 0.27, 0.16)),
-    "blond": ((0.52, 0.41, 0.27), (0.84, 0.72, 0.50)),
-    "red": ((0.42, 0.13, 0.06), (0.76, 0.34, 0.13)),
-    "gray": ((0.36, 0.36, 0.37), (0.60, 0.59, 0.58)),
-    "white": ((0.80, 0.80, 0.81), (0.96, 0.95, 0.93)),
-}
-BEARD_STYLES = ("none", "stubble", "moustache", "goatee", "full")
-GLASSES = ("none", "round", "square", "sunglasses")
-EXPRESSIONS = (
-    "neutral",
-    "smile",
-    "laugh",
-    "sad",
-    "crying",
-    "angry",
-    "surprised",
-    "afraid",
-    "disgusted",
-    "eyes_closed",
-    "mouth_open",
-    "tired",
-)
-EYE_COLORS = ("brown", "dark brown", "amber", "green", "blue", "light blue", "blue-green", "gray")
-BACKGROUNDS = ("plain", "gradient", "bokeh", "indoor", "outdoor")
+__all__ = [
+    "BACKGROUNDS",
+    "BEARD_STYLES",
+    "EXPRESSIONS",
+    "EYE_COLORS",
+    "GLASSES",
+    "HAIR_COLORS",
+    "HAIR_LENGTH",
+    "HAIR_STYLES",
+    "IDENTITY_SIZE",
+    "SPLITS",
+    "Factors",
+    "hair_tint",
+    "is_held_out",
+    "sample_factors",
+]
 
 
 @dataclass(frozen=True)
 class Factors:
-    """Everything that fixes one picture. Angles in degrees, colours sRGB in [0, 1], amounts in [0, 1]."""
+    """Everything that fixes one picture. Angles in degrees, colours sRGB in [0, 1], amounts in [0,
+    1].
+    """
 
     seed: int = 0
     sex: float = 0.0  # 0 female .. 1 male
@@ -136,7 +103,10 @@ class Factors:
         unknown = sorted(set(values) - known)
         if unknown:
             raise ValueError(f"unknown factors {unknown}; valid: {sorted(known)}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        plain: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**plain)
 
 
 def hair_tint(name: str, lightness: float, warmth: float) -> tuple[float, float, float]:
@@ -159,7 +129,8 @@ def is_held_out(factors: Factors) -> bool:
 def sample_factors(seed: int, split: str = "train") -> Factors:
     """Draw the factors of head ``seed``; the splits never share a head.
 
-    Each factor is drawn on its own, except where nature (or strong custom) forbids: no beards on women and
+    Each factor is drawn on its own, except where nature (or strong custom) forbids: no beards on
+    women and
     children, gray hair mostly on the old, dark skin mostly with dark hair and eyes.
     """
     if split not in SPLITS:
@@ -172,8 +143,7 @@ def sample_factors(seed: int, split: str = "train") -> Factors:
 
 
 def _draw(rng: np.random.Generator, seed: int, split: str) -> Factors:
-    body = _draw_body(rng)
-    factors = Factors(seed=int(seed), **body)
+    factors = replace(Factors(seed=int(seed)), **_draw_body(rng))
     factors = replace(factors, **_draw_hair(rng, factors, split))
     factors = replace(factors, **_draw_face_hair(rng, factors))
     factors = replace(factors, **_draw_make_up(rng, factors))

@@ -149,7 +149,9 @@ def _reshape(local: Array, shape: Shape, factors: Factors) -> tuple[Array, Array
 
 @cache
 def _gray_texture(root: Path, mesh: str) -> Array:
-    """The hair picture as strand brightness (mean 1) and alpha, so that the vertex tint colours it."""
+    """The hair picture as strand brightness (mean 1) and alpha, so that the vertex tint
+    colours it.
+    """
     folder = root / "hair" / mesh
     name = next(path.name for path in sorted(folder.glob("*_diffuse.png")))
     picture = texture(root, f"hair/{mesh}/{name}")

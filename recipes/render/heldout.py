@@ -1,6 +1,7 @@
 """What training never sees, listed in one place: factor pairs, hair tints and caption wordings.
 
-The ``train`` split leaves these out; the ``heldout`` split may hold them. Evaluation on held-out renders and
+The ``train`` split leaves these out; the ``heldout`` split may hold them. Evaluation on held-out
+renders and
 wordings therefore measures generalisation, not memory.
 """
 

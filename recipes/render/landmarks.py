@@ -8,7 +8,8 @@ from recipes.render.assets import Array
 
 # fmt: off
 _VERTICES: tuple[int, ...] = (
-    5739, 5433, 5098, 5242, 895, 915, 917, 993, 747, 7687, 7619, 7617, 7597, 11851, 11713, 12032, 12336,
+    5739, 5433, 5098, 5242, 895, 915, 917, 993, 747, 7687, 7619, 7617, 7597, 11851, 11713, 12032,
+    12336,
     254, 207, 204, 205, 209, 6984, 6980, 6979, 6982, 7023,
     133, 131, 201, 5054, 347, 313, 7079, 7076, 7108,
     1064, 0, 1099, 6764, 4862, 4860, 13360, 7791, 6784, 7756, 6825, 11480,
@@ -26,7 +27,8 @@ def landmark_points(body: Array) -> Array:
 def ffhq_crop(points: Array, size: int) -> Array:
     """Affine map [2, 3] from the plane to pixels of the FFHQ-aligned square of ``size`` pixels.
 
-    The rule of Karras et al. 2019 (recreate_aligned_images): eyes and mouth fix centre, scale and roll.
+    The rule of Karras et al. 2019 (recreate_aligned_images): eyes and mouth fix centre, scale and
+    roll.
     """
     left, right = points[36:42].mean(0), points[42:48].mean(0)
     mouth = (points[48] + points[54]) / 2

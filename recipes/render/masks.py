@@ -1,6 +1,8 @@
-"""Where things lie on a head: soft masks over rest positions [..., 3] of the base mesh, in decimetres.
+"""Where things lie on a head: soft masks over rest positions [..., 3] of the base mesh, in
+decimetres.
 
-Each mask is a plain function of position, so it paints a texture (through the UV map of rest positions) and
+Each mask is a plain function of position, so it paints a texture (through the UV map of rest
+positions) and
 weighs vertices (for fur shells) alike. The picture's right is +x, up is +y, the viewer is at +z.
 """
 
@@ -22,7 +24,9 @@ FREE_STYLES = ("moustache", "goatee", "full", "stubble")
 
 
 def scalp(p: Array, softness: float = 0.1, grow: float = 0.0) -> Array:
-    """Where hair grows on the head: behind the hairline (moved out by ``grow``), not on the ears."""
+    """Where hair grows on the head: behind the hairline (moved out by ``grow``), not on the
+    ears.
+    """
     x, y, z = np.abs(p[..., 0]), p[..., 1], p[..., 2]
     front = 7.2 + (z - 0.72) * 1.62 - 0.12 * np.clip(x - 0.35, 0, 1)
     line = np.where(z > 0.72, front, np.interp(z, [0.3, 0.72], [6.72, 7.2]))
@@ -60,7 +64,9 @@ def beard(p: Array, style: str) -> Array:
 
 
 def front_mask(p: Array, name: str) -> Array:
-    """A mask painted on the front canvas (``lips``, ``lines``, ``tears``...), sampled at positions."""
+    """A mask painted on the front canvas (``lips``, ``lines``, ``tears``...), sampled at
+    positions.
+    """
     canvas = _front_canvas(name)
     col = np.clip((p[..., 0] + 1) / 2 * (_CANVAS - 1), 0, _CANVAS - 1).astype(int)
     row = np.clip((8 - p[..., 1]) / 2 * (_CANVAS - 1), 0, _CANVAS - 1).astype(int)

@@ -156,7 +156,9 @@ def _mask(root: Path, name: str) -> Array:
 
 
 def _mix(out: Array, mask: Array, color: Array, amount: float) -> None:
-    """Blend ``color`` [3] over the texture where ``mask`` says, in place, only rows and columns in use."""
+    """Blend ``color`` [3] over the texture where ``mask`` says, in place, only rows and columns in
+    use.
+    """
     if amount <= 0:
         return
     rows, cols = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]

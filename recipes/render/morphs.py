@@ -1,4 +1,6 @@
-"""Shapes the body mesh: sex, age, ancestry, weight, identity and expression as sums of morph targets."""
+"""Shapes the body mesh: sex, age, ancestry, weight, identity and expression as sums of morph
+targets.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Pose:
 
     def apply(self, points: Array) -> Array:
         """Body points [V, 3] to view space [V, 3]."""
-        p = (np.asarray(points, np.float32) - self.origin) * np.float32(self.scale)
+        p: Array = (np.asarray(points, np.float32) - self.origin) * np.float32(self.scale)
         # The neck turns less than the head, the shoulders least.
         share = _smooth((p[:, 1] + 2.3) / 1.3)
         pivot = np.array([0.0, -1.0, -0.9], np.float32)

@@ -1,4 +1,6 @@
-"""Everything on a head that is neither skin nor hair: eyes, mouth, brows, lashes, glasses, clothes, hat."""
+"""Everything on a head that is neither skin nor hair: eyes, mouth, brows, lashes, glasses, clothes,
+hat.
+"""
 
 from __future__ import annotations
 

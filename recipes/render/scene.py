@@ -38,7 +38,9 @@ _SHADOW_SIZE = 160
 
 @dataclass(frozen=True)
 class RenderResult:
-    """``image`` uint8 [R, R, 3], ``landmarks`` float32 [68, 2] in pixels, ``segments`` uint8 [R, R]."""
+    """``image`` uint8 [R, R, 3], ``landmarks`` float32 [68, 2] in pixels, ``segments`` uint8 [R,
+    R].
+    """
 
     image: NDArray[np.uint8]
     landmarks: Array
@@ -133,7 +135,7 @@ def _draw_all(frame: Frame, surfaces: list[Surface], factors: Factors, crop: Arr
                     surface.uvs,
                     surface.uv_tris[thick],
                     surface.texture,
-                    np.float32(0.45 if surface.blended else 0.0),
+                    0.45 if surface.blended else 0.0,
                 )
     for surface in surfaces:
         _draw_one(frame, surface, crop, lights, maps, frames)

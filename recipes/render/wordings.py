@@ -1,4 +1,6 @@
-"""The words that training captions use, by attribute and class; held-out ones live in ``heldout``."""
+"""The words that training captions use, by attribute and class; held-out ones live in
+``heldout``.
+"""
 
 from __future__ import annotations
 
