@@ -107,6 +107,8 @@ def scalp_shells(factors: Factors, skin: Surface, root: Path) -> list[Surface]:
     if height is None:
         return []
     weight = _vertex_mask(root, "horseshoe" if factors.hair_style == "balding" else "scalp")
+    if factors.hat:
+        weight = weight * np.clip((0.4 - skin.xyz[:, 1]) / 0.15, 0, 1)
     height = height * (0.7 + 0.6 * factors.hair_volume)
     layers = {"short_curls": 9, "afro": 16}.get(factors.hair_style, _LAYERS)
     curly = factors.hair_style in ("short_curls", "afro")
@@ -139,7 +141,7 @@ def _reshape(local: Array, shape: Shape, factors: Factors) -> tuple[Array, Array
         p[:, 1] += 0.6 * front * np.clip(0.8 - p[:, 1], 0, None)
     alpha = alpha * (1.0 - front * np.clip((_FRINGE - p[:, 1]) / 0.08, 0, 1))
     if factors.hat:
-        alpha = alpha * np.clip((0.8 - p[:, 1]) / 0.1, 0, 1)
+        alpha = alpha * np.clip((0.55 - p[:, 1]) / 0.12, 0, 1)
     if not shape.tail:
         behind = (p[:, 1] < 0.35) & (p[:, 2] < -1.75)
         behind |= p[:, 1] < -0.75

@@ -68,12 +68,18 @@ _AXES: tuple[tuple[str, str, float], ...] = (
 
 
 def shape_body(factors: Factors, root: Path) -> Array:
-    """Body vertices [V, 3] in mesh units (decimetres) for the factors, in the rest pose."""
+    """Calm body vertices [V, 3] in mesh units (decimetres) for the factors, in the rest pose."""
     body = base_mesh(root).vertices.copy()
     for name, weight in macro_weights(factors).items():
         _add(body, root, f"macrodetails/{name}", weight)
     for name, weight in identity_weights(factors).items():
         _add(body, root, name, weight)
+    return body
+
+
+def add_expression(calm: Array, factors: Factors, root: Path) -> Array:
+    """The calm body with the factors' expression added."""
+    body = calm.copy()
     # Small faces turn into masks at an adult's full strength.
     strength = factors.expression_strength * float(np.interp(factors.age, [4, 12], [0.75, 1.0]))
     for unit, weight in expression_units(factors.expression, strength).items():

@@ -152,7 +152,7 @@ def hat(factors: Factors, body: Array, pose: Pose, root: Path) -> list[Surface]:
     garment = fit(root, "clothes/fedora01", "fedora")
     fitted = garment.apply(body)
     center = fitted.mean(0)
-    xyz = pose.apply(center + (fitted - center) * np.float32(1.1))
+    xyz = pose.apply(center + (fitted - center) * np.float32(1.13))
     colors = ((0.3, 0.2, 0.13), (0.35, 0.35, 0.36), (0.1, 0.1, 0.11), (0.6, 0.5, 0.37))
     tint = np.ones((len(xyz), 4), np.float32)
     tint[:, :3] = linear(colors[factors.seed % len(colors)])

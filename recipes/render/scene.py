@@ -15,7 +15,7 @@ from recipes.render.background import draw_background
 from recipes.render.factors import Factors
 from recipes.render.landmarks import ffhq_crop, landmark_points
 from recipes.render.lighting import shadow_frames, studio_lights
-from recipes.render.morphs import shape_body
+from recipes.render.morphs import add_expression, shape_body
 from recipes.render.pose import Pose, make_pose
 from recipes.render.raster import Frame, Surface, draw, fill_depth, smooth_normals
 
@@ -53,17 +53,18 @@ def render(factors: Factors, resolution: int = 128, root: Path | None = None) ->
         raise ValueError(f"resolution must be in 16..1024, got {resolution}")
     root = assets.check_root(root or assets.default_root())
     size = resolution * _SUPERSAMPLE
-    body = shape_body(factors, root)
-    pose = make_pose(body, factors)
+    calm = shape_body(factors, root)
+    pose = make_pose(calm, factors)
+    # The calm face sets the crop: else a smile, which lifts the mouth, would come with a zoom.
+    crop = ffhq_crop(_landmarks(calm, pose), size)
+    body = add_expression(calm, factors, root)
     surfaces = build_surfaces(factors, body, pose, root)
-    points = _project(pose.apply(landmark_points(body)))[:, :2]
-    crop = ffhq_crop(points, size)
     frame = Frame.empty(size)
     _draw_all(frame, surfaces, factors, crop)
     back = draw_background(factors, size)
     color = frame.color + (1.0 - frame.cover[..., None]) * back
     image = _develop(_box_down(color))
-    landmarks = (points @ crop[:, :2].T + crop[:, 2] + 0.5) / _SUPERSAMPLE - 0.5
+    landmarks = (_landmarks(body, pose) @ crop[:, :2].T + crop[:, 2] + 0.5) / _SUPERSAMPLE - 0.5
     return RenderResult(image, landmarks.astype(np.float32), _majority_down(frame.segment))
 
 
@@ -111,6 +112,10 @@ def _skin_surface(factors: Factors, body: Array, posed: Array, root: Path) -> Su
         material=materials.SKIN,
         segment=SEGMENTS.index("skin"),
     )
+
+
+def _landmarks(body: Array, pose: Pose) -> Array:
+    return _project(pose.apply(landmark_points(body)))[:, :2]
 
 
 def _project(view: Array) -> Array:

@@ -39,7 +39,9 @@ def test_render_shapes_and_determinism():
 
 @needs_assets
 def test_heads_are_ffhq_aligned():
-    points = _render(replace(sample_factors(2), yaw=20.0, pitch=-8.0), 100).landmarks
+    points = _render(
+        replace(sample_factors(2), yaw=20.0, pitch=-8.0, expression="neutral"), 100
+    ).landmarks
     left, right = points[36:42].mean(0), points[42:48].mean(0)
     # The crop rule applied to its own output is the identity map.
     np.testing.assert_allclose(ffhq_crop(points, 100)[:, :2], np.eye(2), atol=0.02)
@@ -70,6 +72,14 @@ def test_mouth_corners_follow_the_expression(expression: str, sign: int):
         return float(points[[51, 57], 1].mean() - points[[48, 54], 1].mean())
 
     assert sign * (lift(moved) - lift(calm)) > 1.0
+
+
+@needs_assets
+def test_expressions_do_not_move_the_crop():
+    calm, wide = Factors(), Factors(expression="mouth_open", expression_strength=1.0)
+    corners = [36, 39, 42, 45]
+    shift = _render(wide, 128).landmarks[corners] - _render(calm, 128).landmarks[corners]
+    assert np.abs(shift).max() < 1.5
 
 
 @needs_assets
