@@ -80,19 +80,25 @@ class Parts:
 
 
 def build(
-    resolution: int, channels: tuple[int, ...], lr: float, dtype: torch.dtype, mapping_layers: int
+    resolution: int,
+    channels: tuple[int, ...],
+    lr: float,
+    mapping_layers: int,
+    encoder_resolution: int = 128,
+    dtype: torch.dtype = torch.bfloat16,
 ) -> Parts:
     """Networks and optimisers at their starting point."""
     sides = int(np.log2(resolution)) - 1
     config = StyleGAN2Config(resolution, channels[:sides], mapping_layers=mapping_layers)
     generator = StyleGAN2(config, dtype).requires_grad_(True)
-    encoder = BundleEncoder(BundleEncoderConfig(num_layers=max(2 * sides, 12), feedback=True))
+    shape = BundleEncoderConfig(max(2 * sides, 12), encoder_resolution, feedback=True)
+    encoder = BundleEncoder(shape)
     head = nn.Linear(config.w_dim, len(NAMES))
     discriminator = Discriminator(resolution, channels[:sides], dtype)
     both = nn.ModuleDict({"generator": generator, "encoder": encoder})
     mine = [
         {"params": [*generator.synthesis.parameters()], "lr": lr},
-        {"params": [*encoder.parameters(), *head.parameters()], "lr": lr / 4},
+        {"params": [*encoder.parameters(), *head.parameters()], "lr": lr / 2},
     ]
     return Parts(
         generator,
@@ -100,8 +106,8 @@ def build(
         head,
         discriminator,
         Average(both),
-        torch.optim.Adam(mine, betas=(0.5, 0.99)),
-        torch.optim.Adam(discriminator.parameters(), lr=lr, betas=(0.0, 0.99)),
+        torch.optim.Adam(mine, betas=(0.9, 0.99), fused=True),
+        torch.optim.Adam(discriminator.parameters(), lr=lr, betas=(0.0, 0.99), fused=True),
     )
 
 
@@ -149,6 +155,8 @@ def generator_step(
 
 
 def _distance(perceptual: Any, drawn: Tensor, images: Tensor) -> Tensor:
+    if drawn.shape[-1] < 64:  # too small for LPIPS' network
+        drawn, images = (nn.functional.interpolate(x, scale_factor=2.0) for x in (drawn, images))
     with torch.autocast(drawn.device.type, dtype=torch.bfloat16):
         return perceptual(drawn, images).float().mean()
 
@@ -240,7 +248,8 @@ def main() -> None:
     on_gpu = run.fabric.device.type == "cuda"
     channels = GPU_CHANNELS if on_gpu else CPU_CHANNELS
     channels = tuple(int(c) for c in options.channels.split(",")) if options.channels else channels
-    parts = build(options.resolution, channels, options.lr, torch.bfloat16, options.mapping_layers)
+    depth, seen = options.mapping_layers, options.encoder_resolution or max(options.resolution, 64)
+    parts = build(options.resolution, channels, options.lr, depth, min(seen, 128))
     for module in ("generator", "encoder", "head", "discriminator", "average"):
         getattr(parts, module).to(run.fabric.device)
     if not run.resume(parts.named()) and options.start_from:
@@ -262,6 +271,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--resolution", type=int, default=128)
     parser.add_argument("--channels", default="", help="comma-separated, from 4 px up")
     parser.add_argument("--mapping-layers", type=int, default=8)
+    parser.add_argument("--encoder-resolution", type=int, default=0, help="0: the pictures' own")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--steps", type=int, default=1_000_000)
