@@ -1,0 +1,188 @@
+"""Editing through an editor: bit-exact zero, determinism, control, replay, generation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from guidance.clip import random_clip
+from guidance.control import Attributes
+from guidance.directions import StatisticsConfig, compute_statistics
+from guidance.edits import Edit, EditList
+from guidance.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
+from multimodal import editing
+from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
+from multimodal.images import to_pil
+from multimodal.types import Face, Generator, Toolkit
+
+
+@dataclass(frozen=True, eq=False)
+class _Editor:
+    toolkit: Toolkit
+
+    def generator_for(self, face: Face) -> Generator:
+        return self.toolkit.generator
+
+    def reconstruct(self, face: Face) -> Image.Image:
+        return to_pil(self.toolkit.generator.synthesize(face.latent.w))
+
+    def photo(self, face: Face, image: Image.Image) -> Image.Image | None:
+        return None if face.photo is None else image.resize(face.photo.size)
+
+
+@pytest.fixture(scope="module")
+def editor(tmp_path_factory: pytest.TempPathFactory) -> _Editor:
+    torch.manual_seed(0)
+    config = StyleGAN2Config(
+        resolution=32, channels=(16, 16, 8, 8), z_dim=16, w_dim=16, mapping_layers=2
+    )
+    generator, clip = StyleGAN2(config).eval().requires_grad_(False), random_clip(0)
+    folder = tmp_path_factory.mktemp("model")
+    quick = StatisticsConfig(samples=64, images=2, batch=64, fast=False)
+    compute_statistics(generator, clip, folder / "directions.safetensors", config=quick)
+    torch.manual_seed(1)
+    encoder = TextEncoder(TextEncoderConfig(clip.dim, generator.num_layers, generator.style_dim))
+    save_text_encoder(encoder, folder / "text_encoder.safetensors", {})
+    directions = {
+        "age": torch.randn(generator.num_layers, 16),
+        "hair_red": torch.randn(generator.num_layers, 16),
+    }
+    Attributes(directions).save(folder / "attributes.safetensors")
+    return _Editor(Toolkit(generator, clip, folder=folder))
+
+
+@pytest.fixture
+def face(editor: _Editor) -> Face:
+    latent = editor.toolkit.generator.sample(1, 7)
+    return Face(latent, Image.new("RGB", (32, 32)))
+
+
+def _same(a: Image.Image, b: Image.Image) -> bool:
+    return np.array_equal(np.asarray(a), np.asarray(b))
+
+
+@pytest.mark.parametrize("where", [{}, {"region": "mouth"}, {"mask": Image.new("L", (8, 8), 255)}])
+def test_strength_zero_is_the_reconstruction(
+    editor: _Editor, face: Face, where: dict[str, Any]
+) -> None:
+    result = editing.edit(editor, face, text="a smile", strength=0.0, **where)
+    assert _same(result.after, editor.reconstruct(face))
+    assert _same(result.before, editor.reconstruct(face))
+    assert _same(editing.apply(editor, face, result.offset, 0.0, **where), editor.reconstruct(face))
+
+
+def test_strength_changes_need_no_guidance(editor: _Editor, face: Face) -> None:
+    result = editing.edit(editor, face, text="a smile", strength=2.0)
+    assert not _same(result.after, result.before)
+    assert _same(editing.apply(editor, face, result.offset, 2.0), result.after)
+    assert not _same(editing.apply(editor, face, result.offset, -2.0), result.after)
+    assert {"clip_before", "clip_after", "direction", "seconds", "strength"} <= set(result.scores)
+
+
+@pytest.mark.parametrize("method", ["direction", "text-encoder", "optimize"])
+def test_same_seed_same_picture(editor: _Editor, face: Face, method: str) -> None:
+    options = {"steps": 3} if method == "optimize" else {}
+    one, two = (
+        editing.edit(editor, face, text="a smile", method=method, seed=3, **options)
+        for _ in range(2)
+    )
+    assert _same(one.after, two.after)
+
+
+def test_regions_limit_the_change(editor: _Editor, face: Face) -> None:
+    mask = torch.zeros(1, 1, 32, 32)
+    mask[..., :8, :] = 1
+    result = editing.edit(editor, face, text="a smile", mask=mask, strength=3.0)
+    before, after = np.asarray(result.before), np.asarray(result.after)
+    assert np.abs(before[12:].astype(int) - after[12:].astype(int)).max() <= 1
+    assert not np.array_equal(before[:6], after[:6])
+    with pytest.raises(ValueError, match="not both"):
+        editing.edit(editor, face, text="x", mask=mask, region="hair")
+
+
+def test_keep_and_layers(editor: _Editor, face: Face) -> None:
+    result = editing.edit(
+        editor, face, text="a smile", method="text-encoder", keep=["age", "hair"], layers=None
+    )
+    known = Attributes.load(Path(str(editor.toolkit.folder)))
+    assert result.offset.w is not None
+    for name in ("age", "hair_red"):
+        assert abs(float((result.offset.w[0] * known[name]).sum())) < 1e-3
+    fine = editing.edit(
+        editor, face, text="a smile", method="text-encoder", layers="coarse"
+    ).offset.w
+    assert fine is not None
+    assert float(fine[:, 4:].abs().sum()) == 0
+    with pytest.raises(ValueError, match="cannot keep"):
+        editing.edit(editor, face, text="a smile", keep=["nose"])
+
+
+def test_keeping_identity_shortens_the_edit(editor: _Editor, face: Face) -> None:
+    def identity(x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.normalize(x.flatten(1), dim=-1)
+
+    strict = _Editor(replace(editor.toolkit, identity=identity))
+    result = editing.edit(strict, face, text="a smile", strength=20.0, keep=["identity"])
+    assert result.scores["identity"] >= 0.8
+    assert result.scores["strength"] < 20.0
+
+
+def test_embed_mixes_and_refuses_nothing(editor: _Editor) -> None:
+    clip = editor.toolkit.clip
+    text, image = "a smile", torch.zeros(1, 3, 32, 32)
+    for given in ({"text": text}, {"image": image}, {"text": text, "image": image, "mix": 0.3}):
+        target = editing.embed(editor, **given)  # type: ignore[arg-type]
+        assert target.shape == (1, clip.dim)
+        torch.testing.assert_close(target.norm(), torch.tensor(1.0))
+    torch.testing.assert_close(
+        editing.embed(editor, text=text, image=image, mix=0.0), editing.embed(editor, text=text)
+    )
+    with pytest.raises(ValueError, match="say what is wanted"):
+        editing.embed(editor)
+    with pytest.raises(ValueError, match="no sound encoder"):
+        editing.embed(editor, sound="laugh.wav")
+    with pytest.raises(ValueError, match="mix"):
+        editing.embed(editor, text=text, mix=2.0)
+
+
+def test_replay_stacks_edits(editor: _Editor, face: Face, tmp_path: Path) -> None:
+    edits = EditList(
+        (Edit(text="a smile"), Edit(text="glasses", strength=0.5), Edit(text="x", enabled=False))
+    )
+    loaded = EditList.load(edits.save(tmp_path / "edits.json"))
+    result = editing.replay(editor, face, loaded)
+    first = editing.edit(editor, face, text="a smile")
+    second = editing.edit(editor, face.with_latent(first.latent), text="glasses", strength=0.5)
+    assert _same(result.after, second.after)
+    assert _same(result.before, editor.reconstruct(face))
+    assert result.scores["edits"] == 2
+    with pytest.raises(ValueError, match="no enabled"):
+        editing.replay(editor, face, EditList())
+
+
+def test_generate_is_seeded(editor: _Editor) -> None:
+    one, same, other = (editing.generate(editor, "an old man", seed) for seed in (1, 1, 2))
+    assert _same(one.aligned, same.aligned)
+    assert not _same(one.aligned, other.aligned)
+
+
+def test_auto_picks_what_the_model_has(editor: _Editor, tmp_path: Path) -> None:
+    assert editing.pick_method(editor.toolkit) == "direction"
+    assert editing.pick_method(replace(editor.toolkit, folder=None)) == "optimize"
+    (tmp_path / "methods.json").write_text('{"auto": "text-encoder"}')
+    assert editing.pick_method(replace(editor.toolkit, folder=tmp_path)) == "text-encoder"
+    with pytest.raises(ValueError, match="not one of"):
+        editing.edit(editor, editing.generate(editor, "a man"), text="x", method="magic")
+
+
+def test_photo_gets_the_face_back(editor: _Editor, face: Face) -> None:
+    whole = replace(face, photo=Image.new("RGB", (50, 40)))
+    result = editing.edit(editor, whole, text="a smile")
+    assert result.photo is not None
+    assert result.photo.size == (50, 40)
