@@ -147,6 +147,8 @@ class FeatureExtractor(nn.Module):
     """
 
     NAMES = ("vgg16", "efficientnet-lite0")
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, name: str = "vgg16") -> None:
         super().__init__()
