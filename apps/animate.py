@@ -10,6 +10,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -108,11 +109,8 @@ def frames_of(
     total = len(timeline)
     for start in range(0, total, batch):
         stop = min(start + batch, total)
-        yield from _cached(
-            cache,
-            f"{start:06}-{stop:06}",
-            lambda start=start, stop=stop: draw_frames(generator, latent, timeline, start, stop),
-        )
+        make = partial(draw_frames, generator, latent, timeline, start, stop)
+        yield from _cached(cache, f"{start:06}-{stop:06}", make)
         if on_frames is not None:
             on_frames(stop, total)
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from multimodal.weights import sha256_of
 
 if TYPE_CHECKING:
+    from guidance.edits import Edit
     from multimodal import FaceEditor
+    from multimodal.types import EditResult, Face, OnStep
 
 MAX_STRENGTH = 20.0
 
@@ -62,6 +64,39 @@ class EditSpec:
             if path is not None and not path.is_file():
                 raise FileNotFoundError(f"no such file: {path}")
 
+    @classmethod
+    def from_edit(cls, edit: Edit) -> EditSpec:
+        """An entry of an edit list."""
+        return cls(
+            text=edit.text,
+            neutral=edit.neutral,
+            sounds=(Path(edit.sound),) if edit.sound else (),
+            mix=edit.mix,
+            method=edit.method,
+            strength=edit.strength,
+            keep=edit.keep,
+            region=edit.region,
+            layers=tuple(str(layer) for layer in edit.layers or ()),
+            seed=edit.seed,
+        )
+
+    def as_edit(self, strength: float) -> Edit:
+        """This edit as an entry of an edit list, at the strength it ended with."""
+        from guidance.edits import Edit
+
+        return Edit(
+            text=self.text,
+            sound=str(self.sounds[0]) if self.sounds else None,
+            neutral=self.neutral,
+            method=self.method,
+            strength=strength,
+            keep=self.keep,
+            region=self.region,
+            layers=self.layers or None,
+            mix=self.mix,
+            seed=self.seed,
+        )
+
     def plan(self) -> dict[str, Any]:
         """What decides the result, with files named by their content."""
         values = asdict(self)
@@ -72,8 +107,11 @@ class EditSpec:
 
     def overridden(self, values: Mapping[str, Any]) -> EditSpec:
         """This edit with what a manifest's row sets: `text`, `neutral`, `sound`, `strength`."""
-        changes = {name: str(values[name]) for name in ("text", "neutral") if name in values}
-        spec = replace(self, **changes)
+        spec = self
+        if "text" in values:
+            spec = replace(spec, text=str(values["text"]))
+        if "neutral" in values:
+            spec = replace(spec, neutral=str(values["neutral"]))
         if "sound" in values:
             spec = replace(spec, sounds=(Path(values["sound"]),))
         if "strength" in values:
@@ -86,11 +124,47 @@ def names(given: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (given or "").split(",") if part.strip())
 
 
-def load_editor(model: str = "default", device: str = "auto") -> FaceEditor:
-    """The editor of a named or stored model."""
+def load_editor(
+    model: str = "default",
+    device: str = "auto",
+    encoder: str | None = None,
+    clip: str | None = None,
+) -> FaceEditor:
+    """The editor of a named or stored model, with another encoder or CLIP where one is given."""
     from multimodal import FaceEditor
 
-    return FaceEditor.from_pretrained(model, device=device)
+    parts = {name: part for name, part in (("encoder", encoder), ("clip", clip)) if part}
+    return FaceEditor.from_pretrained(model, device=device, **parts)
+
+
+def edit_face(
+    editor: FaceEditor, face: Face, spec: EditSpec, on_step: OnStep | None = None
+) -> EditResult:
+    """Make the edit of a spec: a text, a sound, both, or a list of edits.
+
+    Raises:
+        ValueError: something in the spec that the model or the method does not know.
+    """
+    if spec.edits is not None:
+        from guidance.edits import EditList
+
+        return editor.replay(face, EditList.load(spec.edits), on_step)
+    sounds = [str(path) for path in spec.sounds]
+    return editor.edit(
+        face,
+        text=spec.text,
+        sound=sounds[0] if len(sounds) == 1 else sounds or None,
+        mix=spec.mix,
+        neutral=spec.neutral,
+        method=spec.method,
+        strength=spec.strength,
+        keep=spec.keep,
+        region=spec.region,
+        mask=spec.mask,
+        layers=spec.layers or None,
+        seed=spec.seed,
+        on_step=on_step,
+    )
 
 
 def _digest(path: Path) -> str:

@@ -20,8 +20,9 @@ def strip(pictures: Sequence[Image.Image], labels: Sequence[str] = ()) -> Image.
         raise ValueError(f"{len(labels)} labels for {len(pictures)} pictures")
     height = max(pictures[0].height, 96)
     cells = [_at_height(picture, height) for picture in pictures]
-    font = ImageFont.load_default(size=max(12, height // 14))
-    foot = round(font.size * 1.8) if labels else 0
+    size = max(12, height // 14)
+    font = ImageFont.load_default(size=size)
+    foot = round(size * 1.8) if labels else 0
     width = sum(cell.width for cell in cells) + GAP * (len(cells) + 1)
     sheet = Image.new("RGB", (width, height + 2 * GAP + foot), PAPER)
     draw = ImageDraw.Draw(sheet)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from apps.samples import faces
+from apps.samples import FOLDER, faces
 from apps.studio import page, tabs
 from apps.studio.api import Api
 from apps.studio.batch_events import BATCH_LIMIT, LongEvents
@@ -33,6 +33,7 @@ def build_demo(editor: FaceEditor) -> gr.Blocks:
         editor: a loaded `FaceEditor`; shared by everybody, changed by nobody.
     """
     studio = Studio(editor)
+    gr.set_static_paths([FOLDER])
     with gr.Blocks(title="Semblance", delete_cache=CACHE_SECONDS, analytics_enabled=False) as demo:
         page.header()
         with gr.Row(elem_id="studio"):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 
 
 def faces() -> list[Path]:
     """Portraits, in the order they are shown."""
-    return sorted((_HERE / "faces").glob("*.jpg"))
+    return sorted((FOLDER / "faces").glob("*.jpg"))
 
 
 def sounds() -> list[Path]:
     """Short sounds, in the order they are shown."""
-    return sorted((_HERE / "sounds").glob("*.ogg"))
+    return sorted((FOLDER / "sounds").glob("*.ogg"))
 
 
 def title(path: Path) -> str:

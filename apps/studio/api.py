@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from apps.edits import EditSpec
-from apps.studio.checks import PhotoInput, SoundInput, clean_prompt, friendly
+from apps.studio.checks import clean_prompt, friendly, photo_input, sound_input
 from apps.studio.edit_events import spec_of
 from apps.studio.service import Studio
 from apps.studio.stage import MODEL
@@ -35,9 +35,9 @@ class Api:
     def register(self) -> None:
         """Add every endpoint to the page being built; none of it is seen."""
         with gr.Column(visible=False):
-            photo = PhotoInput(label="picture")
+            photo = photo_input(label="picture")
             text = gr.Textbox(label="text")
-            sound = SoundInput(label="sound")
+            sound = sound_input(label="sound")
             mix = gr.Number(0.5, label="mix")
             strength = gr.Number(1.0, label="strength")
             fine = [

@@ -9,7 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from apps.studio.checks import MAX_PROMPT, PhotoInput, SoundInput
+from apps.studio.checks import MAX_PROMPT, photo_input
+from apps.studio.checks import sound_input as new_sound
 
 HEAD = """
 <meta name="description" content="Edit faces with words and sounds.">
@@ -26,6 +27,9 @@ HEAD = """
   };
   const patch = () => {
     document.documentElement.lang = "en";
+    document.querySelectorAll("div.empty[aria-label]").forEach((part) => {
+      part.setAttribute("role", "img");
+    });
     name("input[type=file]", (part) => "Upload: " + nearest(part));
     name("input[type=range], input[type=number]", nearest);
     name("select, textarea:not([id]), audio, video", nearest);
@@ -100,7 +104,7 @@ def header() -> None:
 def face_panel(samples: Sequence[Path], inversions: Sequence[str]) -> FacePanel:
     """Upload, webcam, samples, or a face nobody has."""
     with gr.Column(elem_classes="card"):
-        photo = PhotoInput(
+        photo = photo_input(
             label="Your photo",
             sources=["upload", "webcam", "clipboard"],
             height=260,
@@ -108,10 +112,11 @@ def face_panel(samples: Sequence[Path], inversions: Sequence[str]) -> FacePanel:
             alt_text="The photo to edit",
         )
         gallery = gr.Gallery(
-            [(str(path), path.stem.replace("_", " ")) for path in samples],
+            [str(path) for path in samples],
             label="Or start from a sample",
             columns=6,
-            height="auto",
+            rows=1,
+            height=112,
             allow_preview=False,
             interactive=False,
             object_fit="cover",
@@ -225,6 +230,6 @@ def prompt_chips(target: gr.Textbox) -> None:
 
 def sound_input(label: str, elem_id: str) -> Any:
     """A microphone or a file."""
-    return SoundInput(
+    return new_sound(
         label=label, sources=["upload", "microphone"], elem_id=elem_id, buttons=[], editable=True
     )

@@ -7,10 +7,10 @@ calls one at a time, since they share the machine's cores anyway.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
@@ -18,6 +18,9 @@ from PIL import Image
 from apps.edits import EditSpec, edit_face
 from apps.studio.session import Session, Step
 from guidance.common import apply_offset, draw
+from guidance.control import blend
+from guidance.edits import EditList
+from guidance.regions import REGIONS, region_mask
 from multimodal.images import load_image, save_image, to_pil
 from multimodal.types import EditResult, Face, Latent, OnStep
 
@@ -31,11 +34,12 @@ KEPT_SIDE = 2048
 
 @dataclass(frozen=True)
 class Downloads:
-    """Files of the current result."""
+    """Files of the current result; None where there is nothing to save."""
 
     picture: Path
     photo: Path | None
     latent: Path
+    edits: Path | None
 
 
 class Studio:
@@ -49,6 +53,32 @@ class Studio:
         self.editor = editor
         self.lock = threading.Lock()
 
+    # --- what this model offers -------------------------------------------------------------
+
+    def inversions(self) -> list[str]:
+        """Inversion methods, the one for the page first."""
+        from multimodal.inversion import METHODS
+
+        first = "encoder" if self.editor.encoder is not None else "adam"
+        rest = [name for name in METHODS if name != first]
+        return [first, *(name for name in rest if self.editor.encoder or name != "encoder")]
+
+    def methods(self) -> list[str]:
+        """Guidance methods, "auto" first."""
+        from guidance.registry import METHODS
+
+        return ["auto", *METHODS]
+
+    def regions(self) -> list[str]:
+        """Named parts of a face."""
+        return list(REGIONS)
+
+    def directions(self) -> list[str]:
+        """Named directions of this model."""
+        return list(self.editor.directions)
+
+    # --- faces ------------------------------------------------------------------------------
+
     def photo(self, path: str | Path) -> Image.Image:
         """A bounded, upright RGB picture of an upload.
 
@@ -58,6 +88,14 @@ class Studio:
         image = load_image(path, max_pixels=MAX_PHOTO_PIXELS)
         image.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)
         return image
+
+    def count_faces(self, path: str | Path) -> int:
+        """How many faces a photo shows (1 for a model that takes pictures as they are)."""
+        if self.editor.aligner is None:
+            return 1
+        from multimodal.faces import find_faces
+
+        return len(find_faces(self.photo(path)))
 
     def invert(
         self, path: str | Path, method: str, which: int | None = None, on_step: OnStep | None = None
@@ -69,20 +107,27 @@ class Studio:
         """
         image = self.photo(path)
         with self.lock:
-            return self.editor.invert(image, method=method, face=which, on_step=on_step)
+            return self.editor.invert(image, method, on_step, which)
 
     def surprise(self, seed: int) -> Face:
         """A face that nobody has."""
-        with self.lock, torch.no_grad():
-            latent = self.editor.generator.sample(1, seed, 0.7)
-            picture = to_pil(draw(self.editor.generator, latent))
-        return Face(latent, picture)
+        with self.lock:
+            return self.editor.sample(seed)
+
+    def generate(self, text: str | None, seed: int) -> Face:
+        """A face that nobody has, by a description where there is one."""
+        if text is None:
+            return self.surprise(seed)
+        with self.lock:
+            return self.editor.generate(text, seed=seed)
 
     def open(self, face: Face) -> Session:
         """A new session about a face."""
         with self.lock:
             before = self.editor.reconstruct(face)
         return Session(face, before, before, face.latent)
+
+    # --- edits ------------------------------------------------------------------------------
 
     def edit(self, face: Face, spec: EditSpec, on_step: OnStep | None = None) -> EditResult:
         """One edit of a face."""
@@ -95,32 +140,96 @@ class Studio:
         """One more edit on top of those made."""
         current = session.face.with_latent(session.latent)
         result = self.edit(current, spec, on_step)
-        step = Step(label, spec.plan(), result.offset, spec.strength)
+        strength = result.scores.get("strength", spec.strength)
+        step = Step(label, result.offset, strength, spec, region=spec.region)
         return replace(self.redraw(session.with_step(step)), scores=dict(result.scores))
 
+    def slide(self, session: Session, name: str, strength: float) -> Session:
+        """A named direction at another strength."""
+        offset = self.editor.directions[name]
+        return self.redraw(session.with_step(Step(name, offset, strength, group=name)))
+
+    def replay(self, session: Session, path: Path, on_step: OnStep | None = None) -> Session:
+        """The edits of a list on the face at hand, in place of those made before."""
+        found = self.redraw(session.reset())
+        for one in EditList.load(path).edits:
+            if one.enabled:
+                spec = EditSpec.from_edit(one)
+                label = one.text or f"♪ {Path(one.sound or '').stem}"
+                found = self.add(found, spec, label, on_step)
+        return found
+
     def redraw(self, session: Session) -> Session:
-        """The session with its picture drawn anew from its steps: one synthesis."""
-        latent = session.face.latent
-        generator = self.editor.generator_of(session.face)
+        """The session with its picture drawn anew from its steps: one synthesis.
+
+        Steps of one region show inside that region only; the others show everywhere.
+        """
+        if not session.steps:
+            return replace(session, after=session.before, latent=session.face.latent)
         with self.lock, torch.no_grad():
-            for step in session.steps:
-                latent = apply_offset(generator, latent, step.offset, step.strength)
-            after = to_pil(draw(generator, latent)) if session.steps else session.before
-        return replace(session, after=after, latent=latent)
+            latent, picture = self._drawn(session)
+        return replace(session, after=to_pil(picture), latent=latent)
+
+    def _drawn(self, session: Session) -> tuple[Latent, torch.Tensor]:
+        generator = self.editor.generator_for(session.face)
+        everywhere = whole = session.face.latent
+        for step in session.steps:
+            whole = apply_offset(generator, whole, step.offset, step.strength)
+            if step.region is None:
+                everywhere = apply_offset(generator, everywhere, step.offset, step.strength)
+        masks = [self._mask(session.face, step.region) for step in session.steps if step.region]
+        if not masks:
+            return whole, draw(generator, whole)
+        return whole, blend(generator, everywhere, whole, torch.stack(masks).amax(0))
+
+    def _mask(self, face: Face, region: str) -> torch.Tensor:
+        side = self.editor.generator.resolution
+        points = face.landmarks
+        scaled = None if points is None else points * (side / face.aligned.width)
+        return region_mask(region, side, scaled)
+
+    # --- files ------------------------------------------------------------------------------
 
     def downloads(self, session: Session) -> Downloads:
         """Write the files a person may take home."""
         folder = session.folder
+        folder.mkdir(exist_ok=True)
         words = "; ".join(step.label for step in session.steps)
         picture = save_image(session.after, folder / "semblance-face.png", words)
-        whole = self.pasted(session)
+        whole = self.editor.photo(session.face, session.after)
         photo = whole and save_image(whole, folder / "semblance-photo.png", words)
-        latent = folder / "semblance-latent.safetensors"
-        session.face.with_latent(session.latent).save(latent)
-        return Downloads(picture, photo, latent)
+        edited = session.face.with_latent(session.latent)
+        latent = edited.save(folder / "semblance-latent.safetensors")
+        return Downloads(picture, photo, latent, self._edit_list(session))
 
-    def pasted(self, session: Session) -> Image.Image | None:
-        """The whole photo with the edited face in it, or None without a photo."""
-        if session.face.photo is None:
-            return None
-        return self.editor.paste(session.face, session.after)
+    def _edit_list(self, session: Session) -> Path | None:
+        """The steps that words or a sound made; directions have no place in an edit list."""
+        edits = tuple(
+            step.spec.as_edit(step.strength) for step in session.steps if step.spec is not None
+        )
+        return EditList(edits).save(session.folder / "semblance-edits.json") if edits else None
+
+    # --- longer work ------------------------------------------------------------------------
+
+    def hear(self, path: Path) -> Mapping[str, float]:
+        """What the sound encoder hears: texts and their shares, most likely first."""
+        from apps.hearing import heard
+
+        with self.lock:
+            return heard(self.editor, path)
+
+    def edit_photo(
+        self,
+        path: Path,
+        spec: EditSpec | None,
+        session: Session | None,
+        on_step: OnStep | None = None,
+    ) -> tuple[Image.Image, Mapping[str, float]]:
+        """One photo of a batch: edited by `spec`, or by the steps of `session`."""
+        face = self.invert(path, self.inversions()[0], None, on_step)
+        if spec is not None:
+            result = self.edit(face, spec, on_step)
+            return result.photo or result.after, result.scores
+        steps = session.steps if session is not None else ()
+        mine = self.redraw(replace(self.open(face), steps=steps))
+        return self.editor.photo(face, mine.after) or mine.after, {}

@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
+from apps.edits import EditSpec
 from multimodal.types import Face, Latent, Offset
 
 MAX_STEPS = 30
@@ -25,16 +25,18 @@ class Step:
 
     Args:
         label: what a person reads: the words, the sound's name, the slider's name.
-        settings: what the edit was asked for with, ready for an edit list.
         offset: what it changes at strength 1.
         strength: how far.
+        spec: what was asked for, or None for a slider.
+        region: the part of the face it shows in, or None for everywhere.
         group: steps of one group replace each other (a slider moved again), or None.
     """
 
     label: str
-    settings: Mapping[str, Any]
     offset: Offset
     strength: float
+    spec: EditSpec | None = None
+    region: str | None = None
     group: str | None = None
 
 

@@ -82,7 +82,9 @@ class BatchTab:
 def text_tab() -> TextTab:
     """Say it."""
     with gr.Tab("Text", id="text"):
-        text = prompt_box("What should the face look like?", "an old woman with grey hair", "prompt")
+        text = prompt_box(
+            "What should the face look like?", "an old woman with grey hair", "prompt"
+        )
         prompt_chips(text)
         strength = strength_slider("text-strength")
         apply = gr.Button("Change the face", variant="primary", elem_id="apply-text")
@@ -144,9 +146,7 @@ def animate_tab() -> AnimateTab:
             label="Clip", interactive=False, elem_id="clip", loop=True, autoplay=False, buttons=[]
         )
         file = gr.DownloadButton("Save clip", size="sm", interactive=False, elem_id="save-clip")
-    return AnimateTab(
-        sound, text, strength, seconds, fps, kind, whole, apply, clip, file
-    )
+    return AnimateTab(sound, text, strength, seconds, fps, kind, whole, apply, clip, file)
 
 
 def explore_tab(names: Sequence[str]) -> ExploreTab:

@@ -19,6 +19,9 @@ CSS = """
 .note p { margin: 0; font-size: .92rem; color: var(--body-text-color-subdued); }
 .note strong { color: var(--body-text-color); }
 #samples .grid-container { gap: 6px; }
+#samples .block-label, #samples > label { position: static; }
+.tool-row { flex-wrap: nowrap; gap: 8px; }
+.tool-row > * { min-width: 0 !important; }
 #samples button.thumbnail-item { border-radius: 10px; }
 #result-slider { border-radius: 14px; overflow: hidden; }
 .chips button { border-radius: 999px !important; font-weight: 500; }
@@ -29,7 +32,8 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:fo
   background: var(--color-accent); color: var(--button-primary-text-color); }
 @media (max-width: 640px) {
   #brand h1 { font-size: 1.6rem; }
-  #studio { gap: 12px; }
+  #studio { gap: 12px; flex-direction: column; flex-wrap: nowrap; }
+  #studio > .column { min-width: 0 !important; width: 100%; }
   .gradio-container { padding: 8px !important; }
   .tool-row button { min-height: 44px; }
 }

@@ -1,0 +1,40 @@
+"""Faces from disk, as the apps take them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from multimodal.types import Face, OnStep
+
+if TYPE_CHECKING:
+    from multimodal import FaceEditor
+
+LATENT_SUFFIX = ".safetensors"
+
+
+def load_face(
+    editor: FaceEditor,
+    path: Path,
+    method: str = "hybrid",
+    face_index: int | None = None,
+    on_step: OnStep | None = None,
+    seed: int = 0,
+) -> Face:
+    """A saved face, or a photo inverted.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no face in it, or a face of another model.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    if path.suffix.lower() != LATENT_SUFFIX:
+        return editor.invert(path, method, on_step, face_index, seed=seed)
+    face = Face.load(path)
+    expected = (1, editor.generator.num_layers, editor.generator.style_dim)
+    if tuple(face.latent.w.shape) != expected:
+        raise ValueError(
+            f"{path.name} holds a code {tuple(face.latent.w.shape)}; this model has {expected}"
+        )
+    return face
