@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -108,6 +109,19 @@ class Face:
     def with_latent(self, latent: Latent) -> Face:
         """The same face with another code."""
         return replace(self, latent=latent)
+
+    def save(self, path: str | Path) -> Path:
+        """Write everything to one `.safetensors`, see `multimodal.face_io`."""
+        from multimodal.face_io import save_face
+
+        return save_face(self, path)
+
+    @staticmethod
+    def load(path: str | Path) -> Face:
+        """Read what `save` wrote; the file may come from anybody."""
+        from multimodal.face_io import load_face
+
+        return load_face(path)
 
 
 @dataclass(frozen=True)

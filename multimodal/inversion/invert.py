@@ -15,7 +15,7 @@ from torch import Tensor
 from multimodal.images import to_tensor
 from multimodal.inversion.descent import adam, lbfgs
 from multimodal.inversion.evolution import evolve
-from multimodal.inversion.objective import Objective
+from multimodal.inversion.objective import Objective, local_lpips
 from multimodal.inversion.options import (
     BasinOptions,
     DescentOptions,
@@ -90,6 +90,7 @@ def invert(
         ValueError: an unknown method or option, a wrong shape, or a method without what it needs.
     """
     began = time.perf_counter()
+    method = ALIASES.get(method, method)
     if method not in METHODS:
         raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
     entry = METHODS[method]
@@ -209,6 +210,9 @@ METHODS: dict[str, Entry] = {
 }
 """Every inversion method by name."""
 
+ALIASES = {"pivotal": "pti", "basincma": "basin-cma", "cma-es": "cma"}
+"""Other names people use."""
+
 
 def _target(generator: Generator, image: Image | Tensor) -> Tensor:
     """The picture at the generator's size, `[1, 3, R, R]`."""
@@ -249,9 +253,7 @@ def _perceptual(
     if given != "auto":
         return given
     try:
-        from multimodal.metrics import Lpips
-
-        return Lpips("vgg").to(device)
+        return local_lpips("vgg", device)
     except (ImportError, ValueError, OSError) as error:
         notes.append(f"no LPIPS, judged by pixels: {error}")
         return None

@@ -91,3 +91,16 @@ class Objective:
 def shrink(images: Tensor, side: int = PERCEPTUAL_SIDE) -> Tensor:
     """`[B, 3, H, W]` averaged down to at most `side` pixels a side."""
     return F.adaptive_avg_pool2d(images, side) if images.shape[-1] > side else images
+
+
+def local_lpips(net: str, device: torch.device | str) -> ImageDistance:
+    """LPIPS from weights on this machine; nothing is downloaded.
+
+    Raises:
+        ValueError: no weights here; says how to get them.
+    """
+    from multimodal.lpips_weights import lpips_backbone
+    from multimodal.metrics import Lpips
+
+    lpips_backbone(net, download=False)
+    return Lpips(net).to(device)

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.options import SPACES
+from multimodal.latents import p_to_w, w_to_p
 from multimodal.types import Generator
+from multimodal.whitening import pn_statistics
 
 SAMPLES = 4096
 
@@ -137,51 +139,21 @@ def _p(generator: Generator, seed: int) -> Space:
 
 
 def _pn_plus(generator: Generator, seed: int) -> Space:
-    w, rows = sample_w(generator, seed, 4 * SAMPLES), generator.num_layers
-    statistics = _Whitening.of(w_to_p(w))
+    if not isinstance(generator, StyleGAN2):
+        raise ValueError(f"space 'pn+' needs a StyleGAN2, not {type(generator).__name__}")
+    w, rows = sample_w(generator, seed), generator.num_layers
+    statistics = pn_statistics(generator)
     return Space(
         name="pn+",
         centre=torch.zeros(rows, w.shape[1], device=w.device),
         spread=torch.ones((), device=w.device),
         w_spread=_spread(w),
-        draw=lambda n, rng: statistics.whiten(w_to_p(_draw_w(generator, n, rng)))[:, None].repeat(
+        draw=lambda n, rng: statistics.w_to_pn(_draw_w(generator, n, rng))[:, None].repeat(
             1, rows, 1
         ),
-        to_w_plus=lambda points: p_to_w(statistics.unwhiten(points)),
-        from_w_plus=lambda codes: statistics.whiten(w_to_p(codes)),
+        to_w_plus=statistics.pn_to_w,
+        from_w_plus=statistics.w_to_pn,
     )
-
-
-def w_to_p(w: Tensor) -> Tensor:
-    """Undo the mapping network's last activation: leaky ReLU of slope 5 (equation 2)."""
-    return F.leaky_relu(w, 5.0)
-
-
-def p_to_w(p: Tensor) -> Tensor:
-    """The inverse of `w_to_p`."""
-    return F.leaky_relu(p, 0.2)
-
-
-@dataclass(frozen=True)
-class _Whitening:
-    """PCA whitening of P (equation 4)."""
-
-    mean: Tensor
-    axes: Tensor
-    scale: Tensor
-
-    @staticmethod
-    def of(p: Tensor) -> _Whitening:
-        mean = p.mean(dim=0)
-        values, axes = torch.linalg.eigh(torch.cov(p.t().double()))
-        floor = values.max() * 1e-6
-        return _Whitening(mean, axes.to(p), values.clamp(min=floor).sqrt().to(p))
-
-    def whiten(self, p: Tensor) -> Tensor:
-        return (p - self.mean) @ self.axes / self.scale
-
-    def unwhiten(self, v: Tensor) -> Tensor:
-        return (v * self.scale) @ self.axes.t() + self.mean
 
 
 def _draw_w(generator: Generator, count: int, source: torch.Generator) -> Tensor:

@@ -31,3 +31,8 @@ def blurred_distance(a: Tensor, b: Tensor) -> Tensor:
 @pytest.fixture
 def distance() -> object:
     return blurred_distance
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEMBLANCE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -1,0 +1,152 @@
+"""Puts the concrete parts of a model together: what `FaceEditor.from_pretrained` does.
+
+The one file of the core that knows every network. Parts that a model lacks are left out; whoever
+needs one later says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from multimodal.bundled import HOME
+from multimodal.devices import pick_device
+from multimodal.editor import FaceEditor
+from multimodal.generators import load_generator
+from multimodal.inversion import FaceEncoder, load_encoder
+from multimodal.inversion.objective import local_lpips
+from multimodal.types import (
+    ClipModel,
+    Generator,
+    ImageDistance,
+    ImageEmbedder,
+    Offset,
+    Toolkit,
+)
+from multimodal.weights import cache_dir
+
+ENCODER, CLIP, IDENTITY = "encoder.safetensors", "clip", "identity.safetensors"
+
+
+class NoClip:
+    """Stands where a model has no CLIP; says so when it is asked for something."""
+
+    dim = 0
+    device = torch.device("cpu")
+
+    def encode_image(self, images: Tensor) -> Tensor:
+        """Always raises `ValueError`."""
+        raise ValueError(_NO_CLIP)
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Always raises `ValueError`."""
+        raise ValueError(_NO_CLIP)
+
+
+_NO_CLIP = "this model has no CLIP: name one, for example clip='ViT-B-32/openai'"
+
+
+def assemble(
+    name: str | Path = "default",
+    device: str | torch.device = "auto",
+    *,
+    encoder: str | Path | None = None,
+    clip: str | Path | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> FaceEditor:
+    """An editor of a named or stored model.
+
+    Args:
+        name: a model folder or its name ("default"), a generator's name ("tiny", "ffhq-256", ...),
+            or a generator file.
+        device: "auto" (cuda, mps, cpu) or a torch device.
+        encoder: an encoder file, where it is not the model's own (`e4e_ffhq_encode.pt`).
+        clip: an open_clip folder or "architecture/weights", where it is not the model's own.
+        dtype: of the generator's features, float32 or bfloat16.
+
+    Raises:
+        FileNotFoundError: no such model or file.
+        ValueError: a file that cannot be used; says why.
+    """
+    where = pick_device(device)
+    folder = model_folder(name)
+    generator = load_generator(folder or name, where, dtype)
+    home = folder or HOME / "default"
+    toolkit = Toolkit(
+        generator=generator,
+        clip=_clip(clip, name, home, where),
+        identity=_identity(home, where),
+        lpips=_lpips(where),
+        folder=folder or _own_folder(name),
+    )
+    return FaceEditor(
+        toolkit=toolkit,
+        encoder=_encoder(encoder, folder, generator, where),
+        directions=_directions(folder, generator),
+        name=str(name),
+    )
+
+
+def model_folder(name: str | Path) -> Path | None:
+    """The folder of a complete model, or None for a generator alone."""
+    for folder in (HOME / str(name), Path(name)):
+        if (folder / "generator.safetensors").is_file():
+            return folder
+    return None
+
+
+def _encoder(
+    source: str | Path | None, folder: Path | None, generator: Generator, device: torch.device
+) -> FaceEncoder | None:
+    own = None if folder is None else folder / ENCODER
+    if source is None and own is not None and own.is_file():
+        source = own
+    return None if source is None else load_encoder(source, device, generator)
+
+
+def _clip(
+    source: str | Path | None, name: str | Path, home: Path, device: torch.device
+) -> ClipModel:
+    if source is None and str(name) == "tiny":
+        from guidance.clip import random_clip
+
+        return random_clip().to(device)
+    if source is None and (home / CLIP).is_dir():
+        source = home / CLIP
+    if source is None:
+        return NoClip()
+    from guidance.clip import load_clip
+
+    return load_clip(source, device)
+
+
+def _identity(home: Path, device: torch.device) -> ImageEmbedder | None:
+    if not (home / IDENTITY).is_file():
+        return None
+    from multimodal.identity import load_identity
+
+    return load_identity(home / IDENTITY, device)
+
+
+def _lpips(device: torch.device) -> ImageDistance | None:
+    try:
+        return local_lpips("alex", device)
+    except (ValueError, ImportError):
+        return None
+
+
+def _directions(folder: Path | None, generator: Generator) -> Mapping[str, Offset]:
+    from guidance.control import ATTRIBUTES_NAME, Attributes
+
+    if folder is None or not (folder / ATTRIBUTES_NAME).is_file():
+        return {}
+    known = Attributes.load(folder)
+    return {name: known.offset(name).to(generator.device) for name in known.directions}
+
+
+def _own_folder(name: str | Path) -> Path:
+    """Where statistics of a generator without a model folder are kept."""
+    return cache_dir() / "models" / Path(name).stem
