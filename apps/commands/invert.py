@@ -34,7 +34,7 @@ def invert(
 
     editor = load_editor(model, device)
     with steps("inverting") as on_step:
-        found = editor.invert(photo, method=method, face=face, seed=seed, on_step=on_step)
+        found = editor.invert(photo, method=method, face_index=face, seed=seed, on_step=on_step)
     save_plain(found.aligned, out / "aligned.png")
     save_image(editor.reconstruct(found), out / "reconstruction.png", "AI reconstruction")
     found.save(out / "latent.safetensors")
