@@ -1,0 +1,147 @@
+"""CLIP's recipe: what captions claim, augmentation, losses, a tiny training."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from guidance.clip import random_clip
+from recipes.clip_augment import augment
+from recipes.clip_synonyms import SYNONYMS
+from recipes.clip_truth import claims, class_prompts, facts, mirrored, truth_matrix
+from recipes.evaluate_clip import evaluate
+from recipes.render.captions import caption
+from recipes.render.factors import sample_factors
+from recipes.render.heldout import HELD_OUT_WORDINGS
+from recipes.render.wordings import WORDINGS
+from recipes.train_clip import contrastive_loss, jittered
+
+
+def test_claims() -> None:
+    said = claims("a photo of a bearded old man with red hair and not wearing glasses")
+    assert said["beard"] == {"full"}
+    assert said["hair_color"] == {"red"}
+    assert said["glasses"] == {"none"}
+    assert said["sex"] == {"male"}
+    assert claims("a woman")["sex"] == {"female"}
+    assert not claims("a face")
+
+
+def test_captions_are_true_of_their_render() -> None:
+    source = np.random.default_rng(0)
+    wrong = 0
+    for seed in range(200):
+        factors = sample_factors(seed)
+        known, said = facts(factors), claims(caption(factors, source))
+        wrong += any(known.get(a) not in allowed for a, allowed in said.items())
+    assert wrong <= 4
+
+
+def test_truth_matrix() -> None:
+    man = {"sex": "male", "group": "young", "glasses": "clear"}
+    woman = {"sex": "female", "group": "young", "glasses": "none"}
+    truth = truth_matrix([man, woman], ["a man", "a face"])
+    assert truth.tolist() == [[1, 0], [0, 1]]
+    assert truth_matrix([man, man], ["a man", "a man with glasses"]).tolist() == [[1, 1], [1, 1]]
+
+
+def test_mirroring_swaps_sides_only() -> None:
+    factors = sample_factors(3)
+    assert mirrored(mirrored(factors)) == factors
+    sides = {"turn", "light"}
+    one, two = facts(factors), facts(mirrored(factors))
+    assert {k: v for k, v in one.items() if k not in sides} == {
+        k: v for k, v in two.items() if k not in sides
+    }
+
+
+def test_synonyms_name_known_classes_and_nothing_held_out() -> None:
+    held = {
+        w for classes in HELD_OUT_WORDINGS.values() for words in classes.values() for w in words
+    }
+    ordinary = {
+        word
+        for classes in WORDINGS.values()
+        for ws in classes.values()
+        for w in ws
+        for word in re.findall(r"[a-z]+", w)
+    }
+    common = ordinary | {
+        "a",
+        "an",
+        "the",
+        "of",
+        "in",
+        "on",
+        "at",
+        "and",
+        "or",
+        "any",
+        "with",
+        "not",
+        "no",
+        "lacking",
+        "wearing",
+        "down",
+        "to",
+        "o",
+        "clock",
+    }
+    telling = {
+        w for text in held for w in re.findall(r"[a-z]+", text) if w not in common and len(w) > 3
+    }
+    for attribute, classes in SYNONYMS.items():
+        assert set(classes) <= set(WORDINGS[attribute])
+        for words in classes.values():
+            for text in words:
+                assert text not in held
+                assert not telling & set(re.findall(r"[a-z]+", text)), text
+    trained = {t for c in class_prompts().values() for words in c.values() for t in words}
+    assert not any(
+        re.search(rf"\b{re.escape(h)}\b", t) for h in held if len(h) > 6 for t in trained
+    )
+
+
+def test_augmentation_is_seeded_and_in_range() -> None:
+    images = torch.rand(8, 3, 32, 32) * 2 - 1
+    one, two = (augment(images, torch.Generator().manual_seed(1)) for _ in range(2))
+    assert torch.equal(one, two)
+    assert one.shape == images.shape
+    assert float(one.abs().max()) <= 1
+    assert not torch.equal(one, images)
+
+
+def test_contrastive_loss_counts_every_true_pair() -> None:
+    seen = torch.eye(3)
+    loss = contrastive_loss(seen, seen, torch.eye(3), torch.tensor(50.0))
+    assert float(loss) == pytest.approx(0, abs=1e-6)
+    same = torch.tensor([[1.0, 0], [1, 0]])
+    both = contrastive_loss(same, same, torch.ones(2, 2), torch.tensor(50.0))
+    assert float(both) == pytest.approx(np.log(2), abs=1e-5)
+
+
+def test_jitter_changes_length_and_keeps_the_direction_near() -> None:
+    vectors = torch.randn(64, 384)
+    out = jittered(vectors, torch.Generator().manual_seed(0))
+    cosine = torch.nn.functional.cosine_similarity(vectors, out)
+    assert 0.9 < float(cosine.min()) < 1
+
+
+def test_evaluation_reads_shards(tmp_path: Path) -> None:
+    folder = tmp_path / "shard_00000"
+    folder.mkdir()
+    rows = [sample_factors(seed, "heldout").to_dict() for seed in range(100)]
+    np.save(
+        folder / "images.npy",
+        np.random.default_rng(0).integers(0, 255, (100, 32, 32, 3)).astype(np.uint8),
+    )
+    (folder / "factors.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    scores = evaluate(random_clip(), tmp_path)
+    assert scores["pictures"] == 100
+    assert {"sex_heldout", "bald_heldout", "smile_heldout", "r@1"} <= set(scores)
+    assert all(0 <= v <= 1 for k, v in scores.items() if k != "pictures")
