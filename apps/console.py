@@ -32,7 +32,7 @@ def counter(label: str) -> Iterator[Advance]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=STATUS, transient=True) as bar:
+    with Progress(*columns, console=STATUS, transient=True, disable=not STATUS.is_terminal) as bar:
         task = bar.add_task(label, total=1, note="")
 
         def advance(done: int, total: int, message: str = "") -> None:

@@ -147,8 +147,9 @@ def edit_face(
     """
     if spec.edits is not None:
         from guidance.edits import EditList
+        from multimodal.editing import replay
 
-        return editor.replay(face, EditList.load(spec.edits), on_step)
+        return replay(editor, face, EditList.load(spec.edits), on_step)
     sounds = [str(path) for path in spec.sounds]
     return editor.edit(
         face,

@@ -42,3 +42,9 @@ Layers = Annotated[
     str | None, typer.Option(help="Change only these layers: coarse, medium, fine, with commas.")
 ]
 Edits = Annotated[Path | None, typer.Option(help="Replay an edit list (JSON).")]
+Encoder = Annotated[
+    str | None, typer.Option(help="An inversion encoder file (pSp, e4e, ReStyle) to use instead.")
+]
+Clip = Annotated[
+    str | None, typer.Option(help="A CLIP to use instead: ViT-B-32/openai, or an open_clip folder.")
+]

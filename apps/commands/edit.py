@@ -1,0 +1,123 @@
+"""`semblance edit` and `semblance generate`: a face by words and sounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from apps.commands import options as o
+from apps.console import report, say, steps
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from apps.edits import EditSpec
+    from multimodal import FaceEditor
+    from multimodal.types import EditResult, Face
+
+SHEET_STRENGTHS = (-1.0, 0.5, 1.0, 1.5)
+
+Sheet = Annotated[bool, typer.Option("--sheet", help="Also write a labelled before/after strip.")]
+Crop = Annotated[bool, typer.Option("--crop", help="Write the aligned face, not the whole photo.")]
+Out = Annotated[Path, typer.Option(help="The picture to write.")]
+
+
+def edit(
+    photo: o.Photo,
+    out: Out,
+    text: o.Text = None,
+    neutral: o.Neutral = None,
+    sound: o.Sound = None,
+    mix: o.Mix = 0.5,
+    method: o.Method = "auto",
+    strength: o.Strength = 1.0,
+    keep: o.Keep = None,
+    region: o.Region = None,
+    mask: o.Mask = None,
+    layers: o.Layers = None,
+    edits: o.Edits = None,
+    sheet: Sheet = False,
+    crop: Crop = False,
+    inversion: o.InvertMethod = "hybrid",
+    face: o.FaceIndex = None,
+    seed: o.Seed = 0,
+    model: o.Model = "default",
+    encoder: o.Encoder = None,
+    clip: o.Clip = None,
+    device: o.Device = "auto",
+    as_json: o.Json = False,
+) -> None:
+    """Change the face in a photo (or in a saved latent) by a text, a sound or both."""
+    from apps.edits import EditSpec, edit_face, load_editor, names
+    from apps.faces import load_face
+    from apps.outputs import save_json, with_suffix_of
+    from multimodal.images import SUFFIXES, save_image
+
+    spec = EditSpec(
+        text, neutral, tuple(sound or ()), mix, method, strength,
+        names(keep), region, mask, names(layers), seed, edits,
+    )  # fmt: skip
+    with_suffix_of(out, SUFFIXES, "a picture")
+    editor = load_editor(model, device, encoder, clip)
+    with steps("inverting") as on_step:
+        found = load_face(editor, photo, inversion, face, on_step, seed)
+    with steps("editing") as on_step:
+        result = edit_face(editor, found, spec, on_step)
+    whole = result.after if crop or result.photo is None else result.photo
+    written: dict[str, Any] = {"out": save_image(whole, out, text or "edited by sound")}
+    if sheet:
+        strip = sheet_of(editor, found, result, spec)
+        written["sheet"] = save_image(strip, out.with_name(f"{out.stem}-sheet.png"))
+    summary = {**written, "scores": dict(result.scores), "inversion": dict(found.report)}
+    save_json(out.with_suffix(".json"), summary)
+    report(summary, as_json)
+
+
+def sheet_of(editor: FaceEditor, face: Face, result: EditResult, spec: EditSpec) -> Image.Image:
+    """A labelled strip: the photo's face, its reconstruction, and the edit at several strengths."""
+    from apps.sheet import strip
+
+    pictures, labels = [face.aligned, result.before], ["photo", "before"]
+    if spec.edits is not None:
+        return strip([*pictures, result.after], [*labels, "after"])
+    for share in SHEET_STRENGTHS:
+        strength = share * spec.strength
+        if share == 1.0:
+            pictures.append(result.after)
+        else:
+            where = {"region": spec.region, "mask": spec.mask}
+            pictures.append(editor.apply(face, result.offset, strength, **where))
+        labels.append(f"{spec.text or 'sound'} {strength:+.1f}")
+    return strip(pictures, labels)
+
+
+def generate(
+    text: Annotated[str, typer.Argument(help='A description: "a bald man with a beard".')],
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")],
+    count: Annotated[int, typer.Option(min=1, max=1000, help="How many faces.")] = 4,
+    seed: o.Seed = 0,
+    model: o.Model = "default",
+    device: o.Device = "auto",
+    as_json: o.Json = False,
+) -> None:
+    """Draw faces that nobody has, by a description."""
+    from apps.edits import load_editor
+    from multimodal.images import save_image
+
+    editor = load_editor(model, device)
+    paths = []
+    for index in range(count):
+        face = editor.generate(text, seed=seed + index)
+        path = out / f"generated-{seed + index}.png"
+        paths.append(str(save_image(editor.reconstruct(face), path, f"AI-generated: {text}")))
+        face.save(path.with_suffix(".safetensors"))
+        say(f"{index + 1}/{count} {path}")
+    report({"text": text, "pictures": paths}, as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(edit)
+    app.command()(generate)

@@ -1,0 +1,58 @@
+"""What a batch does to one photo, as plain data that can travel to other machines."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from apps.batch import Process
+from apps.edits import EditSpec, edit_face, load_editor
+from apps.faces import load_face
+from apps.manifest import Item
+
+
+@dataclass(frozen=True)
+class PhotoEdit:
+    """An edit and the model that makes it.
+
+    Args:
+        spec: what to do; a manifest's row may override parts of it.
+        inversion: how photos are inverted.
+        model: the model's name or file.
+        device: where to compute.
+        encoder: another inversion encoder, or None.
+        clip: another CLIP, or None.
+    """
+
+    spec: EditSpec
+    inversion: str = "hybrid"
+    model: str = "default"
+    device: str = "auto"
+    encoder: str | None = None
+    clip: str | None = None
+
+    def plan(self) -> dict[str, Any]:
+        """What decides the pictures; a batch goes on only under the same plan."""
+        rest = {"encoder": self.encoder, "clip": self.clip}
+        return {**self.spec.plan(), "inversion": self.inversion, "model": self.model, **rest}
+
+    def load(self) -> Process:
+        """Load the model; returns the function that edits one photo."""
+        editor = load_editor(self.model, self.device, self.encoder, self.clip)
+
+        def process(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
+            spec = self.spec.overridden(item.overrides)
+            face = load_face(editor, item.path, self.inversion, seed=spec.seed)
+            result = edit_face(editor, face, spec)
+            return result.photo or result.after, result.scores
+
+        return process
+
+    def lazily(self) -> Process:
+        """The same function, loading the model at the first photo."""
+        load = functools.cache(self.load)
+        return lambda item: load()(item)
