@@ -7,7 +7,7 @@ restarts with a smaller step when a loss is not finite, and identity is kept by 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -145,6 +145,7 @@ def minimise(
     config: OptimizeConfig,
     on_step: OnStep | None = None,
     start: Offset | None = None,
+    extra: Sequence[Tensor] = (),
 ) -> Offset:
     """Adam on an offset under StyleCLIP's schedule, with best-of, early stop and restarts.
 
@@ -155,8 +156,9 @@ def minimise(
         config: steps, learning rate, space, patience, restarts.
         on_step: told of every step.
         start: where to begin; zero by default.
+        extra: further parameters of the objective, optimised along with the offset.
     """
-    search = _Search(toolkit, latent, config, start)
+    search = _Search(toolkit, latent, config, start, extra)
     for step in range(config.steps):
         terms = search.step(objective, learning_rate(step / config.steps, config.lr))
         if on_step is not None:
@@ -171,14 +173,20 @@ class _Search:
     """The state of one optimisation: parameters, the best so far, how long since."""
 
     def __init__(
-        self, toolkit: Toolkit, latent: Latent, config: OptimizeConfig, start: Offset | None
+        self,
+        toolkit: Toolkit,
+        latent: Latent,
+        config: OptimizeConfig,
+        start: Offset | None,
+        extra: Sequence[Tensor],
     ) -> None:
+        self.extra = list(extra)
         self.toolkit, self.latent, self.config = toolkit, latent, config
         self.parameters = _parameters(toolkit, latent, config.space, start)
         self.best, self.lowest = self._frozen(), math.inf
         self.stale = self.restarts = 0
         self.scale, self.message = 1.0, ""
-        self.adam = torch.optim.Adam(self.parameters)
+        self.adam = torch.optim.Adam([*self.parameters, *self.extra])
 
     def step(self, objective: Objective, lr: float) -> Terms:
         """One step of Adam; returns the terms before it."""
@@ -189,12 +197,13 @@ class _Search:
         )
         terms = objective(image, offset)
         total = torch.stack(list(terms.values())).sum()
-        gradients = torch.autograd.grad(total, self.parameters, allow_unused=True)
+        moved = [*self.parameters, *self.extra]
+        gradients = torch.autograd.grad(total, moved, allow_unused=True)
         if not _finite(total, gradients):
             self._restart()
             return terms
         self._remember(float(total.detach()))
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+        for parameter, gradient in zip(moved, gradients, strict=True):
             parameter.grad = gradient
         for group in self.adam.param_groups:
             group["lr"] = lr * self.scale
@@ -214,7 +223,7 @@ class _Search:
         self.scale *= 0.5
         self.message = f"a loss was not finite; restarted with learning rate times {self.scale:g}"
         self.parameters = _parameters(self.toolkit, self.latent, self.config.space, self.best)
-        self.adam = torch.optim.Adam(self.parameters)
+        self.adam = torch.optim.Adam([*self.parameters, *self.extra])
 
     def _offset(self) -> Offset:
         if self.config.space == "w+":

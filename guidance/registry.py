@@ -8,6 +8,7 @@ from guidance.delta import DeltaEdit
 from guidance.directions import GlobalDirections
 from guidance.mapper import Mapper
 from guidance.optimize import Optimize
+from guidance.sound_optimize import SoundOptimize
 from guidance.text_encoder import TextEncoding
 from multimodal.types import Guidance, Toolkit
 
@@ -17,6 +18,7 @@ METHODS: dict[str, Callable[[Toolkit], Guidance]] = {
     "mapper": Mapper,
     "text-encoder": TextEncoding,
     "delta": DeltaEdit,
+    "sound-optimize": SoundOptimize,
 }
 
 
