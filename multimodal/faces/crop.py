@@ -1,0 +1,110 @@
+"""From any picture to an aligned face: crops that are aligned already are left as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from multimodal.faces.align import FaceTransform, align
+from multimodal.faces.detect import detect_faces, pick_face
+from multimodal.faces.paste import paste_back
+from multimodal.images import resize
+
+if TYPE_CHECKING:
+    from multimodal.editor import Aligned
+
+MODES = ("auto", "aligned", "detect")
+EYES = np.array([[0.38, 0.46], [0.62, 0.46]])
+"""Where FFHQ crops have the eyes, in parts of the side."""
+TOLERANCE = 0.05
+"""How far an eye may lie from there; turned heads have closer eyes."""
+
+
+def align_or_crop(
+    image: Image.Image, size: int, face_index: int | None = None, mode: str = "auto"
+) -> tuple[Image.Image, FaceTransform | None, np.ndarray | None]:
+    """An aligned face of `size` pixels a side, its place in the photo, its 68 points.
+
+    Args:
+        image: a photo, or a crop that is aligned already.
+        size: side of the result.
+        face_index: which face, from 0, largest first; None takes the largest.
+        mode: "auto": find the face, but leave a square picture that is framed as in FFHQ;
+            "aligned": take the picture (its middle square) as it is; "detect": always align.
+
+    Returns:
+        the crop; the transform, or None when the picture itself is the crop; landmarks
+        `[68, 2]` in pixels of the crop, or None when no face was found in an aligned picture.
+
+    Raises:
+        NoFaceError: no face, or not that many ("aligned" never raises it).
+        ValueError: another mode.
+    """
+    if mode not in MODES:
+        raise ValueError(f"mode {mode!r}: choose one of {', '.join(MODES)}")
+    if mode == "aligned":
+        return _as_it_is(image, size)
+    found = pick_face(detect_faces(image), face_index)
+    if mode == "auto" and is_aligned(image, found.landmarks):
+        return resize(image.convert("RGB"), size), None, _scaled(found.landmarks, image, size)
+    crop, transform = align(image, found.landmarks, size)
+    return crop, transform, transform.to_crop(found.landmarks).astype(np.float32)
+
+
+def is_aligned(image: Image.Image, landmarks: np.ndarray) -> bool:
+    """Is this square picture the FFHQ crop of the face with these points already?"""
+    if image.width != image.height:
+        return False
+    eyes = np.stack([landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)])
+    away = np.linalg.norm((eyes + 0.5) / image.width - EYES, axis=1)
+    return bool((away <= TOLERANCE).all())
+
+
+class FaceAligner:
+    """Finds, cuts and pastes faces for a `FaceEditor`.
+
+    Args:
+        mode: see `align_or_crop`.
+    """
+
+    def __init__(self, mode: str = "auto") -> None:
+        if mode not in MODES:
+            raise ValueError(f"mode {mode!r}: choose one of {', '.join(MODES)}")
+        self.mode = mode
+
+    def align(self, photo: Image.Image, size: int, face: int | None = None) -> Aligned:
+        """The largest face, or the one of that index, as a crop of `size` pixels a side.
+
+        Raises:
+            NoFaceError: no face, or not that many.
+        """
+        import torch
+
+        from multimodal.editor import Aligned
+
+        crop, transform, points = align_or_crop(photo, size, face, self.mode)
+        return Aligned(crop, transform, None if points is None else torch.from_numpy(points))
+
+    def paste(
+        self,
+        photo: Image.Image,
+        crop: Image.Image,
+        transform: Any,
+        original: Image.Image | None = None,
+    ) -> Image.Image:
+        """The photo with the crop back in its place, see `paste_back`."""
+        return paste_back(photo, crop, transform, original)
+
+
+def _as_it_is(image: Image.Image, size: int) -> tuple[Image.Image, None, np.ndarray | None]:
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    crop = resize(image.convert("RGB").crop((left, top, left + side, top + side)), size)
+    faces = detect_faces(crop)
+    return crop, None, faces[0].landmarks if faces else None
+
+
+def _scaled(landmarks: np.ndarray, image: Image.Image, size: int) -> np.ndarray:
+    return ((landmarks + 0.5) * (size / image.width) - 0.5).astype(np.float32)
