@@ -223,11 +223,12 @@ class SynthesisLayer(ModulatedConv):
         # sqrt(2), the activation's gain, is folded into everything added up before it.
         demod = torch.rsqrt(style.square() @ energy + 1e-8) * SQRT2
         x = self._convolve(x * style.to(dtype)[:, :, None, None], dtype)
-        shift = self.bias.to(dtype)[:, None, None] * SQRT2
+        # Two passes along channels-last memory beat one that mixes layouts.
+        bias = self.bias.to(dtype)[:, None, None] * SQRT2
+        x = torch.addcmul(bias, x, demod.to(dtype)[:, :, None, None])
         if noise is not None:
-            shift = shift + (noise * (self.noise_strength * SQRT2)).to(dtype)
-        x = torch.addcmul(shift, x, demod.to(dtype)[:, :, None, None])
-        x = F.leaky_relu(x, 0.2) if x.requires_grad else F.leaky_relu_(x, 0.2)
+            x = x.add_((noise * (self.noise_strength * SQRT2)).to(dtype))
+        x = F.leaky_relu_(x, 0.2)
         return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
 
     def _convolve(self, x: Tensor, dtype: torch.dtype) -> Tensor:
