@@ -15,6 +15,7 @@ from torch import Tensor
 from multimodal.bundled import HOME
 from multimodal.devices import pick_device
 from multimodal.editor import FaceEditor
+from multimodal.faces import FaceAligner
 from multimodal.generators import load_generator
 from multimodal.inversion import FaceEncoder, load_encoder
 from multimodal.inversion.objective import local_lpips
@@ -55,6 +56,7 @@ def assemble(
     *,
     encoder: str | Path | None = None,
     clip: str | Path | None = None,
+    identity: str | Path | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> FaceEditor:
     """An editor of a named or stored model.
@@ -65,6 +67,7 @@ def assemble(
         device: "auto" (cuda, mps, cpu) or a torch device.
         encoder: an encoder file, where it is not the model's own (`e4e_ffhq_encode.pt`).
         clip: an open_clip folder or "architecture/weights", where it is not the model's own.
+        identity: an identity network (ArcFace's `model_ir_se50.pth`), where it is not the model's.
         dtype: of the generator's features, float32 or bfloat16.
 
     Raises:
@@ -78,13 +81,14 @@ def assemble(
     toolkit = Toolkit(
         generator=generator,
         clip=_clip(clip, name, home, where),
-        identity=_identity(home, where),
+        identity=_identity(identity, home, where),
         lpips=_lpips(where),
         folder=folder or _own_folder(name),
     )
     return FaceEditor(
         toolkit=toolkit,
         encoder=_encoder(encoder, folder, generator, where),
+        aligner=FaceAligner(),
         directions=_directions(folder, generator),
         name=str(name),
     )
@@ -123,12 +127,14 @@ def _clip(
     return load_clip(source, device)
 
 
-def _identity(home: Path, device: torch.device) -> ImageEmbedder | None:
-    if not (home / IDENTITY).is_file():
+def _identity(source: str | Path | None, home: Path, device: torch.device) -> ImageEmbedder | None:
+    if source is None and (home / IDENTITY).is_file():
+        source = home / IDENTITY
+    if source is None:
         return None
     from multimodal.identity import load_identity
 
-    return load_identity(home / IDENTITY, device)
+    return load_identity(source, device)
 
 
 def _lpips(device: torch.device) -> ImageDistance | None:

@@ -50,12 +50,14 @@ class Aligned:
 class Aligner(Protocol):
     """Finds faces in photos and puts them back."""
 
-    def align(self, photo: Image.Image, size: int, face_index: int | None = None) -> Aligned:
+    def align(self, photo: Image.Image, size: int, face_index: int | None = None, /) -> Aligned:
         """The largest face, or the one of that index, as a crop of `size` pixels a side."""
         ...
 
-    def paste(self, photo: Image.Image, crop: Image.Image, transform: Any) -> Image.Image:
-        """The photo with the crop back in its place."""
+    def paste(
+        self, photo: Image.Image, crop: Image.Image, transform: Any, original: Image.Image, /
+    ) -> Image.Image:
+        """The photo with what `crop` changed from `original` moved back into its place."""
         ...
 
 
@@ -88,7 +90,7 @@ class FaceEditor:
             name: a model's name ("default", "tiny", "ffhq-256", ...), a model folder, or a
                 generator file (NVlabs `.pkl`, rosinality `.pt`, `.safetensors`).
             device: "auto" (cuda, mps, cpu) or a torch device.
-            parts: `encoder=` and `clip=` by name or path, see `multimodal.assemble.assemble`.
+            parts: `encoder=`, `clip=` and `identity=` by name or path, see `multimodal.assemble.assemble`.
 
         Raises:
             FileNotFoundError: no such model or file.
@@ -173,10 +175,13 @@ class FaceEditor:
         return to_pil(self.draw(face))
 
     def photo(self, face: Face, image: Image.Image) -> Image.Image | None:
-        """The whole photo with `image` in the place of the aligned face, or None without one."""
+        """The whole photo with an edited face in its place, or None where there is no photo.
+
+        What `image` has in common with the face's reconstruction leaves the photo as it is.
+        """
         if face.photo is None or face.transform is None or self.aligner is None:
             return None
-        return self.aligner.paste(face.photo, image, face.transform)
+        return self.aligner.paste(face.photo, image, face.transform, self.reconstruct(face))
 
     def sample(self, seed: int = 0, truncation: float = 0.7) -> Face:
         """A face that nobody has."""

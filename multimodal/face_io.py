@@ -10,7 +10,6 @@ import io
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -195,28 +194,14 @@ def _is_number(value: Any) -> bool:
 
 
 def _packed(transform: Any) -> dict[str, Any] | None:
-    """A transform's fields as JSON; arrays become nested lists."""
-    if transform is None or not is_dataclass(transform) or isinstance(transform, type):
-        return None
-    values = asdict(transform)
-    return {k: v.tolist() if isinstance(v, np.ndarray | Tensor) else v for k, v in values.items()}
+    """Where the crop lies in the photo, as plain numbers."""
+    return None if transform is None else transform.to_dict()
 
 
 def _unpacked(values: Any) -> Any | None:
-    """The transform of those fields; None when they are not those of one."""
+    """The transform of those numbers, which it checks itself."""
     if not isinstance(values, dict):
         return None
-    from multimodal.faces import FaceTransform
+    from multimodal.faces.align import FaceTransform
 
-    if set(values) != {field.name for field in fields(FaceTransform)}:
-        raise ValueError(f"a face's transform has the fields {sorted(values)}")
-    return FaceTransform(**{name: _deep_tuple(value) for name, value in values.items()})
-
-
-def _deep_tuple(value: Any) -> Any:
-    """Lists to tuples, numbers checked; anything else is refused."""
-    if isinstance(value, list) and len(value) <= 1024:
-        return tuple(_deep_tuple(v) for v in value)
-    if isinstance(value, int | bool) or _is_number(value):
-        return value
-    raise ValueError(f"a face's transform holds {value!r}")
+    return FaceTransform.from_dict(values)

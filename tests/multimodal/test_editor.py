@@ -17,9 +17,10 @@ from multimodal.assemble import NoClip, model_folder
 from multimodal.editor import Aligned
 from multimodal.generators import save_generator
 from multimodal.generators.registry import tiny_generator
+from multimodal.identity import IdentityNet, save_identity
 from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from multimodal.inversion.encoder_files import save_bundle_encoder
-from multimodal.types import Latent, Offset, Progress, Toolkit
+from multimodal.types import Face, Latent, Offset, Progress, Toolkit
 
 
 def blurred(a: Tensor, b: Tensor) -> Tensor:
@@ -48,7 +49,9 @@ class MiddleSquare:
         box = (20, 10, 60, 50)
         return Aligned(photo.crop(box).resize((size, size)), box, torch.zeros(68, 2))
 
-    def paste(self, photo: Image.Image, crop: Image.Image, transform: Any) -> Image.Image:
+    def paste(
+        self, photo: Image.Image, crop: Image.Image, transform: Any, original: Image.Image
+    ) -> Image.Image:
         left, top, right, bottom = transform
         whole = photo.copy()
         whole.paste(crop.resize((right - left, bottom - top)), (left, top))
@@ -143,6 +146,34 @@ def test_a_model_folder_is_assembled(folder: Path, photo: Image.Image) -> None:
     assert editor.encoder is not None
     assert editor.toolkit.folder == folder
     assert editor.invert(photo, "encoder", aligned=True).report["method"] == "encoder"
+
+
+def test_the_assembled_editor_finds_faces_and_puts_them_back(folder: Path) -> None:
+    path = next((Path(__file__).parents[2] / "apps" / "samples" / "faces").glob("*.jpg"), None)
+    assert path is not None
+    editor = FaceEditor.from_pretrained(folder, device="cpu")
+    face = editor.invert(path, "encoder")
+    assert face.landmarks is not None
+    assert face.landmarks.shape == (68, 2)
+    if face.photo is not None:
+        unedited = editor.photo(face, editor.reconstruct(face))
+        assert unedited is not None
+        assert unedited.tobytes() == face.photo.tobytes()
+    found = Face.load(face.save(folder / "face.safetensors"))
+    assert found.transform == face.transform
+
+
+def test_a_photo_without_a_face_is_refused(folder: Path, photo: Image.Image) -> None:
+    editor = FaceEditor.from_pretrained(folder, device="cpu")
+    with pytest.raises(ValueError, match="no face found"):
+        editor.invert(photo, "encoder")
+
+
+def test_a_folders_identity_network_joins_the_report(folder: Path, photo: Image.Image) -> None:
+    save_identity(IdentityNet(), folder / "identity.safetensors")
+    editor = FaceEditor.from_pretrained(folder, device="cpu")
+    report = editor.invert(photo, "encoder", aligned=True).report
+    assert -1.001 <= report["identity"] <= 1.001
 
 
 def test_a_generator_file_is_assembled_without_the_rest(folder: Path) -> None:

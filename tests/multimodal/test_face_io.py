@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from multimodal.face_io import load_face, save_face
+from multimodal.faces import FaceTransform
 from multimodal.types import Face, Latent
 
 
@@ -61,6 +63,22 @@ def test_a_plain_face_has_no_extras(tmp_path: Path) -> None:
     plain = Face(Latent(torch.zeros(1, 8, 32)), Image.new("RGB", (32, 32)))
     found = load_face(save_face(plain, tmp_path / "face.safetensors"))
     assert found.latent.styles is found.latent.noise is found.tuned is found.photo is None
+
+
+def test_a_place_in_a_photo_comes_back(face: Face, tmp_path: Path) -> None:
+    quad = ((10.0, 5.0), (10.0, 45.0), (50.0, 45.0), (50.0, 5.0))
+    whole = replace(
+        face, photo=Image.new("RGB", (80, 60), "red"), transform=FaceTransform(quad, 32)
+    )
+    path = save_face(whole, tmp_path / "face.safetensors")
+    found = load_face(path)
+    assert found.transform == whole.transform
+    assert found.photo is not None
+    assert found.photo.size == (80, 60)
+    about = {"format": "semblance-face", "version": 1, "transform": {"quad": "x", "size": 32}}
+    save_file(load_file(path), path, {"face": json.dumps(about)})
+    with pytest.raises(ValueError):
+        load_face(path)
 
 
 CHANGES: dict[str, tuple[dict[str, Tensor | None], str]] = {
