@@ -90,7 +90,7 @@ class FaceEditor:
             name: a model's name ("default", "tiny", "ffhq-256", ...), a model folder, or a
                 generator file (NVlabs `.pkl`, rosinality `.pt`, `.safetensors`).
             device: "auto" (cuda, mps, cpu) or a torch device.
-            parts: `encoder=`, `clip=` and `identity=` by name or path, see `multimodal.assemble.assemble`.
+            parts: `encoder=`, `clip=`, `identity=` by name or path: see `multimodal.assemble`.
 
         Raises:
             FileNotFoundError: no such model or file.
