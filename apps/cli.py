@@ -15,8 +15,8 @@ from typing import Any
 import typer
 
 COMMANDS = (
-    "demo", "edit", "batch", "web", "invert", "sample",
-    "interpolate", "train_mapper", "models",
+    "demo", "edit", "animate", "batch", "web", "invert", "sample",
+    "interpolate", "adapt", "train_mapper", "models",
 )  # fmt: skip
 """Modules of `apps.commands`, in the order the help shows them; each has `register(app)`."""
 

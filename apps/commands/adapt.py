@@ -28,15 +28,18 @@ def adapt(
     """Fine-tune a copy of the generator (StyleGAN-NADA) and save it as a model of its own."""
     from apps.edits import load_editor
     from apps.outputs import with_suffix_of
-    from guidance.nada import AdaptConfig
+    from guidance.nada import NadaConfig
     from guidance.nada import adapt as train
-    from multimodal.generators import save_generator
+    from multimodal.generators import StyleGAN2, save_generator
 
     with_suffix_of(out, [".safetensors"], "a model")
     tools = load_editor(model, device).toolkit
-    config = AdaptConfig(steps=training_steps, seed=seed)
+    generator = tools.generator
+    if not isinstance(generator, StyleGAN2):
+        raise ValueError("only a StyleGAN2 can be adapted")
+    config = NadaConfig(steps=training_steps, seed=seed)
     with steps("adapting") as on_step:
-        adapted = train(tools.generator, tools.clip, source, target, config, on_step)
+        adapted = train(generator, tools.clip, source, target, on_step, config)
     save_generator(adapted, out)
     report({"source": source, "target": target, "model": str(out)}, as_json)
 

@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from apps.edits import EditSpec
+from apps.motion import Motion
 from apps.studio.checks import clean_prompt, friendly, photo_input, sound_input
 from apps.studio.edit_events import spec_of
 from apps.studio.service import Studio
@@ -218,15 +219,14 @@ class Api:
             inversion: inversion method.
         """
         found = self.studio.invert(_given(picture, "picture"), inversion, int(face))
-        clip = self.studio.animate(
-            self.studio.open(found),
+        motion = Motion(
             _given(sound, "sound"),
             clean_prompt(words),
             strength=float(strength),
-            seconds=float(seconds),
             fps=float(fps),
+            seconds=float(seconds),
         )
-        return str(clip)
+        return str(self.studio.animate(self.studio.open(found), motion))
 
     def generate(self, text: str = "", seed: int = 0) -> Any:
         """Draw a face that nobody has, by a description; another seed draws another face.

@@ -13,9 +13,10 @@ from PIL import Image
 from apps.batch import stage as stage_photo
 from apps.edits import EditSpec
 from apps.manifest import Item
+from apps.motion import Motion
 from apps.studio.checks import clean_prompt
 from apps.studio.progress import Stopped, reporter
-from apps.studio.session import Session
+from apps.studio.session import Session, new_folder
 from apps.studio.stage import BAR, Stage, required
 from apps.studio.tabs import AnimateTab, BatchTab
 from multimodal.weights import atomic
@@ -63,17 +64,15 @@ class LongEvents:
             raise ValueError("Record or choose a sound first.")
         with self.stage.stops.running(request) as flag:
             on_step = reporter(progress, flag, "Drawing frames")
-            path = self.stage.studio.animate(
-                here,
+            motion = Motion(
                 Path(sound),
                 clean_prompt(text),
                 strength=float(strength),
-                seconds=float(seconds),
                 fps=float(fps),
-                kind=kind,
+                seconds=float(seconds),
                 whole=whole,
-                on_step=on_step,
             )
+            path = self.stage.studio.animate(here, motion, kind, on_step)
         return str(path) if kind == "mp4" else None, gr.update(value=str(path), interactive=True)
 
     def batch(
@@ -105,7 +104,7 @@ class LongEvents:
                 return self.stage.studio.edit_photo(item.path, spec, session, on_step)
 
             rows, archive = [], None
-            folder = self.stage.studio.batch_folder(session)
+            folder = new_folder()
             staged: dict[str, Path] = {}
             for index, photo in enumerate(photos):
                 if flag.is_set():

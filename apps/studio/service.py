@@ -22,12 +22,14 @@ from guidance.control import blend
 from guidance.edits import EditList
 from guidance.regions import REGIONS, region_mask
 from multimodal.images import load_image, save_image, to_pil
-from multimodal.types import EditResult, Face, Latent, OnStep
+from multimodal.types import EditResult, Face, Latent, OnStep, Progress
 
 if TYPE_CHECKING:
+    from apps.motion import Motion
     from multimodal import FaceEditor
 
 MAX_PHOTO_PIXELS = 24_000_000
+MAX_CLIP_SECONDS = 20.0
 KEPT_SIDE = 2048
 """Photos are scaled to this side before they are remembered, so that memory stays bounded."""
 
@@ -93,9 +95,9 @@ class Studio:
         """How many faces a photo shows (1 for a model that takes pictures as they are)."""
         if self.editor.aligner is None:
             return 1
-        from multimodal.faces import find_faces
+        from multimodal.faces import detect_faces
 
-        return len(find_faces(self.photo(path)))
+        return len(detect_faces(self.photo(path)))
 
     def invert(
         self, path: str | Path, method: str, which: int | None = None, on_step: OnStep | None = None
@@ -197,7 +199,9 @@ class Studio:
         words = "; ".join(step.label for step in session.steps)
         picture = save_image(session.after, folder / "semblance-face.png", words)
         whole = self.editor.photo(session.face, session.after)
-        photo = whole and save_image(whole, folder / "semblance-photo.png", words)
+        photo = None
+        if whole is not None:
+            photo = save_image(whole, folder / "semblance-photo.png", words)
         edited = session.face.with_latent(session.latent)
         latent = edited.save(folder / "semblance-latent.safetensors")
         return Downloads(picture, photo, latent, self._edit_list(session))
@@ -233,3 +237,30 @@ class Studio:
         steps = session.steps if session is not None else ()
         mine = self.redraw(replace(self.open(face), steps=steps))
         return self.editor.photo(face, mine.after) or mine.after, {}
+
+    def animate(
+        self, session: Session, motion: Motion, kind: str = "mp4", on_step: OnStep | None = None
+    ) -> Path:
+        """A clip of the edited face; returns its file.
+
+        Raises:
+            ValueError: longer than 20 seconds, an unknown kind, a sound that cannot be read.
+        """
+        from apps.motion import animate
+
+        if motion.seconds > MAX_CLIP_SECONDS:
+            raise ValueError(
+                f"{motion.seconds:g} s: clips here last {MAX_CLIP_SECONDS:g} s at most"
+            )
+        if kind not in ("mp4", "gif", "webp"):
+            raise ValueError(f"{kind!r} is not a kind of clip: mp4, gif or webp")
+
+        def on_frames(done: int, total: int) -> None:
+            if on_step is not None:
+                on_step(Progress(done, total))
+
+        session.folder.mkdir(exist_ok=True)
+        face = session.face.with_latent(session.latent)
+        out = session.folder / f"semblance-clip.{kind}"
+        with self.lock:
+            return animate(self.editor, face, motion, out, on_frames, resumable=False)

@@ -5,8 +5,10 @@ Sessions are values: every event makes a new one, so a slow event can never mix 
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +19,17 @@ from apps.edits import EditSpec
 from multimodal.types import Face, Latent, Offset
 
 MAX_STEPS = 30
+FOLDER_SECONDS = 2 * 3600
+
+
+def new_folder() -> Path:
+    """A folder for files of one person or request; those of long ago are removed."""
+    home = Path(tempfile.gettempdir()) / f"semblance-studio-{os.getpid()}"
+    home.mkdir(mode=0o700, exist_ok=True)
+    for old in home.iterdir():
+        if time.time() - old.stat().st_mtime > FOLDER_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(dir=home))
 
 
 @dataclass(frozen=True)
@@ -62,7 +75,7 @@ class Session:
     steps: tuple[Step, ...] = ()
     undone: tuple[Step, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="semblance-")))
+    folder: Path = field(default_factory=new_folder)
 
     def with_step(self, step: Step) -> Session:
         """With one more edit; it takes the place of an earlier one of its group.
