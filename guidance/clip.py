@@ -267,7 +267,9 @@ def text_config(folder: Path | str) -> dict[str, Any]:
     return text
 
 
-def save_clip(clip: OpenClip, folder: Path | str, raw_path: str | None = None) -> Path:
+def save_clip(
+    clip: OpenClip, folder: Path | str, raw_path: str | None = None, half: bool = False
+) -> Path:
     """Write a CLIP as an open_clip folder that `load_clip` and open_clip itself read.
 
     Args:
@@ -275,6 +277,7 @@ def save_clip(clip: OpenClip, folder: Path | str, raw_path: str | None = None) -
         folder: where to; made if missing.
         raw_path: what `hf_model_name` should say for raw open_clip; by default the folder relative
             to the working directory where it lies inside it, else its absolute path.
+        half: store the weights as float16; they are loaded as float32 all the same.
 
     Returns:
         The folder.
@@ -286,8 +289,11 @@ def save_clip(clip: OpenClip, folder: Path | str, raw_path: str | None = None) -
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {k: v.detach().cpu().contiguous() for k, v in clip.model.state_dict().items()}
+    if half:
+        weights = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
     temporary = folder / f"{WEIGHTS_NAME}.part"
     save_file(weights, temporary)
+    os.chmod(temporary, 0o644)
     os.replace(temporary, folder / WEIGHTS_NAME)
     inner = getattr(clip.tokenizer, "tokenizer", None)
     if inner is not None:
@@ -310,7 +316,7 @@ def relocate(folder: Path | str, raw_path: str | None = None) -> None:
         return
     inside = folder.resolve().is_relative_to(Path.cwd())
     default = folder.resolve().relative_to(Path.cwd()) if inside else folder.resolve()
-    text["hf_model_name"] = raw_path or default.as_posix()
+    text["hf_model_name"] = text["hf_tokenizer_name"] = raw_path or default.as_posix()
     _write_json(folder / CONFIG_NAME, config)
 
 

@@ -123,6 +123,7 @@ def save_tensors(path: Path | str, tensors: Mapping[str, Tensor], about: Mapping
     temporary = path.with_name(f"{path.name}.part")
     ready = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     save_file(ready, temporary, metadata={"about": json.dumps(about)})
+    os.chmod(temporary, 0o644)
     os.replace(temporary, path)
     return path
 

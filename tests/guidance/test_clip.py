@@ -15,7 +15,23 @@ from transformers import AutoModel, BertConfig, PreTrainedTokenizerFast
 from guidance.clip import OpenClip, load_clip, random_clip, read_config, save_clip, text_config
 from multimodal.types import ClipModel
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "photo", "of", "face", "old", "young", "man", "woman", "smiling", "with", "hair"]
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "a",
+    "photo",
+    "of",
+    "face",
+    "old",
+    "young",
+    "man",
+    "woman",
+    "smiling",
+    "with",
+    "hair",
+]
 
 
 def _tiny_sentence_model(folder: Path) -> Path:
@@ -174,3 +190,22 @@ def test_random_clip_follows_its_seed() -> None:
 
 def test_saved_weights_are_safetensors(folder: Path) -> None:
     assert "text.proj.0.weight" in load_file(folder / "open_clip_model.safetensors")
+
+
+def test_half_precision_is_stored_and_loads(folder: Path, tmp_path: Path) -> None:
+    mine = load_clip(folder, "cpu")
+    save_clip(mine, tmp_path / "half", raw_path="bundle/clip", half=True)
+    small, large = (
+        p.stat().st_size
+        for p in (
+            tmp_path / "half" / "open_clip_model.safetensors",
+            folder / "open_clip_model.safetensors",
+        )
+    )
+    assert small < 0.6 * large
+    again = load_clip(tmp_path / "half", "cpu")
+    torch.testing.assert_close(
+        again.encode_text(["old man"]), mine.encode_text(["old man"]), atol=5e-3, rtol=0
+    )
+    text = read_config(tmp_path / "half")["model_cfg"]["text_cfg"]
+    assert text["hf_model_name"] == text["hf_tokenizer_name"] == "bundle/clip"
