@@ -129,7 +129,7 @@ def cut(image: Image.Image, transform: FaceTransform) -> Image.Image:
     side, size = transform.side, transform.size
     shrink = math.floor(side / size * 0.5)
     if shrink > 1:
-        smaller = tuple(max(1, round(length / shrink)) for length in image.size)
+        smaller = (max(1, round(image.width / shrink)), max(1, round(image.height / shrink)))
         quad *= np.array(smaller) / image.size
         image, side = image.resize(smaller, Image.Resampling.LANCZOS), side / shrink
     image, quad = _crop(image, quad, max(round(side * 0.1), 3))
