@@ -9,53 +9,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import AutoModel, BertConfig, PreTrainedTokenizerFast
 
 from guidance.clip import OpenClip, load_clip, random_clip, read_config, save_clip, text_config
 from multimodal.types import ClipModel
-
-WORDS = [
-    "[PAD]",
-    "[UNK]",
-    "[CLS]",
-    "[SEP]",
-    "a",
-    "photo",
-    "of",
-    "face",
-    "old",
-    "young",
-    "man",
-    "woman",
-    "smiling",
-    "with",
-    "hair",
-]
-
-
-def _tiny_sentence_model(folder: Path) -> Path:
-    """A real BERT with 15 words, as transformers saves it."""
-    torch.manual_seed(3)
-    config = BertConfig(
-        vocab_size=len(WORDS), hidden_size=24, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=32, max_position_embeddings=64, pad_token_id=0,
-    )  # fmt: skip
-    AutoModel.from_config(config, add_pooling_layer=False).save_pretrained(folder)
-    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-    )
-    fast.save_pretrained(folder)
-    return folder
+from tests.tiny_text import tiny_sentence_model
 
 
 @pytest.fixture
@@ -63,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
     from recipes.train_clip import ClipConfig, new_clip
 
     config = ClipConfig(image_tower="test_resnet", image_size=32, dim=16, context_length=32)
-    return save_clip(new_clip(_tiny_sentence_model(tmp_path / "text"), config), tmp_path / "clip")
+    return save_clip(new_clip(tiny_sentence_model(tmp_path / "text"), config), tmp_path / "clip")
 
 
 def test_embeddings_are_unit_vectors_of_the_right_shape(clip: OpenClip) -> None:

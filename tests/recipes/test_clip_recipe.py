@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from guidance.clip import random_clip
+from guidance.clip import load_clip, random_clip, save_clip
 from recipes.clip_augment import augment
 from recipes.clip_synonyms import SYNONYMS
 from recipes.clip_truth import claims, class_prompts, facts, mirrored, truth_matrix
 from recipes.evaluate_clip import evaluate
+from recipes.loop import RunConfig, start
 from recipes.render.captions import caption
 from recipes.render.factors import sample_factors
 from recipes.render.heldout import HELD_OUT_WORDINGS
 from recipes.render.wordings import WORDINGS
-from recipes.train_clip import contrastive_loss, jittered
+from recipes.train_clip import ClipConfig, Renders, contrastive_loss, jittered, new_clip, train
+from tests.tiny_text import tiny_sentence_model
 
 
 def test_claims() -> None:
@@ -132,16 +134,43 @@ def test_jitter_changes_length_and_keeps_the_direction_near() -> None:
     assert 0.9 < float(cosine.min()) < 1
 
 
-def test_evaluation_reads_shards(tmp_path: Path) -> None:
-    folder = tmp_path / "shard_00000"
-    folder.mkdir()
-    rows = [sample_factors(seed, "heldout").to_dict() for seed in range(100)]
+def _shard(where: Path, count: int) -> Path:
+    """A shard of noise with real factors."""
+    folder = where / "shard_00000"
+    folder.mkdir(parents=True)
+    rows = [sample_factors(seed, "heldout").to_dict() for seed in range(count)]
     np.save(
         folder / "images.npy",
-        np.random.default_rng(0).integers(0, 255, (100, 32, 32, 3)).astype(np.uint8),
+        np.random.default_rng(0).integers(0, 255, (count, 32, 32, 3)).astype(np.uint8),
     )
     (folder / "factors.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    scores = evaluate(random_clip(), tmp_path)
+    return where
+
+
+def test_evaluation_reads_shards(tmp_path: Path) -> None:
+    scores = evaluate(random_clip(), _shard(tmp_path, 100))
     assert scores["pictures"] == 100
     assert {"sex_heldout", "bald_heldout", "smile_heldout", "r@1"} <= set(scores)
     assert all(0 <= v <= 1 for k, v in scores.items() if k != "pictures")
+
+
+def test_training_learns_resumes_and_leaves_the_sentences_alone(tmp_path: Path) -> None:
+    text = tiny_sentence_model(tmp_path / "text")
+    data = _shard(tmp_path / "renders", 24)
+    config = ClipConfig(image_tower="test_resnet", image_size=32, dim=16, context_length=48)
+    clip = new_clip(text, config)
+    before = {k: v.clone() for k, v in clip.model.state_dict().items()}
+    run = start(RunConfig(tmp_path / "run", 4, log_every=1), "1", "cpu")
+    train(run, clip, Renders([data], 32), batch=12)
+    assert run.step == 4
+    changed = {k for k, v in clip.model.state_dict().items() if not torch.equal(v, before[k])}
+    assert any(k.startswith("visual.trunk") for k in changed)
+    assert any(k.startswith("text.proj") for k in changed)
+    assert not any(k.startswith("text.transformer") for k in changed)
+    again = start(RunConfig(tmp_path / "run", 6, log_every=1), "1", "cpu")
+    train(again, new_clip(text, config), Renders([data], 32), batch=12)
+    assert again.step == 6
+    assert again.images == 6 * 12
+    folder = save_clip(clip, tmp_path / "clip")
+    words = ["a smiling woman"]
+    torch.testing.assert_close(load_clip(folder, "cpu").encode_text(words), clip.encode_text(words))
