@@ -1,7 +1,8 @@
 """StyleGAN2 (Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN").
 
-The whole network in one file, in plain PyTorch, for CPU, MPS and CUDA. State-dict keys are those
-of NVIDIA's stylegan2-ada-pytorch (`mapping.fc0.weight`, `synthesis.b8.conv0.affine.bias`, ...).
+The whole network in one file over the pieces of `modulation.py`, in plain PyTorch, for CPU, MPS and
+CUDA. State-dict keys are those of NVIDIA's stylegan2-ada-pytorch (`mapping.fc0.weight`,
+`synthesis.b8.conv0.affine.bias`, ...).
 
 Two choices make it fast without compiled extensions:
 
@@ -15,98 +16,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from multimodal.generators.config import StyleGAN2Config, channels_for
+from multimodal.generators.modulation import (
+    EqualLinear,
+    ModulatedConv,
+    blur_kernel,
+    packed,
+    polyphase,
+)
 from multimodal.types import Latent, NoiseMode
 
+__all__ = [
+    "SQRT2",
+    "EqualLinear",
+    "MappingNetwork",
+    "OnFeatures",
+    "StyleGAN2",
+    "StyleGAN2Config",
+    "SynthesisBlock",
+    "SynthesisLayer",
+    "SynthesisNetwork",
+    "ToRGB",
+    "blur_kernel",
+    "channels_for",
+]
+
 SQRT2 = math.sqrt(2.0)
-BLUR_TAPS = (1.0, 3.0, 3.0, 1.0)
-"""The low-pass filter of StyleGAN2's up-sampling, applied along rows and columns."""
 
 OnFeatures = Callable[[int, Tensor], Tensor]
 """Called with (layer index, features `[B, C, h, w]`) after each convolution; returns features."""
-
-
-@dataclass(frozen=True)
-class StyleGAN2Config:
-    """The shape of a StyleGAN2.
-
-    Args:
-        resolution: side of the square picture, a power of two in 32..1024 (16 for tests).
-        channels: channels of each block from 4 px up, one entry a resolution.
-        z_dim: size of the noise vector z.
-        w_dim: size of the intermediate code w (`style_dim`).
-        mapping_layers: fully connected layers from z to w.
-        mapping_lr_multiplier: learning-rate multiplier folded into the mapping weights.
-        conv_clamp: clamp of the activations (networks trained in fp16 use 256), or None.
-    """
-
-    resolution: int
-    channels: tuple[int, ...]
-    z_dim: int = 512
-    w_dim: int = 512
-    mapping_layers: int = 8
-    mapping_lr_multiplier: float = 0.01
-    conv_clamp: float | None = None
-
-    def __post_init__(self) -> None:
-        side = self.resolution
-        if side < 8 or side > 1024 or side & (side - 1):
-            raise ValueError(f"resolution {side} is not a power of two in 8..1024")
-        if len(self.channels) != len(self.block_resolutions):
-            raise ValueError(
-                f"{len(self.channels)} channel counts given, {side} px needs "
-                f"{len(self.block_resolutions)} (one each for {self.block_resolutions})"
-            )
-
-    @property
-    def block_resolutions(self) -> tuple[int, ...]:
-        """4, 8, ..., resolution."""
-        return tuple(2**i for i in range(2, int(math.log2(self.resolution)) + 1))
-
-    @property
-    def num_layers(self) -> int:
-        """Rows of a W+ code: 18 at 1024 px, 14 at 256 px."""
-        return 2 * len(self.block_resolutions)
-
-
-def channels_for(resolution: int, base: int = 32768, largest: int = 512) -> tuple[int, ...]:
-    """Channel counts of the published family: `min(base / side, largest)` from 4 px up."""
-    return tuple(min(base // 2**i, largest) for i in range(2, int(math.log2(resolution)) + 1))
-
-
-def blur_kernel(gain: float = 4.0) -> Tensor:
-    """The 4x4 low-pass kernel `[4, 4]`; gain 4 makes up for the zeros of up-sampling by two."""
-    taps = torch.tensor(BLUR_TAPS)
-    return torch.outer(taps, taps) * (gain / taps.sum() ** 2)
-
-
-class EqualLinear(nn.Module):
-    """Fully connected layer with an equalised learning rate (Karras et al. 2018, section 4.1).
-
-    Args:
-        inputs: features in.
-        outputs: features out.
-        bias: initial bias.
-        lr_multiplier: factor on the effective weight and bias.
-    """
-
-    def __init__(
-        self, inputs: int, outputs: int, bias: float = 0.0, lr_multiplier: float = 1.0
-    ) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
-        self.bias = nn.Parameter(torch.full((outputs,), bias / lr_multiplier))
-        self.weight_gain = lr_multiplier / math.sqrt(inputs)
-        self.bias_gain = lr_multiplier
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[B, inputs] -> [B, outputs]`."""
-        return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
 
 
 class MappingNetwork(nn.Module):
@@ -152,45 +95,6 @@ class MappingNetwork(nn.Module):
         return w_plus
 
 
-class ModulatedConv(nn.Module):
-    """Weights, style affine and the constants derived from them; shared by conv and toRGB layers.
-
-    Args:
-        inputs: channels in.
-        outputs: channels out.
-        kernel: side of the kernel.
-        w_dim: size of a code.
-    """
-
-    def __init__(self, inputs: int, outputs: int, kernel: int, w_dim: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-        self.affine = EqualLinear(w_dim, inputs, bias=1.0)
-        self._derived: dict[str, tuple[Tensor, int, Tensor]] = {}
-
-    def derived(self, name: str, make: Callable[[Tensor], Tensor]) -> Tensor:
-        """`make(weight)`, kept while the weight is frozen and unchanged."""
-        if self.weight.requires_grad:
-            return make(self.weight)
-        weight = self.weight
-        version = 0 if weight.is_inference() else weight._version
-        kept = self._derived.get(name)
-        if kept is None or kept[0] is not weight or kept[1] != version:
-            with torch.inference_mode(False), torch.no_grad():
-                kept = (weight, version, make(weight))
-            self._derived[name] = kept
-        return kept[2]
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_derived": {}}  # a copy may be given other weights
-
-    def _apply(self, *args: object, **kwargs: object) -> ModulatedConv:
-        self._derived.clear()
-        super()._apply(*args, **kwargs)  # type: ignore[arg-type]
-        return self
-
-
 class SynthesisLayer(ModulatedConv):
     """Modulated 3x3 convolution, optional up-sampling, noise, bias, leaky ReLU.
 
@@ -225,7 +129,9 @@ class SynthesisLayer(ModulatedConv):
         x = self._convolve(x * style.to(dtype)[:, :, None, None], dtype)
         # Two passes along channels-last memory beat one that mixes layouts.
         bias = self.bias.to(dtype)[:, None, None] * SQRT2
-        x = torch.addcmul(bias, x, demod.to(dtype)[:, :, None, None])
+        scale = demod.to(dtype)[:, :, None, None]
+        tracked = torch.is_grad_enabled() and any(t.requires_grad for t in (x, scale, bias))
+        x = torch.addcmul(bias, x, scale, out=None if tracked else x)
         if noise is not None:
             x = x.add_((noise * (self.noise_strength * SQRT2)).to(dtype))
         x = F.leaky_relu_(x, 0.2)
@@ -233,13 +139,24 @@ class SynthesisLayer(ModulatedConv):
 
     def _convolve(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         if not self.up:
-            return F.conv2d(
-                x, self.derived(f"conv {dtype}", lambda w: _packed(w, dtype)), padding=1
-            )
-        weight = self.derived(f"up {dtype}", lambda w: _packed(w.transpose(0, 1), dtype))
+            return F.conv2d(x, self.derived(f"conv {dtype}", lambda w: packed(w, dtype)), padding=1)
+        tracked = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
+        if dtype == torch.bfloat16 and x.device.type == "cpu" and not tracked:
+            return self._up_in_phases(x, dtype)
+        weight = self.derived(f"up {dtype}", lambda w: packed(w.transpose(0, 1), dtype))
         x = F.conv_transpose2d(x, weight, stride=2)
         blur = self.resample_filter.to(dtype) * 4
         return F.conv2d(x, blur.expand(x.shape[1], 1, 4, 4), padding=1, groups=x.shape[1])
+
+    def _up_in_phases(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        # Four times the channels are faster on CPUs with bf16 matrix units than a strided kernel
+        # is, but only forwards: tracked passes take the other way.
+        def phases(w: Tensor) -> Tensor:
+            return packed(polyphase(w, self.resample_filter * 4).flatten(0, 2), dtype)
+
+        x = F.conv2d(x, self.derived(f"phases {dtype}", phases), padding=1)
+        x = x.unflatten(1, (2, 2, -1)).permute(0, 4, 1, 5, 2, 3)  # [B, h, 2, w, 2, C]
+        return x.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
 
 
 class ToRGB(ModulatedConv):
@@ -463,8 +380,3 @@ class StyleGAN2(nn.Module):
                 f"w_plus has shape {tuple(w_plus.shape)}, "
                 f"expected [B, {self.num_layers}, {self.style_dim}]"
             )
-
-
-def _packed(weight: Tensor, dtype: torch.dtype) -> Tensor:
-    """Weights in the features' type, laid out channels-last."""
-    return weight.to(dtype).contiguous(memory_format=torch.channels_last)

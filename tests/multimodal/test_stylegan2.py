@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
+from multimodal.generators.config import StyleGAN2Config, channels_for
+from multimodal.generators.modulation import blur_kernel, polyphase
 from multimodal.generators.registry import tiny_generator
-from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config, blur_kernel, channels_for
+from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.types import Generator
 
 
@@ -193,6 +196,8 @@ def test_bfloat16_is_close(tiny: StyleGAN2, w_plus: torch.Tensor) -> None:
     assert image.dtype == torch.float32
     error = (image - exact).square().mean() / exact.square().mean()
     assert float(error) < 1e-3
+    with torch.no_grad():  # up-samples in phases
+        assert torch.allclose(fast.synthesize(w_plus), image, atol=0.05 * float(exact.abs().max()))
 
 
 def test_clamp() -> None:
@@ -206,3 +211,29 @@ def test_clamp() -> None:
 
     model.synthesize(model.sample(1, 0).w, on_features=look)
     assert all(value <= 0.125 for value in largest)
+
+
+def test_polyphase_is_up_convolution_and_blur() -> None:
+    source = torch.Generator().manual_seed(0)
+    weight = torch.randn(5, 4, 3, 3, generator=source, dtype=torch.float64)
+    x = torch.randn(2, 4, 6, 6, generator=source, dtype=torch.float64)
+    blur = blur_kernel().double()
+    wide = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+    wanted = F.conv2d(wide, blur.expand(5, 1, 4, 4), padding=1, groups=5)
+    parts = F.conv2d(x, polyphase(weight, blur).flatten(0, 2), padding=1)
+    parts = parts.view(2, 2, 2, 5, 6, 6)
+    for row in range(2):
+        for column in range(2):
+            assert torch.allclose(parts[:, row, column], wanted[:, :, row::2, column::2])
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_bfloat16_gradient_points_the_same_way(w_plus: torch.Tensor, frozen: bool) -> None:
+    model = tiny_generator().requires_grad_(not frozen)
+    gradients = []
+    for dtype in (torch.float32, torch.bfloat16):
+        model.dtype = dtype
+        given = w_plus.clone().requires_grad_()
+        (found,) = torch.autograd.grad(model.synthesize(given).square().mean(), given)
+        gradients.append(found.flatten())
+    assert float(F.cosine_similarity(*gradients, dim=0)) > 0.99

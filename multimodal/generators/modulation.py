@@ -1,0 +1,103 @@
+"""The pieces under StyleGAN2's layers: equalised weights, their derived forms, the blur."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+BLUR_TAPS = (1.0, 3.0, 3.0, 1.0)
+"""The low-pass filter of StyleGAN2's up-sampling, applied along rows and columns."""
+
+
+def blur_kernel(gain: float = 4.0) -> Tensor:
+    """The 4x4 low-pass kernel `[4, 4]`; gain 4 makes up for the zeros of up-sampling by two."""
+    taps = torch.tensor(BLUR_TAPS)
+    return torch.outer(taps, taps) * (gain / taps.sum() ** 2)
+
+
+class EqualLinear(nn.Module):
+    """Fully connected layer with an equalised learning rate (Karras et al. 2018, section 4.1).
+
+    Args:
+        inputs: features in.
+        outputs: features out.
+        bias: initial bias.
+        lr_multiplier: factor on the effective weight and bias.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, bias: float = 0.0, lr_multiplier: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((outputs,), bias / lr_multiplier))
+        self.weight_gain = lr_multiplier / math.sqrt(inputs)
+        self.bias_gain = lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, inputs] -> [B, outputs]`."""
+        return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
+
+
+class ModulatedConv(nn.Module):
+    """Weights, style affine and the constants derived from them; shared by conv and toRGB layers.
+
+    Args:
+        inputs: channels in.
+        outputs: channels out.
+        kernel: side of the kernel.
+        w_dim: size of a code.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, w_dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.affine = EqualLinear(w_dim, inputs, bias=1.0)
+        self._derived: dict[str, tuple[Tensor, int, Tensor]] = {}
+
+    def derived(self, name: str, make: Callable[[Tensor], Tensor]) -> Tensor:
+        """`make(weight)`, kept while the weight is frozen and unchanged."""
+        if self.weight.requires_grad:
+            return make(self.weight)
+        weight = self.weight
+        version = 0 if weight.is_inference() else weight._version
+        kept = self._derived.get(name)
+        if kept is None or kept[0] is not weight or kept[1] != version:
+            with torch.inference_mode(False), torch.no_grad():
+                kept = (weight, version, make(weight))
+            self._derived[name] = kept
+        return kept[2]
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_derived": {}}  # a copy may be given other weights
+
+    def _apply(self, *args: object, **kwargs: object) -> ModulatedConv:
+        self._derived.clear()
+        super()._apply(*args, **kwargs)  # type: ignore[arg-type]
+        return self
+
+
+def polyphase(weight: Tensor, blur: Tensor) -> Tensor:
+    """Up-sampling by two, convolution and blur as four convolutions at the low resolution.
+
+    Args:
+        weight: `[O, I, 3, 3]`.
+        blur: symmetric low-pass filter `[4, 4]`.
+
+    Returns:
+        `[2, 2, O, I, 3, 3]`: the kernel of each (row, column) phase of the output, padding 1.
+    """
+    outputs, inputs = weight.shape[:2]
+    both = F.conv2d(weight.reshape(-1, 1, 3, 3), blur.to(weight)[None, None], padding=3)
+    both = both.view(outputs, inputs, 3, 2, 3, 2).flip(2, 4)
+    return both.permute(3, 5, 0, 1, 2, 4)
+
+
+def packed(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """Weights in the features' type, laid out channels-last."""
+    return weight.to(dtype).contiguous(memory_format=torch.channels_last)
