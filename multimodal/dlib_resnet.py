@@ -25,6 +25,18 @@ CHIP_LEFT, CHIP_TOP, CHIP_SIDE = 0.162, 0.265, 0.68
 
 MEANS = (122.782, 117.001, 104.298)
 _STAGES = ((32, 3, False), (64, 4, True), (128, 3, True), (256, 3, True), (256, 1, True))
+# Mean descriptor of 1536 rendered faces, in thousandths: strangers then have cosines near 0.
+# fmt: off
+_CENTRE = (
+    -88, 81, 37, -63, -91, -17, -42, -83, 136, -130, 220, -9, -242, -20, -47, 156, -152, -126,
+    -115, -50, 26, 11, -13, 23, -84, -279, -95, -59, 14, -75, 26, 26, -158, 5, 10, 26, -41, -55,
+    185, 5, -178, -18, 67, 237, 172, 12, 39, -52, 81, -240, 23, 128, 139, 71, 51, -155, 15, 129,
+    -181, 42, 61, -70, -86, -37, 217, 122, -144, -163, 209, -157, -42, 53, -111, -171, -230, 18,
+    354, 124, -134, 34, -61, -26, -20, 64, -90, 4, -71, 50, 176, -31, 5, 208, 17, -33, 8, 38, -66,
+    -21, -108, 5, 13, -92, 1, 81, -149, 167, -29, -10, -36, 19, -77, -21, 142, -223, 169, 159, 42,
+    109, 61, 81, 15, -32, -176, -101, 13, -54, 33, 41,
+)
+# fmt: on
 MAX_VALUES = 1 << 22
 
 
@@ -135,6 +147,12 @@ def load_dlib_resnet(path: str | Path | None = None) -> DlibResNet:
             _fill(layer, weights, affine, source.name)
         net.head.weight.copy_(heads[0].view(256, 128).T)
     return net.eval().requires_grad_(False)
+
+
+def load_dlib_face(path: str | Path | None = None, device: torch.device | str = "cpu") -> DlibFace:
+    """dlib's network as an identity judge of aligned faces; errors as `load_dlib_resnet`."""
+    centre = torch.tensor(_CENTRE) / 1000
+    return DlibFace(load_dlib_resnet(path), centre).eval().to(device)
 
 
 def face_chip(image: Image, landmarks: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from multimodal.dlib_resnet import (
     DlibResNet,
     aligned_chip,
     face_chip,
+    load_dlib_face,
     load_dlib_resnet,
 )
 from multimodal.faces import align_or_crop, detect_faces
@@ -59,6 +60,15 @@ def test_two_people_differ_more_than_one_person_resized(net: DlibResNet):
         a, b = face(large), face(small)
     assert torch.allclose(a.norm(dim=1), torch.ones(2))
     assert (a * b).sum(dim=1).min() > float(a[0] @ a[1]) + 0.05
+
+
+def test_strangers_are_far_apart_when_measured_from_the_mean():
+    face = load_dlib_face()
+    names = ("01_smiling_woman.jpg", "04_old_man.jpg")
+    crops = [to_tensor(align_or_crop(sample(n), 128, mode="detect")[0]) for n in names]
+    with torch.no_grad():
+        a, b = face(torch.cat(crops))
+    assert float(a @ b) < 0.5
 
 
 def test_gradient_reaches_the_picture(net: DlibResNet):
