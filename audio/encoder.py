@@ -29,8 +29,9 @@ class SoundConfig:
 
     Args:
         stem: channels after the first convolution.
-        widths: channels of the stages; each halves time and frequency.
+        widths: channels of the stages; each halves frequency.
         blocks: residual blocks in each stage.
+        strides: how much the stem and each stage shorten time; 16 in all is 160 ms a step.
         hidden: channels of a time step before pooling.
         heads: attention heads that pool over time.
         dim: size of the sentence space.
@@ -38,8 +39,9 @@ class SoundConfig:
     """
 
     stem: int = 32
-    widths: tuple[int, ...] = (64, 128, 256)
-    blocks: tuple[int, ...] = (2, 2, 2)
+    widths: tuple[int, ...] = (64, 96, 192)
+    blocks: tuple[int, ...] = (1, 2, 2)
+    strides: tuple[int, ...] = (4, 2, 2, 1)
     hidden: int = 512
     heads: int = 4
     dim: int = 384
@@ -51,23 +53,24 @@ class SoundConfig:
         try:
             raw = json.loads(text)["network"]
             raw["features"] = FeatureConfig(**raw["features"])
-            raw["widths"], raw["blocks"] = tuple(raw["widths"]), tuple(raw["blocks"])
+            for name in ("widths", "blocks", "strides"):
+                raw[name] = tuple(raw[name])
             return cls(**raw)
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"not a sound encoder's configuration: {error}") from error
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions with a shortcut; the first may halve time and frequency."""
+    """Two 3x3 convolutions with a shortcut; the first may shorten time and frequency."""
 
-    def __init__(self, inside: int, outside: int, stride: int) -> None:
+    def __init__(self, inside: int, outside: int, stride: tuple[int, int]) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inside, outside, 3, stride, 1, bias=False)
         self.norm1 = nn.BatchNorm2d(outside)
         self.conv2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(outside)
         self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or inside != outside:
+        if stride != (1, 1) or inside != outside:
             self.shortcut = nn.Sequential(
                 nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside)
             )
@@ -99,27 +102,31 @@ class SoundEncoder(nn.Module):
     def __init__(self, config: SoundConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or SoundConfig()
+        first, *strides = config.strides
         self.stem = nn.Sequential(
-            nn.Conv2d(1, config.stem, 5, 2, 2, bias=False), nn.BatchNorm2d(config.stem), nn.ReLU()
+            nn.Conv2d(1, config.stem, 5, (first, 2), 2, bias=False),
+            nn.BatchNorm2d(config.stem),
+            nn.ReLU(),
         )
         stages: list[nn.Module] = []
         inside = config.stem
-        for width, count in zip(config.widths, config.blocks, strict=True):
+        for width, count, stride in zip(config.widths, config.blocks, strides, strict=True):
             for index in range(count):
-                stages.append(Block(inside, width, 2 if index == 0 else 1))
+                stages.append(Block(inside, width, (stride, 2) if index == 0 else (1, 1)))
                 inside = width
         self.stages = nn.Sequential(*stages)
         self.expand = nn.Linear(2 * inside, config.hidden)
         self.pool = AttentionPool(config.hidden, config.heads)
         self.head = nn.Sequential(
-            nn.LayerNorm(config.hidden),
+            # Centred over clips: what all sounds share would drown what tells them apart.
+            nn.BatchNorm1d(config.hidden),
             nn.Linear(config.hidden, config.hidden),
             nn.GELU(),
             nn.Linear(config.hidden, config.dim),
         )
 
     def steps(self, features: Tensor) -> Tensor:
-        """What is heard at each time step (160 ms): `[B, 1, T, M]` -> `[B, ceil(T / 16), C]`."""
+        """What is heard at each time step (160 ms): `[B, 1, T, M]` -> `[B, ~T / 16, C]`."""
         x = self.stages(self.stem(features))
         x = torch.cat([x.mean(dim=3), x.amax(dim=3)], dim=1).transpose(1, 2)
         return F.relu(self.expand(x))

@@ -1,0 +1,224 @@
+"""From what was heard to the space of a CLIP: adapters and the `SoundEmbedder` the editor holds.
+
+The bundled encoder names a sound as a MiniLM sentence vector. The bundled CLIP projects such
+vectors itself; for any other CLIP a small adapter is fitted on texts alone, from their sentence
+vectors to the vectors that CLIP gives them, and the sound encoder stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from audio.encoder import load_encoder
+from audio.envelope import SoundTrack, sound_track
+from audio.io import SoundSource, load_sound
+
+ADAPTER, ADAPTER_CONFIG = "sound_adapter.safetensors", "sound_adapter.json"
+RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+LONGEST_S = 30.0
+
+
+class Hearing(Protocol):
+    """A sound encoder: sounds `[B, T]` at 16 kHz to unit vectors `[B, D]` of its own space."""
+
+    def hear(self, samples: Tensor) -> Tensor: ...
+
+
+Projection = Callable[[Tensor], Tensor]
+"""Unit vectors `[B, D]` of an encoder's space to unit vectors `[B, E]` of a CLIP's."""
+
+
+class Adapter(nn.Module):
+    """A learned projection `[B, D]` -> unit `[B, E]`: linear, or with one hidden layer."""
+
+    def __init__(self, inside: int, outside: int, hidden: int = 0) -> None:
+        super().__init__()
+        self.shape = (inside, outside, hidden)
+        self.linear = nn.Linear(inside, outside)
+        self.extra: nn.Module | None = None
+        if hidden:
+            self.extra = nn.Sequential(
+                nn.Linear(inside, hidden), nn.GELU(), nn.Linear(hidden, outside)
+            )
+
+    def forward(self, heard: Tensor) -> Tensor:
+        """Linear part plus what the hidden layer adds, normalised."""
+        heard = F.normalize(heard.to(self.linear.weight), dim=-1)
+        out = self.linear(heard)
+        return F.normalize(out if self.extra is None else out + self.extra(heard), dim=-1)
+
+
+def fit_adapter(
+    sentences: Tensor,
+    targets: Tensor,
+    hidden: int = 0,
+    steps: int = 600,
+    seed: int = 0,
+    on_step: Callable[[int, int, float], None] | None = None,
+) -> tuple[Adapter, float]:
+    """Fit an adapter on pairs of the same texts in both spaces.
+
+    A ridge regression in closed form, its strength chosen on a tenth of the pairs that is held
+    out; with `hidden`, a hidden layer then learns what the line leaves.
+
+    Args:
+        sentences: `[N, D]`, MiniLM vectors.
+        targets: `[N, E]`, the CLIP's text vectors.
+        hidden: channels of the hidden layer (0: none).
+        steps: optimiser steps of the hidden layer.
+        seed: of the held-out choice and the hidden layer.
+        on_step: called with (step, steps, loss).
+
+    Returns:
+        The adapter and the mean cosine on held-out pairs.
+
+    Raises:
+        ValueError: fewer than 20 pairs, counts that differ, values that are not finite.
+    """
+    x, y = _pairs(sentences, targets)
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
+    held, kept = order[: max(2, len(x) // 10)], order[max(2, len(x) // 10) :]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        adapter = Adapter(x.shape[1], y.shape[1], hidden)
+    if adapter.extra is not None:
+        nn.init.zeros_(adapter.extra[-1].weight)  # type: ignore[index]
+        nn.init.zeros_(adapter.extra[-1].bias)  # type: ignore[index]
+    scores = {
+        r: _score(_set_line(adapter, *_ridge(x[kept], y[kept], r)), x, y, held) for r in RIDGES
+    }
+    _set_line(adapter, *_ridge(x[kept], y[kept], max(scores, key=lambda r: scores[r])))
+    if hidden:
+        _polish(adapter, x[kept], y[kept], steps, on_step)
+    return adapter.eval().requires_grad_(False), _score(adapter, x, y, held)
+
+
+def _pairs(sentences: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    if sentences.ndim != 2 or targets.ndim != 2 or len(sentences) != len(targets):
+        shapes = f"{list(sentences.shape)} and {list(targets.shape)}"
+        raise ValueError(f"sentences and targets must be [N, D] and [N, E], got {shapes}")
+    if len(sentences) < 20:
+        raise ValueError(f"{len(sentences)} pairs of texts are too few; give at least 20")
+    if not (sentences.isfinite().all() and targets.isfinite().all()):
+        raise ValueError("the text vectors hold values that are not finite")
+    return F.normalize(sentences.float(), dim=-1), F.normalize(targets.float(), dim=-1)
+
+
+def _ridge(x: Tensor, y: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+    """Weights `[E, D]` and bias `[E]` of least squares with a penalty on the weights."""
+    mean_x, mean_y = x.mean(dim=0), y.mean(dim=0)
+    a = (x - mean_x).double()
+    gram = a.T @ a + strength * torch.eye(x.shape[1], dtype=torch.float64)
+    weight = torch.linalg.solve(gram, a.T @ (y - mean_y).double()).T.float()
+    return weight, mean_y - weight @ mean_x
+
+
+@torch.no_grad()
+def _set_line(adapter: Adapter, weight: Tensor, bias: Tensor) -> Adapter:
+    adapter.linear.weight.copy_(weight)
+    adapter.linear.bias.copy_(bias)
+    return adapter
+
+
+@torch.no_grad()
+def _score(adapter: Adapter, x: Tensor, y: Tensor, held: Tensor) -> float:
+    return float((adapter(x[held]) * y[held]).sum(dim=1).mean())
+
+
+def _polish(
+    adapter: Adapter,
+    x: Tensor,
+    y: Tensor,
+    steps: int,
+    on_step: Callable[[int, int, float], None] | None,
+) -> None:
+    optimiser = torch.optim.AdamW(adapter.extra.parameters(), 3e-3, weight_decay=0.01)  # type: ignore[union-attr]
+    for step in range(steps):
+        loss = (1 - (adapter(x) * y).sum(dim=1)).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        if on_step is not None:
+            on_step(step + 1, steps, float(loss.detach()))
+
+
+def save_adapter(adapter: Adapter, folder: Path, clip: str) -> None:
+    """Write the adapter beside a sound encoder; `clip` names the CLIP it leads to."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / (ADAPTER + ".part")
+    save_file({k: v.contiguous() for k, v in adapter.state_dict().items()}, temporary)
+    temporary.replace(folder / ADAPTER)
+    temporary = folder / (ADAPTER_CONFIG + ".part")
+    temporary.write_text(json.dumps({"shape": adapter.shape, "clip": clip}) + "\n", "utf-8")
+    temporary.replace(folder / ADAPTER_CONFIG)
+
+
+def load_adapter(folder: Path | str) -> Adapter:
+    """Read what `save_adapter` wrote.
+
+    Raises:
+        FileNotFoundError: the folder has no adapter.
+        ValueError: files that do not fit each other.
+    """
+    folder = Path(folder)
+    if not (folder / ADAPTER).is_file() or not (folder / ADAPTER_CONFIG).is_file():
+        raise FileNotFoundError(f"no {ADAPTER} with {ADAPTER_CONFIG} in {folder}")
+    try:
+        shape = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))["shape"]
+        adapter = Adapter(*(int(n) for n in shape))
+        adapter.load_state_dict(load_file(folder / ADAPTER))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{folder / ADAPTER} cannot be read: {error}") from error
+    return adapter.eval().requires_grad_(False)
+
+
+class SoundEmbedder:
+    """What the editor calls: sounds to unit vectors in the chosen CLIP's space.
+
+    Args:
+        encoder: hears (`audio.encoder.SoundEncoder`, or another of `audio.registry`).
+        project: leads to the CLIP's space: an `Adapter`, `clip.project_sentence` of the bundled
+            CLIP, or None where the encoder already speaks that space.
+    """
+
+    def __init__(self, encoder: Hearing, project: Projection | None = None) -> None:
+        self.encoder = encoder
+        self.project = project
+
+    @classmethod
+    def from_dir(
+        cls, folder: Path | str, clip: Any = None, device: torch.device | str = "cpu"
+    ) -> SoundEmbedder:
+        """The bundled encoder of a folder; through its adapter, else through the CLIP's own
+        projection of sentences (`clip.project_sentence`), else in the sentence space."""
+        folder = Path(folder)
+        project: Projection | None = getattr(clip, "project_sentence", None)
+        if (folder / ADAPTER).is_file():
+            project = load_adapter(folder).to(device)
+        return cls(load_encoder(folder, device), project)
+
+    def sentence(self, sound: SoundSource) -> Tensor:
+        """What was heard as a unit vector `[1, D]` of the encoder's own space."""
+        return self.encoder.hear(load_sound(sound, LONGEST_S).tensor())
+
+    @torch.no_grad()
+    def embed(self, sound: SoundSource) -> Tensor:
+        """Unit `[1, E]` of a path, bytes or (rate, samples); errors are `load_sound`'s."""
+        return self._lead(self.sentence(sound))
+
+    @torch.no_grad()
+    def track(self, sound: SoundSource, fps: float = 25.0) -> SoundTrack:
+        """Embeddings and loudness of every video frame, see `audio.envelope.sound_track`."""
+        whole = load_sound(sound, trim=False)
+        return sound_track(lambda x: self._lead(self.encoder.hear(x)), whole, fps)
+
+    def _lead(self, heard: Tensor) -> Tensor:
+        return heard if self.project is None else F.normalize(self.project(heard), dim=-1)

@@ -1,0 +1,101 @@
+"""A sound over time: what is heard and how loud it is, for every frame of a video.
+
+Content drives the direction of an edit, loudness its strength.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from audio.io import Sound, loudness
+
+WINDOW_S, HOP_S, SMOOTH_S = 1.5, 0.25, 0.3
+RANGE_DB = 40.0
+ATTACK_S, RELEASE_S = 0.04, 0.18
+
+
+@dataclass(frozen=True)
+class SoundTrack:
+    """A sound frame by frame.
+
+    Args:
+        embeddings: unit vectors `[F, E]`.
+        loudness: `[F]` in [0, 1], 1 at the loudest moment.
+        fps: frames a second; frame k stands for the moment k / fps.
+    """
+
+    embeddings: Tensor
+    loudness: Tensor
+    fps: float
+
+    def __len__(self) -> int:
+        return len(self.loudness)
+
+
+def frame_loudness(sound: Sound, fps: float) -> Tensor:
+    """Loudness `[F]` in [0, 1]: decibels over 40 dB, quick to rise and slow to fall."""
+    step = 1.0 / fps
+    count = max(1, round(sound.seconds * fps))
+    fine = loudness(sound.samples, sound.rate // 100)
+    times = (np.arange(len(fine)) + 0.5) / 100
+    level = 20 * np.log10(np.maximum(fine / max(fine.max(), 1e-9), 1e-6))
+    level = np.clip(1 + level / RANGE_DB, 0, 1)
+    at = np.interp((np.arange(count) + 0.5) * step, times, level)
+    rise, fall = np.exp(-step / ATTACK_S), np.exp(-step / RELEASE_S)
+    out, state = np.empty(count), float(at[0])
+    for index, value in enumerate(at):
+        keep = rise if value > state else fall
+        state = keep * state + (1 - keep) * value
+        out[index] = state
+    return torch.from_numpy((out / max(out.max(), 1e-6)).astype(np.float32))
+
+
+def sound_track(
+    embed: Callable[[Tensor], Tensor],
+    sound: Sound,
+    fps: float = 25.0,
+    window_s: float = WINDOW_S,
+    hop_s: float = HOP_S,
+    smooth_s: float = SMOOTH_S,
+) -> SoundTrack:
+    """Sliding-window embeddings and loudness per video frame.
+
+    Args:
+        embed: sounds `[B, T]` at 16 kHz to unit vectors `[B, E]`.
+        sound: not trimmed, so that its time is the video's.
+        fps: frames a second, in (0, 120].
+        window_s, hop_s: length and distance of the windows.
+        smooth_s: standard deviation of the smoothing; quiet moments count less than loud ones, so
+            a pause keeps the meaning of what surrounds it.
+
+    Raises:
+        ValueError: a frame rate out of range, a window or hop that is not positive.
+    """
+    if not 0 < fps <= 120:
+        raise ValueError(f"frame rate {fps} is not in (0, 120]")
+    if not (window_s > 0 and hop_s > 0 and smooth_s > 0):
+        raise ValueError(f"window {window_s}, hop {hop_s} and smooth {smooth_s} must be positive")
+    level = frame_loudness(sound, fps)
+    centres = torch.arange(0.0, max(sound.seconds, hop_s), hop_s) + hop_s / 2
+    windows = _windows(sound, centres, window_s)
+    heard = torch.cat([embed(part) for part in windows.split(16)]).float()
+    power = windows.square().mean(dim=1).sqrt()
+    weight = (power / power.max().clamp(min=1e-9)).clamp(min=1e-3).to(heard.device)
+    times = ((torch.arange(len(level)) + 0.5) / fps).to(heard.device)
+    near = torch.exp(-0.5 * ((times[:, None] - centres.to(heard.device)) / smooth_s) ** 2)
+    mixed = ((near + 1e-9) * weight) @ heard
+    return SoundTrack(F.normalize(mixed, dim=-1), level, fps)
+
+
+def _windows(sound: Sound, centres: Tensor, window_s: float) -> Tensor:
+    """`[N, T]`: the sound around each centre, silence beyond its ends."""
+    size = int(window_s * sound.rate)
+    padded = F.pad(torch.from_numpy(sound.samples), (size, size))
+    starts = (centres * sound.rate).long() + size - size // 2
+    return torch.stack([padded[s : s + size] for s in starts.clamp(0, len(padded) - size)])
