@@ -133,7 +133,7 @@ def save_identity(
 
 
 def load_identity(source: str | Path, device: torch.device | str = "cpu") -> ImageEmbedder:
-    """An identity network, frozen: our `.safetensors`, or ArcFace's `.pth`.
+    """An identity network, frozen: our `.safetensors`, ArcFace's `.pth`, or dlib's `.dat`.
 
     Returns:
         a function of aligned faces `[B, 3, H, W]` in [-1, 1] to unit vectors `[B, K]`.
@@ -143,6 +143,10 @@ def load_identity(source: str | Path, device: torch.device | str = "cpu") -> Ima
         WeightsError: it holds something else.
     """
     path = Path(source)
+    if path.suffix.lower() == ".dat":
+        from multimodal.dlib_resnet import load_dlib_face
+
+        return load_dlib_face(path, device)
     if path.suffix.lower() != ".safetensors":
         from multimodal.arcface import load_arcface
 

@@ -17,6 +17,7 @@ from multimodal.dlib_resnet import (
     load_dlib_resnet,
 )
 from multimodal.faces import align_or_crop, detect_faces
+from multimodal.identity import load_identity
 from multimodal.images import to_tensor
 from multimodal.weights import WeightsError
 
@@ -84,5 +85,7 @@ def test_other_files_are_refused(tmp_path: Path):
     other.write_bytes(b"con_4\x01\x02" * 20)
     with pytest.raises(WeightsError, match="does not hold"):
         load_dlib_resnet(other)
+    with pytest.raises(WeightsError):
+        load_identity(other)
     with pytest.raises(FileNotFoundError):
         load_dlib_resnet(tmp_path / "none.dat")
