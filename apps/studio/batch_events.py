@@ -40,12 +40,12 @@ class LongEvents:
             animate.whole,
         ]
         stage.on(
-            animate.apply.click, self.animate, moving, [animate.clip, animate.file], files=False
+            animate.apply.click, self.make_clip, moving, [animate.clip, animate.file], files=False
         )
         many = [stage.state, batch.photos, batch.text, batch.sound, batch.strength]
-        stage.on(batch.apply.click, self.batch, many, [batch.table, batch.archive], files=False)
+        stage.on(batch.apply.click, self.edit_all, many, [batch.table, batch.archive], files=False)
 
-    def animate(
+    def make_clip(
         self,
         request: gr.Request,
         session: Session | None,
@@ -75,7 +75,7 @@ class LongEvents:
             path = self.stage.studio.animate(here, motion, kind, on_step)
         return str(path) if kind == "mp4" else None, gr.update(value=str(path), interactive=True)
 
-    def batch(
+    def edit_all(
         self,
         request: gr.Request,
         session: Session | None,

@@ -111,12 +111,15 @@ def face_panel(samples: Sequence[Path], inversions: Sequence[str]) -> FacePanel:
             elem_id="photo",
             alt_text="The photo to edit",
         )
+        if samples:
+            gr.Markdown("Or start from a sample:", elem_classes="note")
         gallery = gr.Gallery(
             [str(path) for path in samples],
-            label="Or start from a sample",
+            label="Samples",
+            show_label=False,
             columns=6,
             rows=1,
-            height=112,
+            height=104,
             allow_preview=False,
             interactive=False,
             object_fit="cover",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gradio as gr
@@ -130,7 +130,17 @@ def summary(session: Session) -> str:
         return "This is how the model draws the face. Now say what to change."
     last = session.steps[-1]
     words = sentence(ValueError(last.label))
-    figures = [
-        f"{name} {value:.2f}" for name, value in session.scores.items() if isinstance(value, float)
-    ]
-    return " · ".join([f"**{words}** at {last.strength:+.2f}", *figures[:4]])
+    return " · ".join([f"**{words}** at {last.strength:+.2f}", *_figures(session.scores)])
+
+
+def _figures(scores: Mapping[str, float]) -> list[str]:
+    """What of an edit's scores means something to people."""
+    figures = []
+    if "clip_after" in scores and "clip_before" in scores:
+        gain = scores["clip_after"] - scores["clip_before"]
+        figures.append(f"closer to the target by {gain:+.3f}")
+    if "identity" in scores:
+        figures.append(f"likeness kept {max(scores['identity'], 0.0):.0%}")
+    if "seconds" in scores:
+        figures.append(f"{scores['seconds']:.2f} s")
+    return figures

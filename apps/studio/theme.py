@@ -18,8 +18,10 @@ CSS = """
   border-radius: 14px; padding: 14px; }
 .note p { margin: 0; font-size: .92rem; color: var(--body-text-color-subdued); }
 .note strong { color: var(--body-text-color); }
+#samples { border: 0; min-width: 0; }
+#samples .grid-wrap { overflow-x: auto; padding: 2px; }
 #samples .grid-container { gap: 6px; }
-#samples .block-label, #samples > label { position: static; }
+.dark { --color-accent: #f0a17f; }
 .tool-row { flex-wrap: nowrap; gap: 8px; }
 .tool-row > * { min-width: 0 !important; }
 #samples button.thumbnail-item { border-radius: 10px; }
@@ -33,7 +35,9 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:fo
 @media (max-width: 640px) {
   #brand h1 { font-size: 1.6rem; }
   #studio { gap: 12px; flex-direction: column; flex-wrap: nowrap; }
-  #studio > .column { min-width: 0 !important; width: 100%; }
+  #studio > .column { width: 100%; }
+  .gradio-container .column, .gradio-container .block { min-width: 0 !important; }
+  .gradio-container, .contain { max-width: 100vw !important; min-width: 0 !important; }
   .gradio-container { padding: 8px !important; }
   .tool-row button { min-height: 44px; }
 }

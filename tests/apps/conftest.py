@@ -10,17 +10,20 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from guidance.common import conv_indices, style_sizes
 from multimodal import FaceEditor
-from multimodal.types import Offset
+from multimodal.types import Generator, Offset
 
 SOUNDS = Path(__file__).parents[2] / "apps" / "samples" / "sounds"
 FACES = Path(__file__).parents[2] / "apps" / "samples" / "faces"
 
 
-def tiny_editor() -> FaceEditor:
-    """The registry's tiny model with seeded ears, two directions and no face detector."""
+def tiny_editor(folder: Path) -> FaceEditor:
+    """The registry's tiny model with seeded ears, two directions, a quick edit network and no face
+    detector."""
     from audio.alignment import SoundEmbedder
     from audio.encoder import SoundConfig, SoundEncoder
+    from guidance.delta import DeltaConfig, DeltaNetwork, save_delta
 
     editor = FaceEditor.from_pretrained("tiny", device="cpu")
     with torch.random.fork_rng(devices=[]):
@@ -36,13 +39,35 @@ def tiny_editor() -> FaceEditor:
         ears = SoundEncoder(config).eval().requires_grad_(False)
         shape = (1, editor.generator.num_layers, editor.generator.style_dim)
         directions = {name: Offset(torch.randn(shape) * 0.3) for name in ("age", "smile")}
-    toolkit = replace(editor.toolkit, sound=SoundEmbedder(ears), lpips=None)
-    return FaceEditor(toolkit=toolkit, directions=directions, name="tiny")
+        encoder = TinyEncoder(editor.generator)
+        network = DeltaNetwork(DeltaConfig(editor.toolkit.clip.dim, conv_sizes(editor), hidden=16))
+    save_delta(network, folder / "delta.safetensors", {})
+    toolkit = replace(editor.toolkit, sound=SoundEmbedder(ears), lpips=None, folder=folder)
+    return FaceEditor(toolkit=toolkit, encoder=encoder, directions=directions, name="tiny")
+
+
+class TinyEncoder(torch.nn.Module):
+    """Pictures to codes by one seeded linear layer: different faces, different codes."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.rows, self.width = generator.num_layers, generator.style_dim
+        self.average = generator.w_avg.clone()
+        self.look = torch.nn.Linear(48, self.rows * self.width).requires_grad_(False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        seen = torch.nn.functional.adaptive_avg_pool2d(images, 4).flatten(1)
+        return self.average + self.look(seen).unflatten(1, (self.rows, self.width))
+
+
+def conv_sizes(editor: FaceEditor) -> tuple[int, ...]:
+    sizes = style_sizes(editor.generator)
+    return tuple(sizes[index] for index in conv_indices(len(sizes)))
 
 
 @pytest.fixture(scope="session")
-def editor() -> FaceEditor:
-    return tiny_editor()
+def editor(tmp_path_factory: pytest.TempPathFactory) -> FaceEditor:
+    return tiny_editor(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture
