@@ -30,7 +30,6 @@ from recipes.sound.texts import EMOTIONS, EVENTS, SEXES
 from recipes.sound.yamnet import Yamnet
 
 NAMED = ("donateacry", "speechocean762", "ravdess", "emodb", "cough_smith2006")
-MOST_OF_A_CLASS = 60
 BARS = {"events": 0.80, "emotion": 0.60, "sex": 0.90, "invariance": 0.90, "seconds": 0.05}
 
 
@@ -140,8 +139,8 @@ def hear_all(encoder: SoundEncoder, teacher: Yamnet, folder: Path, chosen: list[
     return Clips(chosen, torch.cat(heard), torch.stack(scores))
 
 
-def held_out(folder: Path, seed: int = 0) -> list[Row]:
-    """Clips of no training speaker or recording, at most 60 of each kind."""
+def held_out(folder: Path, most: int, seed: int = 0) -> list[Row]:
+    """Clips of no training speaker or recording, at most `most` of each kind."""
     order = np.random.default_rng(seed)
     kinds: dict[tuple[str | None, ...], list[Row]] = {}
     for row in rows(folder):
@@ -150,7 +149,7 @@ def held_out(folder: Path, seed: int = 0) -> list[Row]:
             kinds.setdefault(key, []).append(row)
     picked = []
     for group in kinds.values():
-        for index in sorted(order.permutation(len(group))[:MOST_OF_A_CLASS]):
+        for index in sorted(order.permutation(len(group))[:most]):
             picked.append(group[index])
     return picked
 
@@ -259,10 +258,10 @@ def latency(encoder: SoundEncoder, seconds: float = 5.0, runs: int = 15) -> dict
     return {"median_s": round(float(np.median(times[2:])), 4), "threads": torch.get_num_threads()}
 
 
-def evaluate(encoder: SoundEncoder, assets: Path) -> dict[str, object]:
-    """All figures."""
+def evaluate(encoder: SoundEncoder, assets: Path, most: int = 60) -> dict[str, object]:
+    """All figures, from at most so many clips of each kind."""
     folder, teacher = assets / "sounds", Yamnet(assets / "teachers")
-    clips = hear_all(encoder, teacher, folder, held_out(folder))
+    clips = hear_all(encoder, teacher, folder, held_out(folder, most))
     fold = clips.where([split_of(row) == "test" for row in clips.rows])
     german = clips.where([row.corpus == "emodb" for row in clips.rows])
     named = fold.where([row.corpus in NAMED for row in fold.rows])
@@ -288,8 +287,9 @@ def main() -> None:
     parser.add_argument("--assets", type=Path, required=True)
     parser.add_argument("--encoder", type=Path, required=True, help="folder of save_encoder")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--most", type=int, default=60, help="clips of each kind")
     args = parser.parse_args()
-    figures = evaluate(load_encoder(args.encoder), args.assets)
+    figures = evaluate(load_encoder(args.encoder), args.assets, args.most)
     temporary = args.out.with_suffix(".part")
     temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     temporary.replace(args.out)
