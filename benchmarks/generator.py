@@ -24,6 +24,7 @@ from multimodal.devices import pick_device
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config, channels_for
 
 Work = Callable[[], Tensor]
+Clock = Callable[[], float]
 TOLERANCE = 1e-3
 
 
@@ -54,34 +55,38 @@ def random_generator(resolution: int, channel_base: int, seed: int = 0) -> Style
 
 def flops(model: StyleGAN2) -> float:
     """Multiply-adds of one picture's convolutions, times two; up-sampling ones at their input."""
-    total = 0.0
+    total: float = 0.0
     for conv in model.synthesis.conv_layers():
         side = conv.resolution // 2 if conv.up else conv.resolution
         total += 2 * conv.weight.numel() * side * side
     return total
 
 
-def interleaved(works: dict[str, Work], repeats: int, device: torch.device) -> dict[str, Timing]:
-    """Time several works in turns, after one warm-up each."""
+def interleaved(
+    works: dict[str, Work], repeats: int, device: torch.device, clock: Clock = time.perf_counter
+) -> dict[str, Timing]:
+    """Time several works in turns, after two warm-ups each."""
     peaks = {name: _peak(work, device) for name, work in works.items()}
     best = dict.fromkeys(works, math.inf)
     for _ in range(repeats):
         for name, work in works.items():
             _synchronise(device)
-            start = time.perf_counter()
+            start = clock()
             work()
             _synchronise(device)
-            best[name] = min(best[name], time.perf_counter() - start)
+            best[name] = min(best[name], clock() - start)
     return {name: Timing(best[name], peaks[name]) for name in works}
 
 
-def conv_roof(dtype: torch.dtype, device: torch.device, repeats: int = 5) -> float:
+def conv_roof(dtype: torch.dtype, device: torch.device, clock: Clock, repeats: int = 5) -> float:
     """FLOP/s of a 3x3, 512-channel, 64 px channels-last convolution."""
     x = torch.randn(1, 512, 64, 64, device=device, dtype=dtype)
     weight = torch.randn(512, 512, 3, 3, device=device, dtype=dtype)
     x, weight = (t.contiguous(memory_format=torch.channels_last) for t in (x, weight))
     with torch.no_grad():
-        timing = interleaved({"conv": lambda: F.conv2d(x, weight, padding=1)}, repeats, device)
+        timing = interleaved(
+            {"conv": lambda: F.conv2d(x, weight, padding=1)}, repeats, device, clock
+        )
     return 2 * weight.numel() * 64 * 64 / timing["conv"].seconds
 
 
@@ -91,7 +96,7 @@ def psnr(exact: Tensor, other: Tensor) -> float:
     return math.inf if error == 0 else 10 * math.log10(4 / error)
 
 
-def measure(model: StyleGAN2, batch: int, repeats: int) -> list[list[str]]:
+def measure(model: StyleGAN2, batch: int, repeats: int, clock: Clock) -> list[list[str]]:
     """The table's rows of one batch size."""
     device = model.device
     w_plus = model.sample(batch, seed=1, truncation=1.0).w
@@ -113,10 +118,10 @@ def measure(model: StyleGAN2, batch: int, repeats: int) -> list[list[str]]:
         "forward": f"max diff {worst:.0e}, bf16 {psnr(images['ours'], images['bf16']):.1f} dB",
         "forward + backward": _gradient_note(step),
     }
-    roofs = {name: conv_roof(dtype, device) for name, dtype in _ROOFS.items()}
+    roofs = {name: conv_roof(dtype, device, clock) for name, dtype in _ROOFS.items()}
     rows = []
     for label, works, passes in (("forward", forward, 1), ("forward + backward", step, 2)):
-        timings = interleaved(works, repeats, device)
+        timings = interleaved(works, repeats, device, clock)
         rows.append(_row(label, batch, timings, passes * batch * flops(model), roofs, notes[label]))
     return rows
 
@@ -206,9 +211,9 @@ def _peak(work: Work, device: torch.device) -> float:
     work()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
+        held = torch.cuda.memory_allocated(device)
         work()
-        return (torch.cuda.max_memory_allocated(device) - before) / 2**20
+        return (torch.cuda.max_memory_allocated(device) - held) / 2**20
     done, before = threading.Event(), _resident()
     highest = before
 
@@ -243,15 +248,22 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--cpu-time",
+        action="store_true",
+        help="count this process's CPU seconds (with --threads 1, for a machine that is busy)",
+    )
     options = parser.parse_args()
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     device = pick_device(options.device)
     model = random_generator(options.resolution, options.channel_base).to(device)
-    rows = [row for batch in options.batch for row in measure(model, batch, options.repeats)]
+    clock = time.process_time if options.cpu_time else time.perf_counter
+    rows = [row for batch in options.batch for row in measure(model, batch, options.repeats, clock)]
     print(
         f"StyleGAN2 {options.resolution} px, channel base {options.channel_base}, {device}, "
-        f"{torch.get_num_threads()} threads, torch {torch.__version__}\n"
+        f"{torch.get_num_threads()} threads, torch {torch.__version__}, "
+        f"{'CPU' if options.cpu_time else 'wall'} time\n"
     )
     print(table(rows))
 
