@@ -196,8 +196,6 @@ def test_bfloat16_is_close(tiny: StyleGAN2, w_plus: torch.Tensor) -> None:
     assert image.dtype == torch.float32
     error = (image - exact).square().mean() / exact.square().mean()
     assert float(error) < 1e-3
-    with torch.no_grad():  # up-samples in phases
-        assert torch.allclose(fast.synthesize(w_plus), image, atol=0.05 * float(exact.abs().max()))
 
 
 def test_clamp() -> None:
@@ -237,3 +235,18 @@ def test_bfloat16_gradient_points_the_same_way(w_plus: torch.Tensor, frozen: boo
         (found,) = torch.autograd.grad(model.synthesize(given).square().mean(), given)
         gradients.append(found.flatten())
     assert float(F.cosine_similarity(*gradients, dim=0)) > 0.99
+
+
+def test_bfloat16_in_phases_draws_the_same() -> None:
+    torch.manual_seed(0)
+    config = StyleGAN2Config(128, (8,) * 6, z_dim=8, w_dim=8, mapping_layers=1)
+    model = StyleGAN2(config).requires_grad_(False)
+    w_plus = model.sample(2, seed=0).w
+    exact = model.synthesize(w_plus)
+    model.dtype = torch.bfloat16
+    with torch.no_grad():
+        quick = model.synthesize(w_plus)
+    tracked = model.synthesize(w_plus.requires_grad_())
+    for image in (quick, tracked):
+        assert float((image - exact).square().mean() / exact.square().mean()) < 1e-3
+    assert not torch.equal(quick, tracked)  # the two ways round differently
