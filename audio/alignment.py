@@ -29,7 +29,9 @@ LONGEST_S = 30.0
 class Hearing(Protocol):
     """A sound encoder: sounds `[B, T]` at 16 kHz to unit vectors `[B, D]` of its own space."""
 
-    def hear(self, samples: Tensor) -> Tensor: ...
+    def hear(self, samples: Tensor) -> Tensor:
+        """Sounds `[B, T]` to unit vectors `[B, D]`."""
+        ...
 
 
 Projection = Callable[[Tensor], Tensor]

@@ -62,11 +62,17 @@ class EditorParts(Protocol):
 
     toolkit: Toolkit
 
-    def generator_for(self, face: Face) -> Generator: ...
+    def generator_for(self, face: Face) -> Generator:
+        """The generator that draws this face."""
+        ...
 
-    def reconstruct(self, face: Face) -> Image: ...
+    def reconstruct(self, face: Face) -> Image:
+        """The face as the generator draws it."""
+        ...
 
-    def photo(self, face: Face, image: Image) -> Image | None: ...
+    def photo(self, face: Face, image: Image) -> Image | None:
+        """The whole photo with the picture pasted in, or None."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -150,33 +150,51 @@ class Generator(Protocol):
     """What the rest of the program may ask of a generator."""
 
     @property
-    def resolution(self) -> int: ...
+    def resolution(self) -> int:
+        """Side of the picture in pixels."""
+        ...
 
     @property
-    def num_layers(self) -> int: ...
+    def num_layers(self) -> int:
+        """Rows L of a W+ code."""
+        ...
 
     @property
-    def style_dim(self) -> int: ...
+    def style_dim(self) -> int:
+        """Size D of a row."""
+        ...
 
     @property
-    def w_avg(self) -> Tensor: ...
+    def w_avg(self) -> Tensor:
+        """The average code `[D]`."""
+        ...
 
     @property
-    def device(self) -> torch.device: ...
+    def device(self) -> torch.device:
+        """Where the weights live."""
+        ...
 
-    def mapping(self, z: Tensor, truncation: float = 1.0, cutoff: int | None = None) -> Tensor: ...
+    def mapping(self, z: Tensor, truncation: float = 1.0, cutoff: int | None = None) -> Tensor:
+        """Noise `[B, z_dim]` to w_plus `[B, L, D]`."""
+        ...
 
-    def synthesize(
-        self, w_plus: Tensor, noise: NoiseMode | Sequence[Tensor] = "const"
-    ) -> Tensor: ...
+    def synthesize(self, w_plus: Tensor, noise: NoiseMode | Sequence[Tensor] = "const") -> Tensor:
+        """w_plus `[B, L, D]` to pictures `[B, 3, R, R]`, nominally in [-1, 1]."""
+        ...
 
-    def styles(self, w_plus: Tensor) -> list[Tensor]: ...
+    def styles(self, w_plus: Tensor) -> list[Tensor]:
+        """S-space codes of w_plus, each `[B, C_i]`, network order."""
+        ...
 
     def synthesize_styles(
         self, styles: Sequence[Tensor], noise: NoiseMode | Sequence[Tensor] = "const"
-    ) -> Tensor: ...
+    ) -> Tensor:
+        """S-space codes to pictures `[B, 3, R, R]`."""
+        ...
 
-    def sample(self, n: int, seed: int, truncation: float = 0.7) -> Latent: ...
+    def sample(self, n: int, seed: int, truncation: float = 0.7) -> Latent:
+        """Random codes; the same seed gives the same."""
+        ...
 
 
 class Encoder(Protocol):
@@ -193,20 +211,30 @@ class ClipModel(Protocol):
     """
 
     @property
-    def dim(self) -> int: ...
+    def dim(self) -> int:
+        """Size E of an embedding."""
+        ...
 
     @property
-    def device(self) -> torch.device: ...
+    def device(self) -> torch.device:
+        """Where the weights live."""
+        ...
 
-    def encode_image(self, images: Tensor) -> Tensor: ...
+    def encode_image(self, images: Tensor) -> Tensor:
+        """Pictures `[B, 3, H, W]` in [-1, 1] to unit vectors `[B, E]`."""
+        ...
 
-    def encode_text(self, texts: Sequence[str]) -> Tensor: ...
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Texts to unit vectors `[B, E]`."""
+        ...
 
 
 class SoundEmbedder(Protocol):
     """Sounds to unit vectors `[1, E]` in the same space as a `ClipModel`."""
 
-    def embed(self, sound: Any) -> Tensor: ...
+    def embed(self, sound: Any) -> Tensor:
+        """A sound to a unit vector `[1, E]`."""
+        ...
 
 
 ImageEmbedder = Callable[[Tensor], Tensor]
@@ -242,7 +270,9 @@ class Guidance(Protocol):
 
     name: str
 
-    def offset(self, request: EditRequest, on_step: OnStep | None = None) -> Offset: ...
+    def offset(self, request: EditRequest, on_step: OnStep | None = None) -> Offset:
+        """The change of the latent that the request asks for, at strength 1."""
+        ...
 
 
 @dataclass(frozen=True)

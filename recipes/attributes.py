@@ -10,9 +10,10 @@ import numpy as np
 from recipes.render.factors import BEARD_STYLES, EXPRESSIONS, GLASSES, HAIR_LENGTH
 
 _PLAIN = (
-    "sex african asian skin_tone weight beard_amount lipstick eye_shadow blush freckles "
-    "wrinkles gaze_yaw gaze_pitch yaw pitch light_yaw light_pitch light_warmth hair_volume hat"
-).split()
+    *("sex", "african", "asian", "skin_tone", "weight", "beard_amount", "lipstick"),
+    *("eye_shadow", "blush", "freckles", "wrinkles", "gaze_yaw", "gaze_pitch", "yaw", "pitch"),
+    *("light_yaw", "light_pitch", "light_warmth", "hair_volume", "hat"),
+)
 _SCALE = {"gaze_yaw": 25, "gaze_pitch": 15, "yaw": 25, "pitch": 12, "light_yaw": 60}
 _SCALE |= {"light_pitch": 40}
 _LENGTHS = ("none", "short", "medium", "long")

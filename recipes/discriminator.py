@@ -115,7 +115,7 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 
 def r1_penalty(discriminator: nn.Module, real: Tensor) -> Tensor:
-    """Squared gradient at real pictures (Mescheder et al. 2018, equation 9), mean over the batch."""
+    """Mean squared gradient at real pictures (Mescheder et al. 2018, equation 9)."""
     real = real.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
     return gradient.square().sum(dim=(1, 2, 3)).mean()

@@ -188,6 +188,7 @@ def forced_choice(
 
 
 def recalls(given: Tensor, wanted: Tensor, names: list[str]) -> dict[str, object]:
+    """Accuracy over all clips `[N]` and for each name, with counts."""
     hit = (given == wanted).float()
     exact = {
         name: (float(hit[wanted == i].mean()), int((wanted == i).sum()))

@@ -51,9 +51,9 @@ class Whitening:
 def fit_whitening(w: Tensor, floor: float = 0.02) -> Whitening:
     """Whitening of codes `[N, D]`; deviations below `floor` of the largest are raised to it."""
     mean = w.mean(dim=0)
-    _, deviations, axes = torch.linalg.svd(w - mean, full_matrices=False)
-    scale = deviations / np.sqrt(len(w) - 1)
-    return Whitening(mean, axes.T, scale.clamp(min=float(scale[0]) * floor))
+    values, axes = torch.linalg.eigh(torch.cov(w.T))  # rising; columns are axes
+    scale = values.flip(0).clamp(min=0).sqrt()
+    return Whitening(mean, axes.flip(1), scale.clamp(min=float(scale[0]) * floor))
 
 
 class Flow(nn.Module):
@@ -70,7 +70,9 @@ class Flow(nn.Module):
         self.time = nn.Sequential(nn.Linear(64, width), nn.SiLU(), nn.Linear(width, width))
         self.enter = nn.Linear(dim, width)
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+            nn.Sequential(
+                nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
+            )
             for _ in range(depth)
         )
         self.leave = nn.Linear(width, dim)
@@ -97,7 +99,9 @@ class Flow(nn.Module):
 
 
 @torch.no_grad()
-def encode_all(encoder: BundleEncoder, faces: Faces, device: torch.device, batch: int = 64) -> Tensor:
+def encode_all(
+    encoder: BundleEncoder, faces: Faces, device: torch.device, batch: int = 64
+) -> Tensor:
     """The w of every face, `[N, D]` float32 on the CPU."""
     out = []
     for begin in range(0, len(faces), batch):
@@ -133,10 +137,17 @@ def train_flow(run: Run, codes: Tensor, steps: int, batch: int = 1024) -> Flow:
 
 
 def distill(
-    run: Run, mapping: MappingNetwork, flow: Flow, whitening: Whitening, steps: int, batch: int = 512
+    run: Run,
+    mapping: MappingNetwork,
+    flow: Flow,
+    whitening: Whitening,
+    z_dim: int,
+    steps: int,
+    pairs: int,
+    batch: int = 512,
 ) -> None:
     """Teach `mapping` the flow's z -> w, in place, and set its average code."""
-    z = torch.randn(batch * 64, mapping.fc0.weight.shape[1], device=whitening.mean.device)
+    z = torch.randn(pairs, z_dim, device=whitening.mean.device)
     z = z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
     ends = torch.cat([flow.carry(part) for part in z.split(2048)])
     optimizer = torch.optim.Adam(mapping.parameters(), lr=2e-3, betas=(0.9, 0.99))
@@ -156,13 +167,15 @@ def distill(
         mapping.w_avg.copy_(mapping(torch.randn(20_000, z.shape[1], device=z.device))[:, 0].mean(0))
 
 
-def fit(run: Run, generator: StyleGAN2, codes: Tensor, flow_steps: int, distill_steps: int) -> None:
+def fit(
+    run: Run, generator: StyleGAN2, codes: Tensor, flow_steps: int, distill_steps: int, pairs: int
+) -> None:
     """Fit `generator.mapping` to codes `[N, D]`, in place."""
     whitening = fit_whitening(codes.to(generator.device))
     x = whitening.whiten(codes.to(generator.device))
     flow = train_flow(run, x, flow_steps)
     generator.mapping.requires_grad_(True)
-    distill(run, generator.mapping, flow, whitening, distill_steps)
+    distill(run, generator.mapping, flow, whitening, generator.config.z_dim, distill_steps, pairs)
     generator.requires_grad_(False)
 
 
@@ -174,14 +187,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--flow-steps", type=int, default=6000)
     parser.add_argument("--distill-steps", type=int, default=4000)
+    parser.add_argument("--pairs", type=int, default=32_768, help="(z, w) pairs to distil from")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     from recipes.checkpoint import load_run
 
     run = start(RunConfig(options.out, options.flow_steps, seed=options.seed, log_every=200))
-    generator, encoder = load_run(options.run / "checkpoint.pt", run.fabric.device)
+    generator, encoder = load_run(options.run, run.fabric.device)
     codes = encode_all(encoder, Faces(options.data, encoder.config.resolution), run.fabric.device)
-    fit(run, generator, codes, options.flow_steps, options.distill_steps)
+    fit(run, generator, codes, options.flow_steps, options.distill_steps, options.pairs)
     from multimodal.generators.checkpoints import save_generator
 
     save_generator(generator, options.out / "generator.safetensors")

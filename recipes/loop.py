@@ -172,8 +172,8 @@ class Average(nn.Module):
         decay = 0.5 ** (batch / max(min(self.half_life, seen * 0.05), 1e-8))
         for mine, theirs in zip(self.module.parameters(), module.parameters(), strict=True):
             mine.lerp_(theirs.to(mine.dtype), 1 - decay)
-        for mine, theirs in zip(self.module.buffers(), module.buffers(), strict=True):
-            mine.copy_(theirs)
+        for kept, new in zip(self.module.buffers(), module.buffers(), strict=True):
+            kept.copy_(new)
 
 
 class _progress_bar:

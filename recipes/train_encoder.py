@@ -2,9 +2,8 @@
 
     python -m recipes.train_encoder --data renders/train --run runs/generator --out runs/encoder
 
-e4e's plan (Tov et al. 2021): one w first, then per-row deltas kept small by a regulariser, here with the
-ReStyle idea (Alaluf et al. 2021) that a second pass sees its own first reconstruction. Half of every batch
-are faces the generator drew itself, whose code is known; the other half are training faces.
+e4e's plan (Tov et al. 2021): one w first, then per-row deltas kept small by a regulariser. A
+quarter of every batch are drawn by the generator itself, so their codes are known.
 """
 
 from __future__ import annotations
@@ -105,7 +104,7 @@ def train(
         images = torch.cat([faces.batch(next(batches)).to(device), mine])
         terms = terms_of(generator, encoder, images, known, parts, rule)
         optimizer.zero_grad(set_to_none=True)
-        run.fabric.backward(sum(terms.values()))
+        run.fabric.backward(torch.stack(list(terms.values())).sum())
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimizer.step()
         average.update(encoder, batch, run.images + 50_000)
@@ -128,7 +127,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="shards or aligned photos")
     parser.add_argument("--generator", type=Path, required=True, help="a generator.safetensors")
     parser.add_argument("--run", type=Path, required=True, help="train_generator's folder")
-    parser.add_argument("--identity", type=Path, help="weights of the identity network")
+    parser.add_argument("--identity", type=Path, help="identity network; default: dlib's")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=5e-4)
@@ -136,15 +135,21 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    from multimodal.dlib_resnet import load_dlib_face
     from multimodal.generators.checkpoints import load_generator
+    from multimodal.identity import load_identity
     from multimodal.metrics import Lpips
-    from recipes.checkpoint import load_encoder_of_run, load_identity
+    from recipes.checkpoint import load_run
 
     run = start(RunConfig(options.out, options.steps, options.minutes, options.seed))
     device = run.fabric.device
     generator = load_generator(options.generator, device, dtype=torch.bfloat16)
-    encoder = load_encoder_of_run(options.run / "checkpoint.pt").to(device)
-    identity = load_identity(options.identity, device)
+    encoder = load_run(options.run, device)[1].train().requires_grad_(True)
+    identity = (
+        load_identity(options.identity, device)
+        if options.identity
+        else load_dlib_face(device=device)
+    )
     parts = (Lpips("alex").to(device), identity)
     faces = Faces(options.data, generator.resolution)
     train(run, generator, encoder, faces, parts, options.batch, options.lr, Weights())

@@ -2,10 +2,10 @@
 
     python -m recipes.train_generator --data renders/train --out runs/generator --resolution 128
 
-Supervision first: an encoder maps each picture to one w, the generator draws it back (L1 + LPIPS), a
-linear head reads the render's factors off w, and a discriminator sharpens the drawings. The
-mapping network is then fitted to the codes by `recipes.fit_mapping`. Unpaired folders of aligned photos
-work too: they simply have no factors to read.
+Supervision first: an encoder maps each picture to one w, the generator draws it back (L1 + LPIPS),
+a linear head reads the render's factors off w, and a discriminator sharpens the drawings. The
+mapping network is then fitted to the codes by `recipes.fit_mapping`. Unpaired folders of aligned
+photos work too: they simply have no factors to read.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from recipes.attributes import NAMES, attribute_matrix
+from recipes.checkpoint import save_shapes
 from recipes.data import Faces, index_batches
 from recipes.discriminator import (
     Discriminator,
@@ -149,7 +150,7 @@ def generator_step(
         terms["adversarial"] = generator_loss(parts.discriminator(drawn)) * rule.adversarial
         parts.discriminator.requires_grad_(True)
     parts.optimizer.zero_grad(set_to_none=True)
-    run.fabric.backward(sum(terms.values()))
+    run.fabric.backward(torch.stack(list(terms.values())).sum())
     _step(parts.optimizer)
     return drawn.detach(), terms
 
@@ -170,7 +171,7 @@ def discriminator_step(
         some = images[: max(4, len(images) // 2)]
         terms["r1"] = r1_penalty(parts.discriminator, some) * rule.r1 / 2 * rule.r1_every
     parts.optimizer_d.zero_grad(set_to_none=True)
-    run.fabric.backward(sum(terms.values()))
+    run.fabric.backward(torch.stack(list(terms.values())).sum())
     _step(parts.optimizer_d)
     return terms
 
@@ -220,7 +221,7 @@ def _look_again(run: Run, faces: Faces, batch: int) -> tuple[Tensor | None, Any]
 def _grid(parts: Parts, probe: Tensor) -> Tensor:
     from torchvision.utils import make_grid
 
-    nets = parts.average.module
+    nets: Any = parts.average.module
     w = codes(nets["encoder"], probe, parts.generator.dtype)
     w_plus = w.unsqueeze(1).expand(-1, parts.generator.num_layers, -1)
     drawn = nets["generator"].synthesize(w_plus, noise="none").clamp(-1, 1)
@@ -246,12 +247,14 @@ def main() -> None:
     config = RunConfig(options.out, options.steps, options.minutes, options.seed)
     run = start(config)
     on_gpu = run.fabric.device.type == "cuda"
-    channels = GPU_CHANNELS if on_gpu else CPU_CHANNELS
+    channels: tuple[int, ...] = GPU_CHANNELS if on_gpu else CPU_CHANNELS
     channels = tuple(int(c) for c in options.channels.split(",")) if options.channels else channels
     depth, seen = options.mapping_layers, options.encoder_resolution or max(options.resolution, 64)
     parts = build(options.resolution, channels, options.lr, depth, min(seen, 128))
     for module in ("generator", "encoder", "head", "discriminator", "average"):
         getattr(parts, module).to(run.fabric.device)
+    if run.fabric.is_global_zero:
+        save_shapes(options.out, parts.generator, parts.encoder)
     if not run.resume(parts.named()) and options.start_from:
         start_from(parts, options.start_from)
     faces = Faces(options.data, options.resolution)

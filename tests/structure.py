@@ -59,9 +59,16 @@ def imports(path: Path, tree: ast.Module) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module)
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = {name for name in inner if is_module(name)}
+            found |= modules if len(modules) == len(inner) else modules | {node.module}
     return {name for name in found if name.split(".")[0] in PACKAGES}
+
+
+def is_module(name: str) -> bool:
+    """Is this dotted name one of our files or packages?"""
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
 
 
 def module_name(path: Path) -> str:

@@ -1,0 +1,58 @@
+"""A generator training's folder: the shapes of its networks, and their averaged weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from multimodal.generators.native import parse_config
+from multimodal.generators.stylegan2 import StyleGAN2
+from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
+from multimodal.weights import atomic
+
+SHAPES = "shapes.json"
+
+
+def save_shapes(folder: Path, generator: StyleGAN2, encoder: BundleEncoder) -> Path:
+    """Write the shapes of a run's networks beside its checkpoint."""
+    values = {"generator": asdict(generator.config), "encoder": asdict(encoder.config)}
+    with atomic(folder / SHAPES) as part:
+        part.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    return folder / SHAPES
+
+
+def load_run(
+    folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> tuple[StyleGAN2, BundleEncoder]:
+    """The averaged generator and encoder of `recipes.train_generator`, frozen.
+
+    Args:
+        folder: the run's.
+        device: where they go.
+        dtype: of the generator's features.
+
+    Raises:
+        FileNotFoundError: no run there.
+    """
+    if not (folder / SHAPES).is_file():
+        raise FileNotFoundError(f"no generator run in {folder}")
+    shapes = json.loads((folder / SHAPES).read_text(encoding="utf-8"))
+    generator = StyleGAN2(parse_config(shapes["generator"], SHAPES), dtype)
+    encoder = BundleEncoder(BundleEncoderConfig(**shapes["encoder"]))
+    path = folder / "checkpoint.pt"
+    state = torch.load(path, map_location="cpu", weights_only=True)["average"]
+    generator.load_state_dict(_part(state, "module.generator."))
+    encoder.load_state_dict(_part(state, "module.encoder."))
+    networks = (generator, encoder)
+    for network in networks:
+        network.to(device).eval().requires_grad_(False)
+    return networks
+
+
+def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

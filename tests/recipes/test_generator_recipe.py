@@ -1,0 +1,87 @@
+"""The generator's recipe end to end on a handful of tiny pictures: train, resume, fit, encode."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from multimodal.generators import load_generator
+from recipes import fit_mapping, train_encoder, train_generator
+from recipes.attributes import NAMES, attribute_vector
+from recipes.checkpoint import load_run
+from recipes.data import Faces, index_batches
+from recipes.render.factors import Factors, sample_factors
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("renders") / "shard_00000"
+    folder.mkdir()
+    pictures = np.random.default_rng(0).integers(0, 255, (12, 32, 32, 3), dtype=np.uint8)
+    np.save(folder / "images.npy", pictures)
+    rows = [json.dumps(sample_factors(seed).to_dict()) for seed in range(12)]
+    (folder / "factors.jsonl").write_text("\n".join(rows))
+    return folder.parent
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, recipe: object, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["recipe", *map(str, arguments)])
+    recipe.main()  # type: ignore[attr-defined]
+
+
+def test_train_resume_fit_and_encode(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "generator"
+    common = ["--data", shards, "--out", run, "--resolution", 32, "--channels", "16,16,16,16"]
+    common += ["--batch", 4, "--mapping-layers", 2, "--adversarial-from", 8]
+    _run(monkeypatch, train_generator, *common, "--steps", 3)
+    _run(monkeypatch, train_generator, *common, "--steps", 4)
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    assert (state["step"], state["images"]) == (4, 16)
+    generator, encoder = load_run(run)
+    assert (generator.resolution, encoder.config.num_layers) == (32, 12)
+    assert (run / "reconstructions.png").is_file()
+
+    fitted = tmp_path / "mapping"
+    steps = ["--flow-steps", 3, "--distill-steps", 3, "--pairs", 64]
+    _run(monkeypatch, fit_mapping, "--data", shards, "--run", run, "--out", fitted, *steps)
+    drawn = load_generator(fitted / "generator.safetensors", "cpu")
+    assert torch.isfinite(drawn.synthesize(drawn.sample(2, seed=0).w)).all()
+    assert drawn.w_avg.abs().sum() > 0
+
+
+def test_faces_read_shards_and_report_missing_ones(shards: Path, tmp_path: Path) -> None:
+    faces = Faces(shards, 16)
+    batch = faces.batch(np.array([0, 11]))
+    assert batch.shape == (2, 3, 16, 16)
+    assert -1 <= float(batch.min()) <= float(batch.max()) <= 1
+    with pytest.raises(FileNotFoundError, match="no shards"):
+        Faces(tmp_path)
+
+
+def test_index_batches_cover_every_picture_once_an_epoch() -> None:
+    batches = index_batches(10, 5, seed=0)
+    seen = np.concatenate([next(batches), next(batches)])
+    assert sorted(seen) == list(range(10))
+
+
+def test_attribute_vectors_name_every_entry() -> None:
+    vector = attribute_vector(Factors(expression="smile", expression_strength=0.5).to_dict())
+    assert vector.shape == (len(NAMES),)
+    assert vector[NAMES.index("expression_smile")] == 0.5
+    assert vector[NAMES.index("expression_angry")] == 0
+
+
+def test_known_codes_come_from_the_generator() -> None:
+    generator = load_generator("tiny", "cpu")
+    images, w_plus = train_encoder.drawn_batch(generator, 2)
+    assert images.shape == (2, 3, 32, 32)
+    assert torch.equal(generator.synthesize(w_plus, noise="none").clamp(-1, 1), images)
