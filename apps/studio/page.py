@@ -30,10 +30,21 @@ HEAD = """
     document.querySelectorAll("div.empty[aria-label]").forEach((part) => {
       part.setAttribute("role", "img");
     });
+    document.querySelectorAll('[aria-label^="common."]').forEach((part) => {
+      const word = part.getAttribute("aria-label").slice(7);
+      part.setAttribute("aria-label", word);
+      part.setAttribute("title", word);
+    });
     name("input[type=file]", (part) => "Upload: " + nearest(part));
     name("input[type=range], input[type=number]", nearest);
     name("select, textarea:not([id]), audio, video", nearest);
   };
+  // Sliders act when they are let go; for the keyboard that is when the key is.
+  addEventListener("keyup", (event) => {
+    if (event.target.matches("input[type=range]") && /^(Arrow|Page|Home|End)/.test(event.key)) {
+      event.target.dispatchEvent(new PointerEvent("pointerup", {bubbles: true}));
+    }
+  });
   new MutationObserver(patch).observe(document.documentElement, {childList: true, subtree: true});
   addEventListener("DOMContentLoaded", patch);
 })();

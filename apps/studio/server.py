@@ -82,7 +82,7 @@ def launch(
     from starlette.routing import Route
 
     from apps.studio.page import HEAD
-    from apps.studio.theme import CSS, theme
+    from apps.studio.theme import CSS, GLOBAL_CSS, theme
 
     async def health(_: Any) -> JSONResponse:
         return JSONResponse({"status": "ok"})
@@ -99,7 +99,7 @@ def launch(
         app_kwargs={"routes": [Route("/healthz", health)]},
         theme=theme(),
         css=CSS,
-        head=HEAD,
+        head=f"<style>{GLOBAL_CSS}</style>{HEAD}",
         ssr_mode=False,
         quiet=True,
         show_error=False,

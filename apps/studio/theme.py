@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 CSS = """
-.gradio-container { max-width: 1280px !important; margin: 0 auto !important; }
 #brand { padding: 4px 2px 0; }
 #brand h1 {
   font-family: "Iowan Old Style", "Palatino Linotype", Palatino, Georgia, serif;
@@ -19,9 +18,9 @@ CSS = """
 .note p { margin: 0; font-size: .92rem; color: var(--body-text-color-subdued); }
 .note strong { color: var(--body-text-color); }
 #samples { border: 0; min-width: 0; }
-#samples .grid-wrap { overflow-x: auto; padding: 2px; }
-#samples .grid-container { gap: 6px; }
-.dark { --color-accent: #f0a17f; }
+#samples .grid-wrap { padding: 2px; }
+#samples .grid-container { gap: 6px; grid-template-columns: repeat(6, minmax(0, 1fr)) !important; }
+button input[type=file] { display: none; }
 .tool-row { flex-wrap: nowrap; gap: 8px; }
 .tool-row > * { min-width: 0 !important; }
 #samples button.thumbnail-item { border-radius: 10px; }
@@ -36,13 +35,23 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:fo
   #brand h1 { font-size: 1.6rem; }
   #studio { gap: 12px; flex-direction: column; flex-wrap: nowrap; }
   #studio > .column { width: 100%; }
-  .gradio-container .column, .gradio-container .block { min-width: 0 !important; }
-  .gradio-container, .contain { max-width: 100vw !important; min-width: 0 !important; }
-  .gradio-container { padding: 8px !important; }
+  .column, .block { min-width: 0 !important; }
   .tool-row button { min-height: 44px; }
 }
 @media (prefers-reduced-motion: reduce) { * { animation-duration: .01ms !important; } }
 """
+
+GLOBAL_CSS = """
+.gradio-container { max-width: 1280px !important; margin: 0 auto !important; }
+body.dark, .dark { --color-accent: #f0a17f !important; }
+.gradio-container time, .gradio-container .controls span,
+.gradio-container .playback, .gradio-container .playback span { color: inherit !important; }
+/* Gradio nests a button in a button here; the drop area does the same. */
+.gradio-container .icon-button:has(button), .gradio-container .icon-button:has(input) {
+  display: none; }
+@media (max-width: 640px) { .gradio-container .wrap > main { padding: 0; } }
+"""
+"""Rules for what lies outside the page's own content, where Gradio would scope them away."""
 
 TERRACOTTA = ("#fdf3ee", "#fae2d6", "#f4c3ac", "#eca07d", "#e27d52", "#c9562f", "#a8401f",
               "#87331a", "#6b2a18", "#552316", "#2e1009")  # fmt: skip
