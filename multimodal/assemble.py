@@ -25,11 +25,14 @@ from multimodal.types import (
     ImageDistance,
     ImageEmbedder,
     Offset,
+    SoundEmbedder,
     Toolkit,
 )
 from multimodal.weights import cache_dir
 
 ENCODER, CLIP, IDENTITY = "encoder.safetensors", "clip", "identity.safetensors"
+SOUND = "sound"
+TINY = "tiny"
 
 
 class NoClip:
@@ -78,11 +81,13 @@ def assemble(
     folder = model_folder(name)
     generator = load_generator(folder or name, where, dtype)
     home = folder or HOME / "default"
+    seeing = _clip(clip, name, home, where)
     toolkit = Toolkit(
         generator=generator,
-        clip=_clip(clip, name, home, where),
-        identity=_identity(identity, home, where),
+        clip=seeing,
+        identity=_identity(identity, name, home, where),
         lpips=_lpips(where),
+        sound=_sound(name, home, seeing, where),
         folder=folder or _own_folder(name),
     )
     return FaceEditor(
@@ -114,7 +119,7 @@ def _encoder(
 def _clip(
     source: str | Path | None, name: str | Path, home: Path, device: torch.device
 ) -> ClipModel:
-    if source is None and str(name) == "tiny":
+    if source is None and str(name) == TINY:
         from guidance.clip import random_clip
 
         return random_clip().to(device)
@@ -127,14 +132,43 @@ def _clip(
     return load_clip(source, device)
 
 
-def _identity(source: str | Path | None, home: Path, device: torch.device) -> ImageEmbedder | None:
+def _identity(
+    source: str | Path | None, name: str | Path, home: Path, device: torch.device
+) -> ImageEmbedder | None:
     if source is None and (home / IDENTITY).is_file():
         source = home / IDENTITY
-    if source is None:
+    if source is None and str(name) == TINY:
         return None
+    if source is None:
+        from multimodal.dlib_resnet import load_dlib_face
+
+        return load_dlib_face(device=device)
     from multimodal.identity import load_identity
 
     return load_identity(source, device)
+
+
+def _sound(
+    name: str | Path, home: Path, clip: ClipModel, device: torch.device
+) -> SoundEmbedder | None:
+    """The model's ears; the tiny model gets seeded random ones, a model without CLIP none."""
+    if isinstance(clip, NoClip):
+        return None
+    from audio.alignment import Adapter
+    from audio.alignment import SoundEmbedder as Ears
+
+    if (home / SOUND).is_dir() and hasattr(clip, "project_sentence"):
+        return Ears.from_dir(home / SOUND, clip, device)
+    if str(name) != TINY:
+        return None
+    from audio.encoder import SoundConfig, SoundEncoder
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = SoundEncoder(SoundConfig(8, (8, 8, 8), (1, 1, 1), hidden=16, heads=2))
+        adapter = Adapter(encoder.config.dim, clip.dim)
+    encoder.to(device).eval().requires_grad_(False)
+    return Ears(encoder, adapter.to(device).eval().requires_grad_(False))
 
 
 def _lpips(device: torch.device) -> ImageDistance | None:
