@@ -1,0 +1,242 @@
+"""Many people at once: does everybody get their own face, and does memory stay flat?
+
+    python -m benchmarks.serve_load --clients 16 --seconds 180 --model default
+
+Starts the studio in a process of its own. Each client has a face of its own and asks, over and
+over, for edits of it; every answer is compared with the answer the client got when it was alone.
+Some requests are cancelled. "Busy, try again" is counted apart; anything else that fails is an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import colorsys
+import json
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+PROMPTS = ("an old woman", "a big smile", "a beard")
+BUSY = ("queue is full", "busy")
+CANCEL_EVERY = 7
+
+
+@dataclass
+class Tally:
+    """What happened to the requests of all clients."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    seconds: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, outcome: str, seconds: float | None = None, error: str = "") -> None:
+        """Count one request."""
+        with self.lock:
+            self.counts[outcome] += 1
+            if seconds is not None:
+                self.seconds.append(seconds)
+            if error:
+                self.errors.append(error)
+
+
+class Visitor:
+    """One client with a face of its own.
+
+    Args:
+        url: the studio's address.
+        number: tells faces apart.
+        folder: where its picture is written.
+    """
+
+    def __init__(self, url: str, number: int, folder: Path) -> None:
+        from gradio_client import Client
+
+        self.client = Client(url, verbose=False)
+        self.number = number
+        self.photo = draw_face(number, folder / f"face{number}.png")
+        self.expected: dict[str, bytes] = {}
+
+    def ask(self, prompt: str) -> bytes:
+        """The pixels of an edit of this client's face."""
+        from gradio_client import handle_file
+
+        answer = self.client.predict(handle_file(self.photo), prompt, api_name="/edit_with_text")
+        with Image.open(answer[-1]) as image:
+            return image.convert("RGB").tobytes()
+
+    def learn(self) -> None:
+        """What this client's answers are when nobody disturbs."""
+        self.expected = {prompt: self.ask(prompt) for prompt in PROMPTS}
+
+    def insist(self, until: float, tally: Tally) -> None:
+        """Ask until the time is over; check every answer."""
+        turn = self.number
+        while time.monotonic() < until:
+            turn += 1
+            prompt = PROMPTS[turn % len(PROMPTS)]
+            if turn % CANCEL_EVERY == 0:
+                self._change_mind(prompt, tally)
+            else:
+                self._check(prompt, tally)
+
+    def _check(self, prompt: str, tally: Tally) -> None:
+        started = time.monotonic()
+        try:
+            answer = self.ask(prompt)
+        except Exception as error:
+            if any(word in str(error).lower() for word in BUSY):
+                tally.add("busy")
+                time.sleep(0.5)
+            else:
+                tally.add("error", error=f"{type(error).__name__}: {error}"[:300])
+            return
+        mine = answer == self.expected[prompt]
+        tally.add("ok" if mine else "mixed up", time.monotonic() - started)
+
+    def _change_mind(self, prompt: str, tally: Tally) -> None:
+        from gradio_client import handle_file
+
+        job = self.client.submit(handle_file(self.photo), prompt, api_name="/edit_with_text")
+        time.sleep(0.05)
+        job.cancel()
+        tally.add("cancelled")
+
+
+def draw_face(number: int, path: Path) -> Path:
+    """A picture unlike any other number's."""
+    tones = [
+        tuple(round(255 * part) for part in colorsys.hsv_to_rgb((number * 0.131 + k) % 1, 0.6, 0.9))
+        for k in (0.0, 0.4)
+    ]
+    image = Image.new("RGB", (128, 128), tones[0])
+    left = 16 + number * 3 % 40
+    ImageDraw.Draw(image).ellipse((left, 20, left + 60, 110), fill=tones[1])
+    image.save(path)
+    return path
+
+
+def run_load(url: str, clients: int, seconds: float, folder: Path) -> tuple[Tally, list[Visitor]]:
+    """Let clients insist on their edits at once; their pictures are written to `folder`."""
+    tally = Tally()
+    visitors = [Visitor(url, number, folder) for number in range(clients)]
+    for visitor in visitors:
+        visitor.learn()
+    until = time.monotonic() + seconds
+    threads = [threading.Thread(target=visitor.insist, args=(until, tally)) for visitor in visitors]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return tally, visitors
+
+
+@contextmanager
+def served(model: str, queue: int) -> Iterator[tuple[str, int, float]]:
+    """A studio in a process of its own: its address, process and seconds until it answered."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = ["web", "--port", str(port), "--model", model, "--queue", str(queue)]
+    started = time.monotonic()
+    process = subprocess.Popen([sys.executable, "-m", "apps.cli", *words])
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_for(url, process)
+        yield url, process.pid, time.monotonic() - started
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], patience: float = 180.0) -> None:
+    """Wait until the studio says it is healthy."""
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        try:
+            urllib.request.urlopen(f"{url}/healthz", timeout=5)
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            if process.poll() is not None:
+                raise RuntimeError(f"the studio ended with {process.returncode}") from None
+            time.sleep(0.25)
+    raise RuntimeError("the studio did not answer")
+
+
+class Memory(threading.Thread):
+    """Samples the resident memory of a process, in MiB, every half second."""
+
+    def __init__(self, process: int) -> None:
+        super().__init__(daemon=True)
+        self.status = Path(f"/proc/{process}/status")
+        self.samples: list[float] = []
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.5) and self.status.exists():
+            found = re.search(r"VmRSS:\s+(\d+)", self.status.read_text())
+            if found:
+                self.samples.append(int(found[1]) / 1024)
+
+    def growth(self) -> float:
+        """The mean of the last third over that of the middle third, minus one."""
+        third = len(self.samples) // 3
+        if not third:
+            return 0.0
+        middle, last = self.samples[third : 2 * third], self.samples[2 * third :]
+        return (sum(last) / len(last)) / (sum(middle) / len(middle)) - 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the load and print one JSON object; exit code 1 when a bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=180.0)
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--queue", type=int, default=12)
+    asked = parser.parse_args(arguments)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(asked.model, asked.queue) as (url, process, ready),
+    ):
+        memory = Memory(process)
+        memory.start()
+        tally, visitors = run_load(url, asked.clients, asked.seconds, Path(folder))
+        memory.over.set()
+        visitors[0].learn()  # every slot is free again
+    report = outcome(tally, memory, ready)
+    print(json.dumps(report, indent=2))
+    clean = not (tally.counts["error"] or tally.counts["mixed up"])
+    return 0 if clean and report["memory growth"] <= 0.05 else 1
+
+
+def outcome(tally: Tally, memory: Memory, ready: float) -> dict[str, Any]:
+    """Figures for the report."""
+    times = sorted(tally.seconds) or [0.0]
+    return {
+        "seconds until ready": round(ready, 1),
+        "requests": dict(tally.counts),
+        "errors": tally.errors[:5],
+        "median seconds": round(times[len(times) // 2], 3),
+        "95th percentile seconds": round(times[int(len(times) * 0.95)], 3),
+        "memory MiB": round(max(memory.samples, default=0.0)),
+        "memory growth": round(memory.growth(), 4),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

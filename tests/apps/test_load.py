@@ -1,0 +1,60 @@
+"""Several people at once: a short run of `benchmarks.serve_load`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from apps.studio.server import ServerConfig, launch, parse_auth, warnings
+from apps.web import build_demo
+from benchmarks.serve_load import run_load
+from multimodal import FaceEditor
+
+
+def test_everybody_gets_their_own_face(studio_url: str, tmp_path: Path) -> None:
+    tally, visitors = run_load(studio_url, clients=4, seconds=4, folder=tmp_path)
+    assert tally.errors == []
+    assert tally.counts["mixed up"] == 0
+    assert tally.counts["ok"] >= 4
+    answers = {pixels for visitor in visitors for pixels in visitor.expected.values()}
+    assert len(answers) == sum(len(visitor.expected) for visitor in visitors)
+    visitors[0].learn()
+
+
+def test_a_full_queue_says_busy(editor: FaceEditor, tmp_path: Path) -> None:
+    demo = build_demo(editor)
+    try:
+        url = launch(demo, ServerConfig(port=None, queue_size=1), block=False)
+        tally, _ = run_load(url, clients=4, seconds=2, folder=tmp_path)
+    finally:
+        demo.close(verbose=False)
+    assert tally.errors == []
+    assert tally.counts["busy"] > 0
+    assert tally.counts["mixed up"] == 0
+
+
+def test_sign_in(editor: FaceEditor) -> None:
+    from gradio_client import Client
+
+    demo = build_demo(editor)
+    try:
+        url = launch(demo, ServerConfig(port=None, auth=parse_auth(["me:secret"])), block=False)
+        with pytest.raises(Exception, match=r"(?i)auth|login|credential|401"):
+            Client(url, verbose=False)
+        Client(url, auth=("me", "secret"), verbose=False)
+    finally:
+        demo.close(verbose=False)
+
+
+@pytest.mark.parametrize("given", ["me", ":secret", "me:", "*:*", "me:*"])
+def test_sign_in_needs_both_words(given: str) -> None:
+    with pytest.raises(ValueError, match="--auth"):
+        parse_auth([given])
+
+
+def test_an_open_door_is_pointed_out() -> None:
+    assert warnings(ServerConfig()) == []
+    assert warnings(ServerConfig(host="0.0.0.0"))
+    assert warnings(ServerConfig(share=True))
+    assert not warnings(ServerConfig(share=True, auth=(("me", "secret"),)))
