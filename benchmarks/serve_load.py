@@ -4,7 +4,8 @@
 
 Starts the studio in a process of its own. Each client has a face of its own and asks, over and
 over, for edits of it; every answer is compared with the answer the client got when it was alone.
-Some requests are cancelled. "Busy, try again" is counted apart; anything else that fails is an error.
+Some requests are cancelled. "Busy, try again" is counted apart; anything else that fails is an
+error.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +100,9 @@ class Visitor:
         started = time.monotonic()
         try:
             answer = self.ask(prompt)
+        except CancelledError:  # the cancellation of the request before, arriving late
+            tally.add("cancelled")
+            return
         except Exception as error:
             if any(word in str(error).lower() for word in BUSY):
                 tally.add("busy")

@@ -80,6 +80,12 @@ def shoot(page: Page, name: str) -> None:
 def accessible(page: Page) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
+    # Colours that fade in (a button that has just been enabled, a text that has just been
+    # replaced) are judged when they have arrived.
+    page.wait_for_function(
+        "document.getAnimations().every(one => one.playState !== 'running') &&"
+        " !document.querySelector('#result-status .pending, #result-status.pending')"
+    )
     found = Axe().run(page).response["violations"]
     told = [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in found]
     assert told == [], json.dumps(told, indent=1)
