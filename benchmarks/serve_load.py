@@ -192,6 +192,7 @@ class Memory(threading.Thread):
         self.over = threading.Event()
 
     def run(self) -> None:
+        """Sample until `over` is set or the process ends."""
         while not self.over.wait(0.5) and self.status.exists():
             found = re.search(r"VmRSS:\s+(\d+)", self.status.read_text())
             if found:
