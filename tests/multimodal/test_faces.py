@@ -54,6 +54,15 @@ def test_every_sample_shows_one_face_with_eyes_above_the_mouth():
         assert face.score > 0
 
 
+def test_a_small_face_in_a_large_photo_is_found():
+    scene = Image.new("RGB", (4000, 3000), (120, 130, 140))
+    scene.paste(photo().resize((180, 180), Image.Resampling.LANCZOS), (2900, 1700))
+    face = pick_face(detect_faces(scene))
+    x, y = face.landmarks.mean(axis=0)
+    assert 2900 < x < 3080
+    assert 1700 < y < 1880
+
+
 @pytest.mark.parametrize("scale", [0.4, 3.0])
 def test_points_do_not_depend_on_the_photos_size(scale):
     small = photo()
