@@ -181,8 +181,10 @@ def train(
     generator = torch.Generator().manual_seed(run.config.seed + run.step)
     started, first, count = time.monotonic(), run.step, len(cache["labels"])
     for step in run.steps(parts, config.batch):
-        clock = (time.monotonic() - started) / max(run.config.minutes * 60, 1e-6)
-        done = max(step / run.config.steps, clock if run.config.minutes and not first else 0.0)
+        done = step / run.config.steps
+        if run.config.minutes:  # a resumed run goes on from its share of the steps
+            clock = (time.monotonic() - started) / (run.config.minutes * 60)
+            done = max(done, first / run.config.steps + (1 - first / run.config.steps) * clock)
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(done, config.rate)
         batch = take(cache, torch.randint(count, (config.batch,), generator=generator))
