@@ -23,6 +23,7 @@ from guidance.common import (
     style_sizes,
 )
 from guidance.targets import direction
+from multimodal.devices import fast_dtype
 from multimodal.types import (
     ClipModel,
     EditRequest,
@@ -50,7 +51,7 @@ class StatisticsConfig:
         batch: pictures drawn at once.
         truncation: psi of the samples.
         seed: of the samples.
-        fast: draw and judge in bfloat16 (on CPUs with AMX several times faster).
+        fast: draw and judge in bfloat16 where the hardware has units for it.
     """
 
     samples: int = 20_000
@@ -280,7 +281,7 @@ def _judge(generator: Generator, clip: ClipModel, fast: bool) -> Callable[[list[
     """Styles to embeddings, in bfloat16 where asked and possible."""
     dtype = getattr(generator, "dtype", None)
     device = generator.device.type
-    quick = fast and dtype == torch.float32 and device in ("cpu", "cuda")
+    quick = fast and dtype == torch.float32 and fast_dtype(device) != torch.float32
 
     def judge(styles: list[Tensor]) -> Tensor:
         if not quick:

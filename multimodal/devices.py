@@ -23,3 +23,24 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
     if not present.get(device.type, True):
         raise ValueError(f"device {name!r} is not available on this machine; try 'auto' or 'cpu'")
     return device
+
+
+def fast_dtype(device: torch.device | str) -> torch.dtype:
+    """The number type that convolutions run fastest in: bfloat16 where the hardware has units for
+    it (CUDA, CPUs with AMX or AVX512-BF16), else float32; elsewhere bfloat16 is emulated, slowly.
+    """
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return torch.bfloat16
+    supported = (
+        getattr(torch.cpu, name, lambda: False)()
+        for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    )
+    return torch.bfloat16 if kind == "cpu" and any(supported) else torch.float32
+
+
+def fast_autocast(device: torch.device | str) -> torch.autocast:
+    """Autocast to `fast_dtype`; does nothing where that is float32."""
+    dtype = fast_dtype(device)
+    kind = torch.device(device).type
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=dtype != torch.float32)

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from multimodal.devices import fast_autocast
 from multimodal.generators.stylegan2 import MappingNetwork, StyleGAN2
 from multimodal.inversion.bundle_encoder import BundleEncoder
 from recipes.data import Faces
@@ -106,7 +107,7 @@ def encode_all(
     out = []
     for begin in range(0, len(faces), batch):
         images = faces.batch(np.arange(begin, min(begin + batch, len(faces)))).to(device)
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with fast_autocast(device):
             out.append(encoder.codes(images)[0].float().cpu())
     return torch.cat(out)
 
@@ -122,7 +123,7 @@ def train_flow(run: Run, codes: Tensor, steps: int, batch: int = 1024) -> Flow:
         x1 = x1 + 0.05 * torch.randn_like(x1)  # keeps the flow from memorising single faces
         x0, t = torch.randn_like(x1), torch.rand(batch, device=codes.device)
         point = torch.lerp(x0, x1, t[:, None])
-        with torch.autocast(codes.device.type, dtype=torch.bfloat16):
+        with fast_autocast(codes.device):
             loss = F.mse_loss(flow(point, t).float(), x1 - x0)
         optimizer.zero_grad()
         loss.backward()

@@ -18,6 +18,7 @@ import typer
 from torch import Tensor, nn
 
 from guidance.clip import OpenClip, save_clip
+from multimodal.devices import fast_autocast
 from recipes.attributes import NAMES, attribute_matrix
 from recipes.clip_augment import augment
 from recipes.clip_truth import class_prompts, facts, mirrored, truth_matrix
@@ -245,13 +246,13 @@ def train(run: Run, clip: OpenClip, renders: Renders, batch: int = 96, lr: float
         source = torch.Generator().manual_seed(run.config.seed * 100_003 + step)
         found = renders.batch(next(order), np.random.default_rng([run.config.seed, step]))
         truth = truth_matrix(found.known, found.captions).to(fabric.device)
-        with torch.no_grad(), torch.autocast(kind, torch.bfloat16):
+        with torch.no_grad(), fast_autocast(kind):
             pooled = clip.pooled(found.captions)
         sentences = jittered(torch.cat([pooled.cpu(), prompts.sentences(source)]), source)
         images = clip.preprocess(augment(found.images.to(fabric.device), source))
         for group in adam.param_groups:
             group["lr"] = lr * _progress_factor(run, began)
-        with torch.autocast(kind, torch.bfloat16):
+        with fast_autocast(kind):
             raw, said, scale = model(
                 images.contiguous(memory_format=torch.channels_last), sentences.to(fabric.device)
             )

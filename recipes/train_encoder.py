@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from multimodal.devices import fast_autocast, fast_dtype
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.bundle_encoder import BundleEncoder
 from recipes.data import Faces, index_batches
@@ -62,7 +63,7 @@ def terms_of(
     """Loss terms of one batch; the last `len(known)` pictures have known codes."""
     perceptual, identity = parts
     device = images.device.type
-    with torch.autocast(device, dtype=torch.bfloat16):
+    with fast_autocast(device):
         w0, deltas = encoder.codes(images)
     w0, deltas = w0.float(), deltas.float()
     w_plus = w0[:, None] + deltas
@@ -143,7 +144,7 @@ def main() -> None:
 
     run = start(RunConfig(options.out, options.steps, options.minutes, options.seed))
     device = run.fabric.device
-    generator = load_generator(options.generator, device, dtype=torch.bfloat16)
+    generator = load_generator(options.generator, device, dtype=fast_dtype(device))
     encoder = load_run(options.run, device)[1].train().requires_grad_(True)
     identity = (
         load_identity(options.identity, device)

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from multimodal.devices import fast_autocast
 from multimodal.dlib_resnet import DlibResNet, face_chip, load_dlib_resnet
 from multimodal.identity import IdentityNet, save_identity
 from multimodal.weights import atomic
@@ -86,7 +87,7 @@ def vary(images: Tensor) -> Tensor:
 
 def terms_of(net: IdentityNet, images: Tensor, wanted: Tensor) -> dict[str, Tensor]:
     """Loss terms of one batch: angle to the teacher, angles within the batch."""
-    with torch.autocast(images.device.type, dtype=torch.bfloat16):
+    with fast_autocast(images.device):
         found = net(images)
     mine, theirs = found @ found.T, wanted @ wanted.T
     return {

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio.encoder import SoundEncoder, save_encoder
+from multimodal.devices import fast_autocast
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.sound.bank import Bank, banks
 from recipes.sound.cache import GROUP_NAMES, ExampleMaker, load_cache, make_cache
@@ -134,7 +135,7 @@ def losses(
     """All terms of one batch, weighted."""
     views = torch.cat([batch["views"][:, 0], batch["views"][:, 1]])[:, None]
     views = mask_bands(views, targets.generator).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(views.device.type, torch.bfloat16):
+    with fast_autocast(views.device):
         heard, embedding, logits = model(views)
     labels, scores = batch["labels"].long().repeat(2, 1), batch["scores"].repeat(2, 1)
     wanted = batch["embeddings"].repeat(2, 1, 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from recipes.render.assets import check_root, default_root
-from recipes.render.dataset import VARIATIONS, plan, run
+from recipes.render.dataset import PAIR, VARIATIONS, plan, run
 from recipes.render.factors import SPLITS
 
 
@@ -26,7 +26,10 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--shard-size", type=int, default=1024, help="heads a shard")
     out.add_argument("--assets", type=Path, default=None, help="MakeHuman assets folder")
     out.add_argument(
-        "--vary", choices=sorted(VARIATIONS), default="", help="one factor at all values"
+        "--vary",
+        choices=[*sorted(VARIATIONS), PAIR],
+        default="",
+        help="each head with one factor at all its values, or in a pair that differs in some",
     )
     return out
 

@@ -28,8 +28,11 @@ from recipes.render.factors import (
     hair_tint,
     sample_factors,
 )
+from recipes.render.pairs import redrawn
 
 CAPTIONS_PER_HEAD = 8
+PAIR = "pair"
+"""For ``vary``: every head twice, the second time with some factors redrawn."""
 # What ``vary`` can change: the values that a factor takes, the head otherwise the same.
 VARIATIONS: dict[str, tuple[Any, ...]] = {
     "sex": (0.03, 0.97),
@@ -81,8 +84,8 @@ def plan(
     """The shards that are still missing in ``out``; finished ones are skipped."""
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}; valid: {SPLITS}")
-    if vary and vary not in VARIATIONS:
-        raise ValueError(f"cannot vary {vary!r}; valid: {sorted(VARIATIONS)}")
+    if vary and vary != PAIR and vary not in VARIATIONS:
+        raise ValueError(f"cannot vary {vary!r}; valid: {sorted([*VARIATIONS, PAIR])}")
     if count < 1 or shard_size < 1:
         raise ValueError(f"count and shard size must be positive, got {count} and {shard_size}")
     jobs = []
@@ -145,6 +148,8 @@ def _heads(job: RenderJob) -> Iterator[Factors]:
         factors = sample_factors(seed, job.split)
         if not job.vary:
             yield factors
+        elif job.vary == PAIR:
+            yield from (factors, redrawn(factors, job.split))
         else:
             yield from variants(factors, job.vary)
 
