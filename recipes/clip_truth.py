@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,17 +21,6 @@ Claims = dict[str, frozenset[str]]
 def facts(factors: Factors) -> dict[str, str]:
     """A render's classes, with the age group that nouns speak of."""
     return labels(factors) | {"group": age_group(factors.age)}
-
-
-def mirrored(factors: Factors) -> Factors:
-    """The factors of the picture's mirror image."""
-    return replace(
-        factors,
-        yaw=-factors.yaw,
-        gaze_yaw=-factors.gaze_yaw,
-        light_yaw=-factors.light_yaw,
-        hair_mirror=not factors.hair_mirror,
-    )
 
 
 def _vocabulary() -> list[tuple[re.Pattern[str], tuple[tuple[str, frozenset[str]], ...]]]:

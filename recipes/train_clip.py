@@ -19,15 +19,14 @@ from torch import Tensor, nn
 
 from guidance.clip import OpenClip, save_clip
 from multimodal.devices import fast_autocast
+from multimodal.weights import atomic
 from recipes.attributes import NAMES, attribute_matrix
 from recipes.clip_augment import augment
-from recipes.clip_truth import class_prompts, facts, mirrored, truth_matrix
+from recipes.clip_truth import class_prompts, facts, truth_matrix
 from recipes.data import Faces, index_batches
 from recipes.loop import Average, Run, RunConfig, start
-from recipes.render.captions import caption
 from recipes.render.factors import Factors
 
-MIRRORED = tuple(NAMES.index(name) for name in ("yaw", "gaze_yaw", "light_yaw"))
 LARGEST_SCALE = 50.0
 
 
@@ -167,16 +166,19 @@ class PromptLoss:
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures, their classes, captions and factors."""
+    """Pictures, their classes, captions with their pooled sentences `[n, 384]`, and factors."""
 
     images: Tensor
     known: list[dict[str, str]]
     captions: list[str]
+    sentences: Tensor
     factors: Tensor
 
 
 class Renders:
-    """Renders as training batches, half of them mirrored, with fresh captions.
+    """Renders as training batches, each with one of its captions.
+
+    Nothing is mirrored: captions speak of left and right.
 
     Args:
         folders: shards of renders.
@@ -186,12 +188,31 @@ class Renders:
     def __init__(self, folders: list[Path], size: int) -> None:
         self.sets = [Faces(folder, size) for folder in folders]
         rows = [row for faces in self.sets for row in faces.column("factors")]
-        self.factors = [Factors.from_dict(row) for row in rows]
+        self.known = [facts(Factors.from_dict(row)) for row in rows]
         self.vectors = torch.from_numpy(attribute_matrix(rows))
+        lines = [line for faces in self.sets for line in faces.column("captions")]
+        self.captions = [texts[i % len(texts)] for i, texts in enumerate(lines)]
         self.ends = np.cumsum([len(faces) for faces in self.sets])
+        self.sentences = torch.empty(0)
 
     def __len__(self) -> int:
-        return len(self.factors)
+        return len(self.known)
+
+    def read(self, clip: OpenClip, kept: Path, batch: int = 128) -> None:
+        """Pool every caption once (the text transformer is frozen), or take what is kept."""
+        if kept.is_file():
+            self.sentences = torch.load(kept, weights_only=True).float()
+        if len(self.sentences) == len(self):
+            return
+        order = sorted(range(len(self)), key=lambda i: len(self.captions[i]))
+        out = torch.empty(len(self), clip.pooled(self.captions[:1]).shape[1])
+        for first in range(0, len(order), batch):
+            part = order[first : first + batch]
+            with fast_autocast(clip.device):
+                out[part] = clip.pooled([self.captions[i] for i in part]).cpu()
+        self.sentences = out
+        with atomic(kept) as temporary:
+            torch.save(out.half(), temporary)
 
     def images(self, indices: np.ndarray) -> Tensor:
         """Pictures `[n, 3, R, R]` in [-1, 1]."""
@@ -205,16 +226,15 @@ class Renders:
                     out[where] = picture
         return torch.stack(out)
 
-    def batch(self, indices: np.ndarray, source: np.random.Generator) -> Batch:
+    def batch(self, indices: np.ndarray) -> Batch:
         """A training batch."""
-        flip = torch.from_numpy(source.random(len(indices)) < 0.5)
-        images, vectors = self.images(indices), self.vectors[indices].clone()
-        images = torch.where(flip[:, None, None, None], images.flip(-1), images)
-        vectors[:, list(MIRRORED)] *= torch.where(flip, -1.0, 1.0)[:, None]
-        chosen = [self.factors[i] for i in indices]
-        chosen = [mirrored(f) if m else f for f, m in zip(chosen, flip.tolist(), strict=True)]
-        known = [facts(f) for f in chosen]
-        return Batch(images, known, [caption(f, source) for f in chosen], vectors)
+        return Batch(
+            self.images(indices),
+            [self.known[i] for i in indices],
+            [self.captions[i] for i in indices],
+            self.sentences[indices],
+            self.vectors[indices],
+        )
 
 
 def jittered(sentences: Tensor, source: torch.Generator) -> Tensor:
@@ -236,6 +256,7 @@ def train(run: Run, clip: OpenClip, renders: Renders, batch: int = 96, lr: float
         trainee, torch.optim.AdamW(trainee.parameters(), lr, weight_decay=0.05)
     )
     clip.to(fabric.device)
+    renders.read(clip, run.config.out / "captions.pt")
     average.to(fabric.device)
     parts = {"trainee": trainee, "average": average, "adam": adam}
     run.resume(parts)
@@ -244,11 +265,9 @@ def train(run: Run, clip: OpenClip, renders: Renders, batch: int = 96, lr: float
     order = index_batches(len(renders), batch, run.config.seed + run.step + fabric.global_rank)
     for step in run.steps(parts, batch):
         source = torch.Generator().manual_seed(run.config.seed * 100_003 + step)
-        found = renders.batch(next(order), np.random.default_rng([run.config.seed, step]))
+        found = renders.batch(next(order))
         truth = truth_matrix(found.known, found.captions).to(fabric.device)
-        with torch.no_grad(), fast_autocast(kind):
-            pooled = clip.pooled(found.captions)
-        sentences = jittered(torch.cat([pooled.cpu(), prompts.sentences(source)]), source)
+        sentences = jittered(torch.cat([found.sentences, prompts.sentences(source)]), source)
         images = clip.preprocess(augment(found.images.to(fabric.device), source))
         for group in adam.param_groups:
             group["lr"] = lr * _progress_factor(run, began)
@@ -299,6 +318,8 @@ def main(
     minutes: Annotated[float, typer.Option(help="time limit of the training (0: none)")] = 30.0,
     steps: Annotated[int, typer.Option(help="optimiser steps in all")] = 20_000,
     batch: int = 96,
+    image_size: Annotated[int, typer.Option(help="side of the image tower's input")] = 128,
+    image_tower: Annotated[str, typer.Option(help="a timm architecture")] = "resnet10t",
     seed: int = 0,
 ) -> None:
     """Train the bundle's CLIP, write it as an open_clip folder and judge it."""
@@ -306,7 +327,7 @@ def main(
     from recipes.minilm import minilm_folder
 
     run = start(RunConfig(out, steps, minutes, seed, log_every=25))
-    clip = new_clip(minilm_folder(), ClipConfig(), seed)
+    clip = new_clip(minilm_folder(), ClipConfig(image_tower, image_size), seed)
     train(run, clip, Renders(data, clip.image_size), batch)
     if run.fabric.is_global_zero:
         save_clip(clip, out / "clip")

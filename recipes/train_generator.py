@@ -1,11 +1,14 @@
-"""Train the bundled StyleGAN2 together with a first encoder.
+"""Train the bundled StyleGAN2 together with its encoder and the directions of its factors.
 
-    python -m recipes.train_generator --data renders/train --out runs/generator --resolution 128
+    python -m recipes.train_generator --data renders/pairs --out runs/generator --resolution 128
 
-Supervision first: an encoder maps each picture to one w, the generator draws it back (L1 + LPIPS),
-a linear head reads the render's factors off w, and a discriminator sharpens the drawings. The
-mapping network is then fitted to the codes by `recipes.fit_mapping`. Unpaired folders of aligned
-photos work too: they simply have no factors to read.
+Supervision first: an encoder maps each picture to W+, the generator draws it back (L1 + LPIPS), and
+a linear head reads the render's factors off w. Where the renders come in pairs (`--vary pair`), a
+matrix of directions turns the known change of factors into a change of w, and the generator must
+draw the second picture from the first one's moved code: editing is trained, not hoped for. A
+discriminator on the LPIPS network's features (Sauer et al. 2021, "Projected GANs") sharpens late.
+The mapping network is then fitted to the codes by `recipes.fit_mapping`. Unpaired folders of
+aligned photos work too: they simply have no factors to read.
 """
 
 from __future__ import annotations
@@ -19,21 +22,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from multimodal.devices import fast_autocast, fast_dtype
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
-from recipes.attributes import NAMES, attribute_matrix
+from recipes.attributes import NAMES
 from recipes.checkpoint import save_shapes
-from recipes.data import Faces, index_batches
-from recipes.discriminator import (
-    Discriminator,
-    discriminator_loss,
-    generator_loss,
-    r1_penalty,
-)
+from recipes.critic import Critic, LpipsFeatures, critic_loss, deceive_loss
 from recipes.loop import Average, Run, RunConfig, start
+from recipes.pairs import FaceBatch, FaceBatches
 
-CPU_CHANNELS = (256, 256, 256, 192, 128, 64, 32)
+CPU_CHANNELS = (256, 256, 192, 96, 48, 32, 16)
 GPU_CHANNELS = (384, 384, 384, 384, 256, 128, 64)
+MODULES = ("generator", "encoder", "head", "edits", "critic")
 
 
 @dataclass(frozen=True)
@@ -43,23 +43,23 @@ class Weights:
     Args:
         pixels: L1.
         perceptual: LPIPS (alex).
-        adversarial: non-saturating loss, from `adversarial_from` images on.
-        adversarial_from: images seen before the discriminator speaks.
-        r1: gradient penalty, every `r1_every` steps.
-        r1_every: see above.
+        adversarial: weight of the critic's opinion, from `adversarial_from` images on.
+        adversarial_from: images seen before the critic speaks.
         factors: squared error of the factors read off w.
         size: pull of w towards the unit ball.
+        deltas: pull of each row's departure from w towards zero (e4e, equation 5).
+        plain: share of pictures drawn from w alone, which keeps W itself good.
         jitter: standard deviation of the noise added to w, which keeps the space smooth.
     """
 
     pixels: float = 2.0
     perceptual: float = 1.0
-    adversarial: float = 0.1
+    adversarial: float = 0.05
     adversarial_from: int = 60_000
-    r1: float = 5.0
-    r1_every: int = 16
-    factors: float = 0.3
+    factors: float = 0.2
     size: float = 1e-3
+    deltas: float = 0.02
+    plain: float = 0.35
     jitter: float = 0.05
 
 
@@ -70,7 +70,8 @@ class Parts:
     generator: StyleGAN2
     encoder: BundleEncoder
     head: nn.Linear
-    discriminator: Discriminator
+    edits: nn.Linear
+    critic: Critic
     average: Average
     optimizer: torch.optim.Optimizer
     optimizer_d: torch.optim.Optimizer
@@ -79,101 +80,106 @@ class Parts:
         """By the names used in checkpoints."""
         return dict(vars(self))
 
+    def trio(self) -> nn.ModuleDict:
+        """What is shipped, and so averaged."""
+        return nn.ModuleDict(
+            {"generator": self.generator, "encoder": self.encoder, "edits": self.edits}
+        )
+
 
 def build(
     resolution: int,
     channels: tuple[int, ...],
     lr: float,
     mapping_layers: int,
-    encoder_resolution: int = 128,
-    dtype: torch.dtype = torch.bfloat16,
+    encoder: BundleEncoderConfig,
+    dtype: torch.dtype = torch.float32,
 ) -> Parts:
     """Networks and optimisers at their starting point."""
     sides = int(np.log2(resolution)) - 1
     config = StyleGAN2Config(resolution, channels[:sides], mapping_layers=mapping_layers)
     generator = StyleGAN2(config, dtype).requires_grad_(True)
-    shape = BundleEncoderConfig(max(2 * sides, 12), encoder_resolution, feedback=True)
-    encoder = BundleEncoder(shape)
-    head = nn.Linear(config.w_dim, len(NAMES))
-    discriminator = Discriminator(resolution, channels[:sides], dtype)
-    both = nn.ModuleDict({"generator": generator, "encoder": encoder})
+    encoding = BundleEncoder(encoder)
+    head, edits = nn.Linear(config.w_dim, len(NAMES)), nn.Linear(len(NAMES), config.w_dim, False)
+    nn.init.zeros_(edits.weight)
+    critic = Critic()
     mine = [
         {"params": [*generator.synthesis.parameters()], "lr": lr},
-        {"params": [*encoder.parameters(), *head.parameters()], "lr": lr / 2},
+        {"params": [*encoding.parameters(), *head.parameters(), *edits.parameters()], "lr": lr / 2},
     ]
+    shipped = nn.ModuleDict({"generator": generator, "encoder": encoding, "edits": edits})
     return Parts(
         generator,
-        encoder,
+        encoding,
         head,
-        discriminator,
-        Average(both),
+        edits,
+        critic,
+        Average(shipped, half_life=6000),
         torch.optim.Adam(mine, betas=(0.9, 0.99), fused=True),
-        torch.optim.Adam(discriminator.parameters(), lr=lr, betas=(0.0, 0.99), fused=True),
+        torch.optim.Adam(critic.parameters(), lr=lr / 2, betas=(0.0, 0.99), fused=True),
     )
 
 
-def codes(encoder: BundleEncoder, images: Tensor, dtype: torch.dtype) -> Tensor:
-    """One w a picture, `[B, 512]` float32; the encoder runs in `dtype`."""
-    with torch.autocast(images.device.type, dtype=dtype, enabled=dtype != torch.float32):
-        return encoder.codes(images)[0].float()
+def codes(encoder: BundleEncoder, images: Tensor) -> tuple[Tensor, Tensor]:
+    """w `[B, 512]` and the rows' departures from it `[B, L, 512]`, float32."""
+    with fast_autocast(images.device):
+        w, deltas = encoder.codes(images)
+    return w.float(), deltas.float()
 
 
 @torch.no_grad()
 def calibrate(parts: Parts, images: Tensor, spread: float = 0.7) -> None:
     """Scale the untrained encoder so that its codes differ between faces as styles expect."""
-    w = codes(parts.encoder, images, parts.generator.dtype)
+    w, _ = codes(parts.encoder, images)
     parts.encoder.w0.weight.mul_(spread / float(w.std(dim=0).mean().clamp(min=1e-6)))
 
 
-def reconstruct(parts: Parts, images: Tensor, jitter: float) -> tuple[Tensor, Tensor]:
-    """Codes `[B, 512]` and drawings `[B, 3, R, R]` of the pictures."""
-    w = codes(parts.encoder, images, parts.generator.dtype)
-    noisy = w + jitter * torch.randn_like(w)
-    w_plus = noisy.unsqueeze(1).expand(-1, parts.generator.num_layers, -1)
-    return w, parts.generator.synthesize(w_plus, noise="none")
+def reconstruct(parts: Parts, batch: FaceBatch, rule: Weights) -> tuple[Tensor, Tensor, Tensor]:
+    """w `[B, 512]`, the used departures, and drawings of `images`, then of `edited`."""
+    rows = parts.generator.num_layers
+    w, deltas = codes(parts.encoder, batch.images)
+    used = torch.rand(len(w), 1, 1, device=w.device) >= rule.plain
+    deltas = deltas[:, :rows] * used
+    w_plus = (w + rule.jitter * torch.randn_like(w)).unsqueeze(1) + deltas
+    if batch.change is not None:
+        w_plus = torch.cat([w_plus, w_plus + parts.edits(batch.change).unsqueeze(1)])
+    return w, deltas, parts.generator.synthesize(w_plus, noise="none")
 
 
 def generator_step(
-    parts: Parts, run: Run, perceptual: Any, images: Tensor, factors: Tensor | None, rule: Weights
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """One step of encoder and generator; returns the drawings and the loss terms."""
-    w, drawn = reconstruct(parts, images, rule.jitter)
+    parts: Parts, run: Run, features: LpipsFeatures, batch: FaceBatch, rule: Weights
+) -> dict[str, Tensor]:
+    """One step of encoder, directions and generator, and of the critic; returns the loss terms."""
+    w, deltas, drawn = reconstruct(parts, batch, rule)
+    images = batch.images if batch.edited is None else torch.cat([batch.images, batch.edited])
+    with torch.no_grad():
+        real = features(images)
+    fake = features(drawn)
     terms = {
         "pixels": (drawn - images).abs().mean() * rule.pixels,
-        "perceptual": _distance(perceptual, drawn, images) * rule.perceptual,
+        "perceptual": features.distance(fake, real) * rule.perceptual,
         "size": w.square().mean() * rule.size,
+        "deltas": deltas.square().mean() * rule.deltas,
     }
-    if factors is not None:
-        terms["factors"] = (parts.head(w) - factors).square().mean() * rule.factors
-    if run.images >= rule.adversarial_from:
-        parts.discriminator.requires_grad_(False)
-        terms["adversarial"] = generator_loss(parts.discriminator(drawn)) * rule.adversarial
-        parts.discriminator.requires_grad_(True)
+    if batch.factors is not None:
+        terms["factors"] = (parts.head(w) - batch.factors).square().mean() * rule.factors
+    judged = rule.adversarial > 0 and run.images >= rule.adversarial_from
+    if judged:
+        terms["adversarial"] = deceive_loss(parts.critic, fake) * rule.adversarial
     parts.optimizer.zero_grad(set_to_none=True)
     run.fabric.backward(torch.stack(list(terms.values())).sum())
     _step(parts.optimizer)
-    return drawn.detach(), terms
-
-
-def _distance(perceptual: Any, drawn: Tensor, images: Tensor) -> Tensor:
-    if drawn.shape[-1] < 64:  # too small for LPIPS' network
-        drawn, images = (nn.functional.interpolate(x, scale_factor=2.0) for x in (drawn, images))
-    with torch.autocast(drawn.device.type, dtype=torch.bfloat16):
-        return perceptual(drawn, images).float().mean()
-
-
-def discriminator_step(
-    parts: Parts, run: Run, images: Tensor, drawn: Tensor, rule: Weights
-) -> dict[str, Tensor]:
-    """One step of the discriminator, with the lazy gradient penalty."""
-    terms = {"critic": discriminator_loss(parts.discriminator(images), parts.discriminator(drawn))}
-    if run.step % rule.r1_every == 0:
-        some = images[: max(4, len(images) // 2)]
-        terms["r1"] = r1_penalty(parts.discriminator, some) * rule.r1 / 2 * rule.r1_every
-    parts.optimizer_d.zero_grad(set_to_none=True)
-    run.fabric.backward(torch.stack(list(terms.values())).sum())
-    _step(parts.optimizer_d)
+    if rule.adversarial > 0 and run.images >= rule.adversarial_from * 0.9:
+        terms["critic"] = _critic_step(parts, run, [f.detach() for f in fake], real)
     return terms
+
+
+def _critic_step(parts: Parts, run: Run, fake: list[Tensor], real: list[Tensor]) -> Tensor:
+    loss = critic_loss(parts.critic, fake, real)
+    parts.optimizer_d.zero_grad(set_to_none=True)
+    run.fabric.backward(loss)
+    _step(parts.optimizer_d)
+    return loss
 
 
 def _step(optimizer: torch.optim.Optimizer) -> None:
@@ -184,37 +190,21 @@ def _step(optimizer: torch.optim.Optimizer) -> None:
     optimizer.step()
 
 
-def train(run: Run, parts: Parts, faces: Faces, perceptual: Any, batch: int, rule: Weights) -> None:
+def train(
+    run: Run, parts: Parts, batches: FaceBatches, features: LpipsFeatures, rule: Weights
+) -> None:
     """Train to the end of the run's steps or minutes."""
-    device = run.fabric.device
-    factors, batches = _look_again(run, faces, batch)
-    both = nn.ModuleDict({"generator": parts.generator, "encoder": parts.encoder})
-    probe = faces.batch(np.linspace(0, len(faces) - 1, 16).astype(int)).to(device)
+    probe = batches.faces.batch(np.linspace(0, len(batches.faces) - 1, 16).astype(int))
+    shipped, size = parts.trio(), batches.batch * (2 if batches.paired else 1)
     run.start_clock()
-    for step in run.steps(parts.named(), batch):
+    for step in run.steps(parts.named(), size):
         if step % 500 == 0:
-            factors, batches = _look_again(run, faces, batch)
-        index = next(batches)
-        images = faces.batch(index).to(device)
-        wanted = None if factors is None else factors[torch.from_numpy(index)]
-        flip = wanted is None and step % 2 == 0
-        images = images.flip(3) if flip else images
-        drawn, terms = generator_step(parts, run, perceptual, images, wanted, rule)
-        if run.images >= rule.adversarial_from * 0.9:
-            terms |= discriminator_step(parts, run, images, drawn, rule)
-        parts.average.update(both, batch * run.fabric.world_size, run.images)
+            batches.refresh(run.config.seed + 1000 * step + run.fabric.global_rank)
+        terms = generator_step(parts, run, features, next(batches), rule)
+        parts.average.update(shipped, size * run.fabric.world_size, run.images)
         run.log({name: term.detach() for name, term in terms.items()})
         if step % (run.config.log_every * 4) == 0:
-            run.log_images("reconstructions", _grid(parts, probe))
-
-
-def _look_again(run: Run, faces: Faces, batch: int) -> tuple[Tensor | None, Any]:
-    """Factors `[N, A]` (or None) and index batches over all pictures there are by now."""
-    faces.refresh()
-    rows = faces.column("factors") if faces.shards else []
-    factors = torch.from_numpy(attribute_matrix(rows)).to(run.fabric.device) if rows else None
-    seed = run.config.seed + 1000 * run.step + run.fabric.global_rank
-    return factors, index_batches(len(faces), batch, seed)
+            run.log_images("reconstructions", _grid(parts, probe.to(run.fabric.device)))
 
 
 @torch.no_grad()
@@ -222,8 +212,8 @@ def _grid(parts: Parts, probe: Tensor) -> Tensor:
     from torchvision.utils import make_grid
 
     nets: Any = parts.average.module
-    w = codes(nets["encoder"], probe, parts.generator.dtype)
-    w_plus = w.unsqueeze(1).expand(-1, parts.generator.num_layers, -1)
+    w, deltas = codes(nets["encoder"], probe)
+    w_plus = w.unsqueeze(1) + deltas[:, : parts.generator.num_layers]
     drawn = nets["generator"].synthesize(w_plus, noise="none").clamp(-1, 1)
     rows = torch.stack([probe, drawn], dim=1).flatten(0, 1)
     return make_grid(rows, nrow=8)
@@ -232,39 +222,38 @@ def _grid(parts: Parts, probe: Tensor) -> Tensor:
 def start_from(parts: Parts, checkpoint: Path) -> None:
     """Begin from a run at another resolution: every tensor whose key and shape fit is taken."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    for name in ("generator", "encoder", "head"):
+    for name in MODULES:
         part = getattr(parts, name)
-        mine = part.state_dict()
-        fitting = {k: v for k, v in state[name].items() if k in mine and v.shape == mine[k].shape}
+        mine, theirs = part.state_dict(), state.get(name, {})
+        fitting = {k: v for k, v in theirs.items() if k in mine and v.shape == mine[k].shape}
         part.load_state_dict(mine | fitting)
-    both = nn.ModuleDict({"generator": parts.generator, "encoder": parts.encoder})
-    parts.average.module.load_state_dict(both.state_dict())
+    parts.average.module.load_state_dict(parts.trio().state_dict())
 
 
 def main() -> None:
     """Parse the command line and train."""
     options = _parser().parse_args()
-    config = RunConfig(options.out, options.steps, options.minutes, options.seed)
-    run = start(config)
-    on_gpu = run.fabric.device.type == "cuda"
-    channels: tuple[int, ...] = GPU_CHANNELS if on_gpu else CPU_CHANNELS
+    run = start(RunConfig(options.out, options.steps, options.minutes, options.seed))
+    device = run.fabric.device
+    channels: tuple[int, ...] = GPU_CHANNELS if device.type == "cuda" else CPU_CHANNELS
     channels = tuple(int(c) for c in options.channels.split(",")) if options.channels else channels
-    depth, seen = options.mapping_layers, options.encoder_resolution or max(options.resolution, 64)
-    parts = build(options.resolution, channels, options.lr, depth, min(seen, 128))
-    for module in ("generator", "encoder", "head", "discriminator", "average"):
-        getattr(parts, module).to(run.fabric.device)
+    rows = max(2 * int(np.log2(options.resolution)) - 2, 12)
+    seen = min(options.encoder_resolution or max(options.resolution, 64), 128)
+    shape = BundleEncoderConfig(rows, seen, width=options.encoder_width, feedback=True)
+    dtype = fast_dtype(device)
+    parts = build(options.resolution, channels, options.lr, options.mapping_layers, shape, dtype)
+    for module in (*MODULES, "average"):
+        getattr(parts, module).to(device)
     if run.fabric.is_global_zero:
         save_shapes(options.out, parts.generator, parts.encoder)
-    if not run.resume(parts.named()) and options.start_from:
+    resumed = run.resume(parts.named())
+    if not resumed and options.start_from:
         start_from(parts, options.start_from)
-    faces = Faces(options.data, options.resolution)
-    if not run.step and not options.start_from:
-        calibrate(parts, faces.batch(np.arange(min(64, len(faces)))).to(run.fabric.device))
-    from multimodal.metrics import Lpips
-
-    perceptual = Lpips("alex").to(run.fabric.device)
+    batches = FaceBatches(options.data, options.resolution, options.batch, options.seed, device)
+    if not resumed and not options.start_from:
+        calibrate(parts, batches.faces.batch(np.arange(min(64, len(batches.faces)))).to(device))
     rule = Weights(adversarial=options.adversarial, adversarial_from=options.adversarial_from)
-    train(run, parts, faces, perceptual, options.batch, rule)
+    train(run, parts, batches, LpipsFeatures().to(device), rule)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -275,12 +264,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--channels", default="", help="comma-separated, from 4 px up")
     parser.add_argument("--mapping-layers", type=int, default=8)
     parser.add_argument("--encoder-resolution", type=int, default=0, help="0: the pictures' own")
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--encoder-width", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=8, help="faces a step; a pair counts as one")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--minutes", type=float, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--adversarial", type=float, default=0.1)
+    parser.add_argument("--adversarial", type=float, default=0.05)
     parser.add_argument("--adversarial-from", type=int, default=60_000)
     parser.add_argument("--start-from", type=Path, help="checkpoint of another resolution")
     return parser

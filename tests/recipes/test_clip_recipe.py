@@ -13,10 +13,10 @@ import torch
 from guidance.clip import load_clip, random_clip, save_clip
 from recipes.clip_augment import augment
 from recipes.clip_synonyms import SYNONYMS
-from recipes.clip_truth import claims, class_prompts, facts, mirrored, truth_matrix
+from recipes.clip_truth import claims, class_prompts, facts, truth_matrix
 from recipes.evaluate_clip import evaluate
 from recipes.loop import RunConfig, start
-from recipes.render.captions import caption
+from recipes.render.captions import caption, captions
 from recipes.render.factors import sample_factors
 from recipes.render.heldout import HELD_OUT_WORDINGS
 from recipes.render.wordings import WORDINGS
@@ -50,16 +50,6 @@ def test_truth_matrix() -> None:
     truth = truth_matrix([man, woman], ["a man", "a face"])
     assert truth.tolist() == [[1, 0], [0, 1]]
     assert truth_matrix([man, man], ["a man", "a man with glasses"]).tolist() == [[1, 1], [1, 1]]
-
-
-def test_mirroring_swaps_sides_only() -> None:
-    factors = sample_factors(3)
-    assert mirrored(mirrored(factors)) == factors
-    sides = {"turn", "light"}
-    one, two = facts(factors), facts(mirrored(factors))
-    assert {k: v for k, v in one.items() if k not in sides} == {
-        k: v for k, v in two.items() if k not in sides
-    }
 
 
 def test_synonyms_name_known_classes_and_nothing_held_out() -> None:
@@ -144,6 +134,8 @@ def _shard(where: Path, count: int) -> Path:
         np.random.default_rng(0).integers(0, 255, (count, 32, 32, 3)).astype(np.uint8),
     )
     (folder / "factors.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    texts = [captions(sample_factors(seed), 2, seed) for seed in range(count)]
+    (folder / "captions.jsonl").write_text("\n".join(map(json.dumps, texts)))
     return where
 
 

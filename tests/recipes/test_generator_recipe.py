@@ -15,7 +15,9 @@ from recipes import fit_mapping, train_encoder, train_generator
 from recipes.attributes import NAMES, attribute_vector
 from recipes.checkpoint import load_run
 from recipes.data import Faces, index_batches
+from recipes.pairs import FaceBatches
 from recipes.render.factors import Factors, sample_factors
+from recipes.render.pairs import redrawn
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -56,6 +58,39 @@ def test_train_resume_fit_and_encode(
     drawn = load_generator(fitted / "generator.safetensors", "cpu")
     assert torch.isfinite(drawn.synthesize(drawn.sample(2, seed=0).w)).all()
     assert drawn.w_avg.abs().sum() > 0
+
+
+def test_pairs_teach_directions(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "pairs" / "shard_00000"
+    folder.mkdir(parents=True)
+    pictures = np.random.default_rng(0).integers(0, 255, (12, 32, 32, 3), dtype=np.uint8)
+    np.save(folder / "images.npy", pictures)
+    heads = [sample_factors(seed) for seed in range(6)]
+    rows = [json.dumps(f.to_dict()) for head in heads for f in (head, redrawn(head))]
+    (folder / "factors.jsonl").write_text("\n".join(rows))
+    batch = next(FaceBatches(folder.parent, 32, 3, 0, torch.device("cpu")))
+    assert batch.edited is not None
+    assert batch.images.shape == batch.edited.shape == (3, 3, 32, 32)
+    assert batch.change is not None
+    assert (batch.change.abs().sum(dim=1) > 0).all()
+    run = tmp_path / "generator"
+    common = ["--data", folder.parent, "--out", run, "--resolution", 32]
+    common += ["--channels", "16,16,16,16", "--batch", 2, "--mapping-layers", 2, "--steps", 2]
+    _run(monkeypatch, train_generator, *common)
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    assert state["edits"]["weight"].abs().sum() > 0
+
+
+def test_a_redrawn_head_differs_and_stays_natural() -> None:
+    for seed in range(60):
+        head = sample_factors(seed)
+        other = redrawn(head)
+        assert other == redrawn(head)
+        assert other != head
+        assert (other.identity, other.background_seed) == (head.identity, head.background_seed)
+        assert other.beard_style == "none" or (other.sex > 0.5 and other.age >= 18)
 
 
 def test_faces_read_shards_and_report_missing_ones(shards: Path, tmp_path: Path) -> None:
