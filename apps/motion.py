@@ -173,12 +173,13 @@ def _offset(
     editor: FaceEditor, face: Face, target: Tensor, motion: Motion, text: str | None = None
 ) -> Offset:
     from guidance.targets import NEUTRAL, embed_text
-    from multimodal.editing import guidance_of, pick_method
+    from multimodal.editing import guidance_of, model_options, pick_method
 
     tools = replace(editor.toolkit, generator=editor.generator_for(face))
     name = pick_method(tools) if motion.method == "auto" else motion.method
     neutral = embed_text(tools.clip, NEUTRAL)
-    request = EditRequest(face.latent, target.to(neutral), neutral, text, motion.seed)
+    options = model_options(tools, name)
+    request = EditRequest(face.latent, target.to(neutral), neutral, text, motion.seed, options)
     return guidance_of(editor, tools, name).offset(request)
 
 

@@ -114,6 +114,7 @@ class TextEncoderOptions:
         relative: add the difference between what the text and the neutral text give, instead of
             the text's rows themselves; keeps the person far better than the paper's mixing.
         mix: share of the text in the mixed rows, 0..1 (absolute mixing only).
+        gain: multiple of that difference (relative only).
         steps: steps of instance-level optimisation afterwards; 0 for none.
         refine: options of that optimisation (fields of `OptimizeConfig`).
     """
@@ -121,6 +122,7 @@ class TextEncoderOptions:
     layers: Sequence[int | str] | str | None = None
     relative: bool = True
     mix: float = 0.6
+    gain: float = 1.0
     steps: int = 0
     refine: dict[str, Any] | None = None
 
@@ -173,6 +175,7 @@ class TextEncoding:
             wanted = self.network(request.target.to(w.device), noise)
             if options.relative:
                 change = wanted - self.network(request.neutral.to(w.device), noise)
+                change = options.gain * change
             else:
                 change = options.mix * (wanted - w)
             offset = Offset(w=change * layer_mask(options.layers, w.shape[1]).to(w.device))

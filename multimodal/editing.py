@@ -181,7 +181,8 @@ def edit(
         mix: share of the sound where there is text too.
         seed: everything random follows from it.
         on_step: told of every step of the method.
-        options: the method's own settings.
+        options: the method's own settings; what is not given is as the model's `methods.json`
+            says, else the method's default.
 
     Raises:
         ValueError: something unknown, or nothing wanted.
@@ -197,7 +198,8 @@ def edit(
         embed_text(clip, neutral or NEUTRAL),
         text,
     )
-    request = EditRequest(face.latent, wanted.target, wanted.neutral, text, seed, options)
+    settings = {**model_options(tools, chosen), **options}
+    request = EditRequest(face.latent, wanted.target, wanted.neutral, text, seed, settings)
     offset = guidance_of(editor, tools, chosen).offset(request, on_step)
     offset = restrict(offset, layers, tools.generator.num_layers)
     offset = keep_attributes(tools.generator, offset, _kept(tools, keep))
@@ -250,11 +252,25 @@ def pick_method(tools: Toolkit) -> str:
     if folder is None:
         return "optimize"
     if (folder / AUTO_FILE).is_file():
-        name = str(json.loads((folder / AUTO_FILE).read_text(encoding="utf-8"))["auto"])
+        name = str(_measured(folder)["auto"])
         if name not in METHODS:
             raise ValueError(f"{folder / AUTO_FILE} names {name!r}, not one of {sorted(METHODS)}")
         return name
     return next((name for name, file in AUTO_ORDER if (folder / file).is_file()), "optimize")
+
+
+def model_options(tools: Toolkit, method: str) -> dict[str, Any]:
+    """A method's settings that were measured best for this model (`options` in its
+    `methods.json`); none where nothing was measured."""
+    folder = None if tools.folder is None else Path(tools.folder)
+    if folder is None or not (folder / AUTO_FILE).is_file():
+        return {}
+    return dict(_measured(folder).get("options", {}).get(method, {}))
+
+
+def _measured(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / AUTO_FILE).read_text(encoding="utf-8"))
+    return found
 
 
 def guidance_of(editor: EditorParts, tools: Toolkit, name: str) -> Guidance:

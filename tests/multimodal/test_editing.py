@@ -181,6 +181,26 @@ def test_auto_picks_what_the_model_has(editor: _Editor, tmp_path: Path) -> None:
         editing.edit(editor, editing.generate(editor, "a man"), text="x", method="magic")
 
 
+def test_measured_options_are_defaults_and_given_ones_win(
+    editor: _Editor, face: Face, tmp_path: Path
+) -> None:
+    folder = Path(str(editor.toolkit.folder))
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    text = '{"auto": "direction", "options": {"direction": {"alpha": 8.2}}}'
+    (tmp_path / "methods.json").write_text(text)
+    measured = _Editor(replace(editor.toolkit, folder=tmp_path))
+    usual = editing.edit(editor, face, text="a smile", method="direction").offset
+    harder = editing.edit(measured, face, text="a smile").offset
+    given = editing.edit(measured, face, text="a smile", alpha=4.1).offset
+    assert usual.styles is not None
+    assert harder.styles is not None
+    assert given.styles is not None
+    assert torch.allclose(harder.styles[0], 2 * usual.styles[0])
+    assert torch.equal(given.styles[0], usual.styles[0])
+    assert editing.model_options(measured.toolkit, "delta") == {}
+
+
 def test_photo_gets_the_face_back(editor: _Editor, face: Face) -> None:
     whole = replace(face, photo=Image.new("RGB", (50, 40)))
     result = editing.edit(editor, whole, text="a smile")
