@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from multimodal.types import EditResult, Face, OnStep
 
 MAX_STRENGTH = 20.0
+TINY_NOTE = (
+    "The bundled model is not in this installation: this runs on a tiny network with random "
+    "weights. It proves that everything works; its pictures show no faces."
+)
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,14 @@ class EditSpec:
 def names(given: str | None) -> tuple[str, ...]:
     """The names in a comma-separated option."""
     return tuple(part.strip() for part in (given or "").split(",") if part.strip())
+
+
+def bundled_model() -> str:
+    """The bundle's name, or "tiny" where the bundle is not installed."""
+    from multimodal.generators.registry import find_model
+
+    weights = find_model("default").weights
+    return "default" if weights is not None and weights.is_file() else "tiny"
 
 
 def load_editor(

@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from multimodal import FaceEditor
 
 PROMPT = "an old person with grey hair"
-TINY = (
-    "The bundled model is not in this installation: this runs on a tiny network with random "
-    "weights. It proves that everything works; its pictures show no faces."
-)
 
 
 def demo(
@@ -30,13 +26,13 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Edit a sample face by text and by sound; writes before/after pictures and a sheet."""
-    from apps.edits import EditSpec, load_editor
+    from apps.edits import TINY_NOTE, EditSpec, bundled_model, load_editor
     from apps.faces import load_face
     from apps.samples import faces, sounds
 
     name = model or bundled_model()
     if name == "tiny":
-        say(TINY)
+        say(TINY_NOTE)
     editor = load_editor(name, device)
     with steps("inverting the face") as on_step:
         face = load_face(editor, photo or faces()[0], on_step=on_step)
@@ -76,14 +72,6 @@ def write_edits(
         scores[name] = dict(result.scores)
     written["sheet"] = save_image(strip(pictures, captions), out / "sheet.png")
     return {**written, "scores": scores}
-
-
-def bundled_model() -> str:
-    """The bundle's name, or "tiny" where the bundle is not installed."""
-    from multimodal.generators.registry import find_model
-
-    weights = find_model("default").weights
-    return "default" if weights is not None and weights.is_file() else "tiny"
 
 
 def register(app: typer.Typer) -> None:

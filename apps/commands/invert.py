@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from apps.commands.options import Device, FaceIndex, Json, Model, Photo, Seed
+from apps.commands.options import Device, Encoder, FaceIndex, Json, Model, Photo, Seed
 from apps.console import report, steps
 
 Out = Annotated[Path, typer.Option(help="Folder for the latent, pictures and report.")]
@@ -19,6 +19,7 @@ def invert(
     out: Out,
     method: Method = "hybrid",
     model: Model = "default",
+    encoder: Encoder = None,
     device: Device = "auto",
     face: FaceIndex = None,
     seed: Seed = 0,
@@ -32,7 +33,7 @@ def invert(
     from apps.outputs import save_json, save_plain
     from multimodal.images import save_image
 
-    editor = load_editor(model, device)
+    editor = load_editor(model, device, encoder)
     with steps("inverting") as on_step:
         found = editor.invert(photo, method=method, face_index=face, seed=seed, on_step=on_step)
     save_plain(found.aligned, out / "aligned.png")
