@@ -198,8 +198,20 @@ def load_clip(
             f"{open_clip.list_pretrained_tags_by_model(name)}"
         )
     _check_weights(name, weights)
-    model = open_clip.create_model(name, pretrained=weights or None, device=where)
-    return _wrap(model, open_clip.get_tokenizer(name), open_clip.get_model_config(name))
+    quick = quick_gelu(name, weights)
+    model = open_clip.create_model(
+        name, pretrained=weights or None, device=where, force_quick_gelu=quick
+    )
+    config = {**open_clip.get_model_config(name), **({"quick_gelu": True} if quick else {})}
+    return _wrap(model, open_clip.get_tokenizer(name), config)
+
+
+def quick_gelu(name: str, weights: str) -> bool:
+    """Whether the weights of that tag were trained with OpenAI's approximation of GELU; open_clip
+    itself only warns when an architecture's name says otherwise."""
+    from open_clip.pretrained import get_pretrained_cfg
+
+    return bool(get_pretrained_cfg(name, weights).get("quick_gelu", False)) if weights else False
 
 
 def _check_weights(name: str, weights: str) -> None:

@@ -10,7 +10,15 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-from guidance.clip import OpenClip, load_clip, random_clip, read_config, save_clip, text_config
+from guidance.clip import (
+    OpenClip,
+    load_clip,
+    quick_gelu,
+    random_clip,
+    read_config,
+    save_clip,
+    text_config,
+)
 from multimodal.types import ClipModel
 from tests.tiny_text import tiny_sentence_model
 
@@ -81,6 +89,12 @@ def test_any_script_is_read(clip: OpenClip) -> None:
 def test_wrong_image_shape_is_refused(clip: OpenClip) -> None:
     with pytest.raises(ValueError, match="expected"):
         clip.encode_image(torch.zeros(3, 8, 8))
+
+
+def test_openai_weights_get_the_activation_they_were_trained_with() -> None:
+    assert quick_gelu("ViT-B-32", "openai")
+    assert not quick_gelu("ViT-B-32", "laion2b_s34b_b79k")
+    assert not quick_gelu("ViT-B-32", "")
 
 
 def test_load_needs_weights_unless_asked() -> None:
