@@ -102,7 +102,8 @@ def embed(
     Args:
         editor: its CLIP and sound encoder are used.
         text: a prompt (see `guidance.targets` for its grammar).
-        sound: a sound, or a list of sounds, in any form the sound encoder takes.
+        sound: a sound, or a list of sounds, in any form the sound encoder takes (a path, bytes,
+            or a pair of rate and samples).
         image: a picture of what is wanted.
         neutral: what prompts with a negative part start from.
         mix: share of the sound (or picture) where there is text too, in 0..1.
@@ -115,7 +116,7 @@ def embed(
         raise ValueError(f"mix {mix} is not in 0..1")
     tools = editor.toolkit
     words = [] if text is None else [embed_text(tools.clip, text, neutral, templates)]
-    sounds = [] if sound is None else sound if isinstance(sound, list | tuple) else [sound]
+    sounds = [] if sound is None else sound if _is_many(sound) else [sound]
     others = [embed_sound(tools.sound, one) for one in sounds]
     if image is not None:
         picture = image if isinstance(image, Tensor) else to_tensor(load_image(image))
@@ -285,6 +286,12 @@ def guidance_of(editor: EditorParts, tools: Toolkit, name: str) -> Guidance:
     if key not in made:
         made[key] = make_guidance(name, tools)
     return made[key]
+
+
+def _is_many(sound: Any) -> bool:
+    """Several sounds? A pair that begins with a sampling rate is one."""
+    pair = isinstance(sound, tuple) and len(sound) == 2 and isinstance(sound[0], int)
+    return isinstance(sound, list | tuple) and not pair
 
 
 def _kept(tools: Toolkit, keep: Sequence[str]) -> list[Tensor]:

@@ -227,7 +227,8 @@ def main() -> None:
     options = parser.parse_args()
     run = start(RunConfig(options.out, options.steps, options.minutes, options.seed))
     shape = JudgeConfig(CLASSES, size=options.size, widths=tuple(options.widths))
-    judge = Judge(shape).to(run.fabric.device, memory_format=torch.channels_last)
+    judge = Judge(shape).to(run.fabric.device)
+    judge.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     data = Renders.read(options.data, options.size)
     trained = train(run, data, judge, options.batch, options.lr).eval()
     if options.heldout:

@@ -1,0 +1,105 @@
+"""Puts an evaluation together: parts, suites, results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from apps.evaluation import inversion, report, sound, speed, text
+from apps.evaluation.calibrate import calibrate
+from apps.evaluation.samples import PACK, load_pack, sound_files
+from apps.evaluation.setting import Advance, Plan, Setting, Suite
+from multimodal.bundled import HOME
+from multimodal.judge import FILE_NAME, Judge, load_judge
+
+SUITES: dict[str, Callable[[Setting], Suite]] = {
+    "inversion": inversion.run,
+    "text": text.run,
+    "sound": sound.run,
+    "speed": speed.run,
+}
+ALL, NONE = "all", "none"
+
+
+def chosen_suites(name: str) -> list[str]:
+    """The suites that a name stands for.
+
+    Raises:
+        ValueError: no such suite.
+    """
+    known = {name: [name] for name in SUITES} | {ALL: list(SUITES), NONE: []}
+    if name not in known:
+        raise ValueError(f"suite {name!r} is not one of {', '.join(known)}")
+    return known[name]
+
+
+def find_judge(given: Path | None, model: str, device: str = "cpu") -> Judge:
+    """The judge: the given file, the pack's, or the model's.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    places = [PACK / FILE_NAME, HOME / model / FILE_NAME, Path(model) / FILE_NAME]
+    for path in [given] if given is not None else places:
+        if path.exists():
+            return load_judge(path, device)
+    where = given or PACK / FILE_NAME
+    raise FileNotFoundError(f"no judge at {where}: train one with recipes.train_judge")
+
+
+def make_setting(
+    model: str,
+    load: Callable[[], Any],
+    out: Path,
+    plan: Plan,
+    judge: Path | None = None,
+    data: Path | None = None,
+    sounds: Path | None = None,
+    advance: Advance | None = None,
+) -> Setting:
+    """The parts of an evaluation.
+
+    Args:
+        model: name or path of the model.
+        load: makes an editor of it.
+        out: folder of results.
+        plan: how much is measured.
+        judge: file of the judge, or None: the pack's.
+        data: folder of the evaluation pack, or None: the bundled one.
+        sounds: folder of more sounds, or None.
+        advance: told of progress.
+
+    Raises:
+        FileNotFoundError: no judge, pack or sounds there.
+    """
+    seen, pack = find_judge(judge, model), load_pack(data or PACK)
+    heard = sound_files(sounds)
+    out.mkdir(parents=True, exist_ok=True)
+    quiet: Advance = lambda done, total, note: None  # noqa: E731
+    return Setting(load(), seen, pack, heard, out, plan, model, load, advance or quiet)
+
+
+def evaluate(setting: Setting, names: Sequence[str]) -> dict[str, Any]:
+    """Run the suites; results are written after each. Returns the results."""
+    results: dict[str, Any] = {}
+    for name in names:
+        results = report.gather(setting, [SUITES[name](setting)])
+        report.write(setting, results)
+    return results
+
+
+def headlines(results: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The first table of each suite, for the terminal."""
+    out: dict[str, Any] = {}
+    for name in names:
+        tables = results["suites"][name]["tables"]
+        first = next(iter(tables.values()), None)
+        out[name] = [] if first is None else first["rows"]
+    return out
+
+
+def choose(setting: Setting, folder: Path) -> Path:
+    """Calibrate, and write `methods.json` into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return calibrate(setting).save(folder)
