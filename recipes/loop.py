@@ -142,8 +142,17 @@ class Run:
 
 
 def start(config: RunConfig, devices: str = "auto", accelerator: str = "auto") -> Run:
-    """Launch Fabric, seed everything and make the output folder."""
-    fabric = Fabric(accelerator=accelerator, devices=devices if devices == "auto" else int(devices))
+    """Launch Fabric, seed everything and make the output folder.
+
+    Under torchrun its processes and machines are the ones that count: Fabric by itself would take
+    one machine, and every processor of it.
+    """
+    devices = os.environ.get("LOCAL_WORLD_SIZE", devices)
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=devices if devices == "auto" else int(devices),
+        num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
+    )
     fabric.launch()
     fabric.seed_everything(config.seed + fabric.global_rank, verbose=False)
     if fabric.is_global_zero:
