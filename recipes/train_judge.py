@@ -34,6 +34,12 @@ from recipes.train_identity import progress_of
 UNKNOWN = -1
 """Label of an attribute that a picture does not show: the colour of a bald head's hair."""
 
+SIDE = 128
+"""Of the pictures the judge is trained on."""
+
+VARIED = 0.6
+"""Share of the pictures that are seen changed; the others teach fine marks faster."""
+
 CLASSES: dict[str, tuple[str, ...]] = {
     "sex": ("female", "male"),
     "age": ("child", "young", "middle", "old"),
@@ -94,8 +100,8 @@ class Renders:
     years: Tensor
 
     @classmethod
-    def read(cls, folders: Sequence[Path], size: int) -> Renders:
-        """The shards of those folders, pictures brought to `size` pixels."""
+    def read(cls, folders: Sequence[Path], size: int = SIDE) -> Renders:
+        """The shards of those folders, pictures brought to `size` pixels a side."""
         faces = tuple(Faces(folder, size) for folder in folders)
         rows = [row for one in faces for row in one.column("factors")]
         years = torch.tensor([float(row["age"]) for row in rows])
@@ -143,10 +149,14 @@ def loss_of(
     return terms
 
 
-def views(images: Tensor, source: torch.Generator) -> Tensor:
-    """Augmented views; half are mirrored, since no class of the judge has a side."""
+def views(images: Tensor, source: torch.Generator, share: float = VARIED) -> Tensor:
+    """Views of which a share is augmented and half are mirrored: no class has a side."""
     flip = torch.rand(len(images), 1, 1, 1, generator=source) < 0.5
-    return augment(torch.where(flip, images.flip(3), images), source)
+    images = torch.where(flip, images.flip(3), images)
+    varied = torch.rand(len(images), generator=source) < share
+    if bool(varied.any()):
+        images[varied] = augment(images[varied], source)
+    return images
 
 
 def train(run: Run, data: Renders, judge: Judge, batch: int, lr: float) -> Judge:
@@ -217,8 +227,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="shards with factors")
     parser.add_argument("--heldout", type=Path, help="shards to measure on")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=96, help="side the judge looks at")
-    parser.add_argument("--widths", type=int, nargs=4, default=(16, 32, 64, 128))
+    parser.add_argument("--widths", type=int, nargs=4, default=(16, 32, 64, 128),
+                        help="channels of the network that looks at the face")  # fmt: skip
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--steps", type=int, default=1_000_000)
@@ -226,13 +236,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     run = start(RunConfig(options.out, options.steps, options.minutes, options.seed))
-    shape = JudgeConfig(CLASSES, size=options.size, widths=tuple(options.widths))
+    shape = JudgeConfig(CLASSES, face_widths=tuple(options.widths))
     judge = Judge(shape).to(run.fabric.device)
     judge.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    data = Renders.read(options.data, options.size)
+    data = Renders.read(options.data)
     trained = train(run, data, judge, options.batch, options.lr).eval()
     if options.heldout:
-        heldout = Renders.read([options.heldout], options.size)
+        heldout = Renders.read([options.heldout])
         trained.figures = measure(trained, heldout, options.seed)
         run.log({k: v for k, v in trained.figures.items() if "_" not in k}, force=True)
     save_judge(trained, options.out / FILE_NAME)

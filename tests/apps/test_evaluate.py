@@ -28,7 +28,7 @@ from recipes.render.wordings import WORDINGS
 from recipes.train_judge import CLASSES
 from tests.apps.conftest import tiny_editor
 
-CONFIG = JudgeConfig(CLASSES, size=32, widths=(8, 8, 8, 8), hidden=8)
+CONFIG = JudgeConfig(CLASSES, 32, 32, (8,) * 4, (8,) * 4, hidden=8)
 TRAINED = {w for classes in WORDINGS.values() for words in classes.values() for w in words}
 HELD_OUT = {
     w for classes in HELD_OUT_WORDINGS.values() for words in classes.values() for w in words

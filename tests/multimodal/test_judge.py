@@ -16,7 +16,7 @@ CLASSES = {"sex": ("female", "male"), "beard": ("none", "stubble", "full")}
 @pytest.fixture
 def judge() -> Judge:
     torch.manual_seed(0)
-    config = JudgeConfig(CLASSES, size=32, widths=(8, 8, 8, 8), hidden=8)
+    config = JudgeConfig(CLASSES, 32, 32, (8,) * 4, (8,) * 4, hidden=8)
     return Judge(config, {"sex": 0.9}).eval()
 
 
@@ -54,7 +54,9 @@ def test_errors_name_the_value_and_the_options(judge: Judge, tmp_path: Path) -> 
     with pytest.raises(ValueError, match="two classes"):
         JudgeConfig({"sex": ("male",)})
     with pytest.raises(ValueError, match="size 40"):
-        JudgeConfig(CLASSES, size=40)
+        JudgeConfig(CLASSES, whole=40)
+    with pytest.raises(ValueError, match=r"widths \(8, 8\)"):
+        JudgeConfig(CLASSES, face_widths=(8, 8))
     with pytest.raises(ValueError, match="expected pictures"):
         judge.read(torch.zeros(3, 32, 32))
     with pytest.raises(FileNotFoundError):

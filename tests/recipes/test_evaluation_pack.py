@@ -49,7 +49,7 @@ def photos(tmp_path: Path) -> Path:
 def test_the_pack_is_whole_and_reads_back(
     heldout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = JudgeConfig({"sex": ("female", "male")}, size=32, widths=(8, 8, 8, 8), hidden=8)
+    config = JudgeConfig({"sex": ("female", "male")}, 32, 32, (8,) * 4, (8,) * 4, hidden=8)
     judge = save_judge(Judge(config, {"sex": 0.7}), tmp_path / "run" / "judge.safetensors")
     out = tmp_path / "evaluation"
     words = ["--heldout", heldout, "--photos", photos, "--judge", judge, "--out", out]

@@ -17,7 +17,7 @@ from recipes.render.factors import Factors, sample_factors
 from recipes.train_judge import CLASSES, UNKNOWN, Renders, class_weights, label_matrix, measure
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-TINY = {"size": 32, "widths": (8, 8, 8, 16), "hidden": 16}
+TINY = {"whole": 32, "face": 32, "whole_widths": (8, 8, 8, 8), "face_widths": (8, 8, 8, 8)}
 
 
 def write_shard(folder: Path, seeds: range) -> Path:
@@ -97,7 +97,7 @@ def test_training_learns_what_shows(renders: tuple[Path, Path], tmp_path: Path) 
 def test_the_command_writes_a_judge_with_its_figures(
     renders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["--data", *renders, "--heldout", renders[1], "--out", tmp_path, "--size", 32]
+    words = ["--data", *renders, "--heldout", renders[1], "--out", tmp_path]
     words += ["--widths", 8, 8, 8, 16, "--batch", 8, "--steps", 2]
     monkeypatch.setattr(sys, "argv", ["recipe", *map(str, words)])
     train_judge.main()
