@@ -1,24 +1,30 @@
 """Puts the concrete parts of a model together: what `FaceEditor.from_pretrained` does.
 
 The one file of the core that knows every network. Parts that a model lacks are left out; whoever
-needs one later says so.
+needs one later says so. A shipped model's files are checked against its manifest first. What takes
+long to load and is not needed to look at a face (CLIP, LPIPS) is loaded when it is first used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from multimodal.bundled import HOME
+from multimodal.bundled import HOME, verify_folder
 from multimodal.devices import pick_device
 from multimodal.editor import FaceEditor
 from multimodal.faces import FaceAligner
 from multimodal.generators import load_generator
 from multimodal.inversion import FaceEncoder, load_encoder
 from multimodal.inversion.objective import local_lpips
+from multimodal.lazy import Lazy
+from multimodal.lpips_weights import lpips_backbone
 from multimodal.types import (
     ClipModel,
     Generator,
@@ -75,19 +81,21 @@ def assemble(
 
     Raises:
         FileNotFoundError: no such model or file.
-        ValueError: a file that cannot be used; says why.
+        ValueError: a file that cannot be used, or is not the one the model's manifest describes;
+            says why.
     """
     where = pick_device(device)
     folder = model_folder(name)
+    home = folder or _lender(name)
+    verify_folder(home)
     generator = load_generator(folder or name, where, dtype)
-    home = folder or HOME / "default"
     seeing = _clip(clip, name, home, where)
     toolkit = Toolkit(
         generator=generator,
         clip=seeing,
         identity=_identity(identity, name, home, where),
         lpips=_lpips(where),
-        sound=_sound(name, home, seeing, where),
+        sound=_sound(name, home, seeing, own=clip is None, device=where),
         folder=folder or _own_folder(name),
     )
     return FaceEditor(
@@ -116,6 +124,12 @@ def _encoder(
     return None if source is None else load_encoder(source, device, generator)
 
 
+def _lender(name: str | Path) -> Path:
+    """The folder whose CLIP, ears and identity a generator without its own folder borrows; the
+    tiny model borrows nothing, so that it is the same everywhere."""
+    return HOME / (TINY if str(name) == TINY else "default")
+
+
 def _clip(
     source: str | Path | None, name: str | Path, home: Path, device: torch.device
 ) -> ClipModel:
@@ -123,13 +137,16 @@ def _clip(
         from guidance.clip import random_clip
 
         return random_clip().to(device)
-    if source is None and (home / CLIP).is_dir():
-        source = home / CLIP
-    if source is None:
+    if source is None and not (home / CLIP).is_dir():
         return NoClip()
-    from guidance.clip import load_clip
+    from guidance.clip import load_clip, read_config
 
-    return load_clip(source, device)
+    if source is not None and not Path(source).is_dir():
+        return load_clip(source, device)
+    folder = home / CLIP if source is None else Path(source)
+    read_config(folder)  # a wrong folder is told now, not at the first edit
+    seeing: Any = Lazy(lambda: load_clip(folder, device))
+    return seeing
 
 
 def _identity(
@@ -149,18 +166,30 @@ def _identity(
 
 
 def _sound(
-    name: str | Path, home: Path, clip: ClipModel, device: torch.device
+    name: str | Path, home: Path, clip: ClipModel, own: bool, device: torch.device
 ) -> SoundEmbedder | None:
-    """The model's ears; the tiny model gets seeded random ones, a model without CLIP none."""
+    """The model's ears; the tiny model gets seeded random ones, a model without CLIP none.
+
+    Ears lead to the CLIP they were made for: the folder's own, which projects sentences itself. Any
+    other CLIP needs an adapter beside them.
+    """
     if isinstance(clip, NoClip):
         return None
-    from audio.alignment import Adapter
+    from audio.alignment import ADAPTER
     from audio.alignment import SoundEmbedder as Ears
 
-    if (home / SOUND).is_dir() and hasattr(clip, "project_sentence"):
-        return Ears.from_dir(home / SOUND, clip, device)
-    if str(name) != TINY:
+    if str(name) == TINY:
+        return _random_ears(clip, device)
+    if not (home / SOUND).is_dir() or not (own or (home / SOUND / ADAPTER).is_file()):
         return None
+    seeing: Any = clip  # asked for its projection when a sound comes, not before
+    sentences = SimpleNamespace(project_sentence=lambda v: seeing.project_sentence(v))
+    return Ears.from_dir(home / SOUND, sentences, device)
+
+
+def _random_ears(clip: ClipModel, device: torch.device) -> SoundEmbedder:
+    from audio.alignment import Adapter
+    from audio.alignment import SoundEmbedder as Ears
     from audio.encoder import SoundConfig, SoundEncoder
 
     with torch.random.fork_rng(devices=[]):
@@ -173,9 +202,12 @@ def _sound(
 
 def _lpips(device: torch.device) -> ImageDistance | None:
     try:
-        return local_lpips("alex", device)
-    except (ValueError, ImportError):
+        lpips_backbone("alex", download=False)
+    except ValueError:
         return None
+    if find_spec("lpips") is None:
+        return None
+    return Lazy(lambda: local_lpips("alex", device))
 
 
 def _directions(folder: Path | None, generator: Generator) -> Mapping[str, Offset]:

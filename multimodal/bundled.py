@@ -6,12 +6,19 @@ A model folder (the shipped ones are `multimodal/bundle/<name>`) is a complete S
     generator.safetensors .json   StyleGAN2
     encoder.safetensors .json     picture -> W+
     identity.safetensors .json    picture -> identity vector
+    judge.safetensors .json       picture -> attributes, for figures only
     clip/                         an open_clip model folder
     sound/                        sound -> sentence space
     text_encoder.safetensors      sentence -> W+
     delta.safetensors             (S, CLIP change) -> S change
-    directions/                   named latent directions
-    statistics.safetensors        S-space statistics of the global directions
+    attributes.safetensors        named directions of W+
+    directions.safetensors        S-space statistics of the global directions
+    sefa.safetensors              SeFa's directions, and ganspace.safetensors GANSpace's
+    about.json                    what the model was made of
+    MODEL_CARD.md pictures/       what it can do, measured and shown
+
+`recipes.pack` writes such a folder. Loading checks every file that is read by a program; the card
+and its pictures are read by people and may be edited.
 """
 
 from __future__ import annotations
@@ -24,6 +31,7 @@ from multimodal.weights import WeightsError, atomic, sha256_of
 
 HOME = Path(__file__).resolve().parent / "bundle"
 MANIFEST = "manifest.json"
+CARD, PICTURES = "MODEL_CARD.md", "pictures"
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,28 @@ class Bundle:
             _check(self.root / file, self.files[file])
         return self.root / name
 
+    def verify(self) -> None:
+        """Check every file but the card and its pictures against the manifest.
+
+        Raises:
+            FileNotFoundError: a file is gone from the disk.
+            WeightsError: a file is not the one the manifest describes.
+        """
+        for file, expected in self.files.items():
+            if file != CARD and not file.startswith(f"{PICTURES}/"):
+                _check(self.root / file, expected)
+
+
+def verify_folder(root: Path) -> None:
+    """Check a model folder by its manifest; one without is somebody's own and taken as it is.
+
+    Raises:
+        FileNotFoundError: a file is gone from the disk.
+        WeightsError: the manifest cannot be read, or a file is not the one it describes.
+    """
+    if (root / MANIFEST).is_file():
+        find_bundle(root.resolve()).verify()
+
 
 def find_bundle(name: str | Path) -> Bundle:
     """The model folder of that name or path.
@@ -105,8 +135,26 @@ def write_manifest(root: Path, licences: dict[str, str], default: str = "CC0-1.0
     return Bundle(root, files)
 
 
+def renew_manifest(root: Path) -> Bundle:
+    """Describe the card and pictures written since, after checking that all else is unchanged.
+
+    Raises:
+        FileNotFoundError: no manifest there, or a file is gone.
+        WeightsError: a file other than the card and its pictures is not the one described.
+    """
+    bundle = find_bundle(root.resolve())
+    bundle.verify()
+    return write_manifest(root, {name: file.licence for name, file in bundle.files.items()})
+
+
 def _check(path: Path, expected: BundleFile) -> None:
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing from the model folder")
-    if path.stat().st_size != expected.size or sha256_of(path) != expected.sha256:
+        raise FileNotFoundError(f"{path} is missing from the model folder: restore it")
+    size = path.stat().st_size
+    if size != expected.size:
+        raise WeightsError(
+            f"{path} has {size} bytes, its manifest says {expected.size}: it is cut off or another "
+            "file; restore it"
+        )
+    if sha256_of(path) != expected.sha256:
         raise WeightsError(f"{path} is not the file its manifest describes: restore it")

@@ -130,15 +130,21 @@ def build(weights: Weights, source: str, config: StyleGAN2Config | None = None) 
     """
     refuse_foreign(weights.state, source)
     config = read_config(weights, source) if config is None else config
-    with torch.device("meta"):
+    # Not on the meta device: its first use imports torch's compiler, which takes seconds.
+    with torch.random.fork_rng(devices=[]):
         model = StyleGAN2(config)
     check_keys(weights.state, model.state_dict(), source)
     ready = {key: tensor.float().contiguous() for key, tensor in weights.state.items()}
-    broken = [key for key, tensor in ready.items() if not tensor.isfinite().all()]
+    broken = [key for key, tensor in ready.items() if not _finite(tensor)]
     if broken:
         raise CheckpointError(f"{source}: {_some(broken)} holds numbers that are not finite")
     model.load_state_dict(ready, strict=True, assign=True)
     return model.eval().requires_grad_(False)
+
+
+def _finite(tensor: Tensor) -> bool:
+    """Whether all numbers are finite; the extremes tell, without a mask as large as the tensor."""
+    return tensor.numel() == 0 or bool(torch.stack(tensor.aminmax()).isfinite().all())
 
 
 def check_keys(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:

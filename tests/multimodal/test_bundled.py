@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from multimodal.bundled import find_bundle, write_manifest
+from multimodal.bundled import find_bundle, renew_manifest, verify_folder, write_manifest
 from multimodal.weights import WeightsError
 
 
@@ -54,3 +54,25 @@ def test_broken_manifest(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"files": {"a": {"sha": 1}}}')
     with pytest.raises(WeightsError, match="not a model manifest"):
         find_bundle(tmp_path)
+
+
+def test_verify_leaves_the_card_to_people(folder: Path) -> None:
+    (folder / "pictures").mkdir()
+    for name in ("MODEL_CARD.md", "pictures/samples.jpg"):
+        (folder / name).write_text("first")
+    write_manifest(folder, {"clip/": "MIT"})
+    for name in ("MODEL_CARD.md", "pictures/samples.jpg"):
+        (folder / name).write_text("edited by hand")
+    verify_folder(folder)
+    assert renew_manifest(folder).files["MODEL_CARD.md"].size == len("edited by hand")
+    assert find_bundle(folder).files["clip/config.json"].licence == "MIT"
+    (folder / "clip" / "config.json").write_text("[]")
+    for check in (verify_folder, renew_manifest):
+        with pytest.raises(WeightsError, match=r"config\.json is not the file"):
+            check(folder)
+
+
+def test_a_folder_without_a_manifest_is_taken_as_it_is(tmp_path: Path) -> None:
+    verify_folder(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no model at"):
+        renew_manifest(tmp_path)
