@@ -72,3 +72,19 @@ def test_pages_name_no_machine() -> None:
     for page in pages():
         text = page.read_text(encoding="utf-8")
         assert not re.search(r"(?<![\w/.])/(work|tmp|root)/", text), page
+
+
+def test_the_messages_of_troubleshooting_are_the_programs_own() -> None:
+    folders = ("apps", "audio", "guidance", "multimodal")
+    files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    joined = re.sub(r"\"\s*\n\s*f?\"", "", source)
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    page = page.partition("## Setting up")[0]  # what follows is said by other programs
+    cells = re.findall(r"^\| ([^|]*`[^|]*?) \|", page, re.MULTILINE)
+    messages = [text for cell in cells for text in re.findall(r"`([^`]+)`", cell)]
+    for message in messages:
+        for part in re.split(r"\.\.\.|\b\d+\b|\b[NM]\b|'[^']*'", message):
+            if len(part.strip()) >= 8:
+                assert part.strip() in joined, f"no message says {part.strip()!r}"
+    assert len(messages) > 20
