@@ -228,7 +228,7 @@ def _class_line(found: type) -> str:
         return f"class {found.__name__}"
     data = getattr(found, "__dataclass_params__", None)
     kind = "" if data is None else "@dataclass(frozen=True)\n" if data.frozen else "@dataclass\n"
-    return kind + "class " + _signature(found.__name__, found.__init__).replace(" -> None", "")
+    return kind + "class " + _signature(found.__name__, found).replace(" -> None", "")
 
 
 def _signature(name: str, function: Callable[..., Any]) -> str:
@@ -251,7 +251,8 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
 
 
 def _parameter(parameter: inspect.Parameter) -> str:
-    star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+    star = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""
+    star = "**" if parameter.kind is parameter.VAR_KEYWORD else star
     kind = _annotation(parameter.annotation)
     text = f"{star}{parameter.name}" + (f": {kind}" if kind else "")
     if parameter.default is parameter.empty:
