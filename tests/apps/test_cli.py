@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import apps.edits
+import apps.photo_edit
 from apps.cli import run
 from multimodal import FaceEditor
 from multimodal.types import Face
@@ -22,7 +23,8 @@ from multimodal.types import Face
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch, editor: FaceEditor) -> None:
     """Every command loads the tiny test editor, whatever model it names."""
-    monkeypatch.setattr(apps.edits, "load_editor", lambda *_, **__: editor)
+    for module in (apps.edits, apps.photo_edit):  # the latter took the name when it was imported
+        monkeypatch.setattr(module, "load_editor", lambda *_, **__: editor)
 
 
 def ok(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, object]:
