@@ -68,9 +68,11 @@ class JudgeConfig:
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> JudgeConfig:
         """Read parsed JSON back (lists become tuples)."""
-        plain = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        classes = {name: tuple(c) for name, c in values["classes"].items()}
-        return cls(**{**plain, "classes": classes})
+        plain: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        plain["classes"] = {name: tuple(c) for name, c in values["classes"].items()}
+        return cls(**plain)
 
     def index(self, attribute: str, value: str) -> int:
         """Place of a class among its attribute's.

@@ -1,10 +1,11 @@
 """Write the evaluation pack: what anybody needs to measure a model, without the renderer's assets.
 
     python -m recipes.evaluation_pack --heldout renders/heldout --photos photos \
-        --out multimodal/bundle/evaluation --judge runs/judge/judge.safetensors
+        --out multimodal/bundle/evaluation
 
 The pack holds held-out renders with their factors and captions, a few photo-like portraits, the
-names of the sample sounds with what they mean, the judge, and the licence of each part.
+names of the sample sounds with what they mean, and the licence of each part; the judge too, where
+it does not come with the model.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ Nothing here was trained on: it measures models (`semblance evaluate`).
   are what the picture was asked for, not a measurement.
 - `sounds.jsonl`: names of the sample sounds in `apps/samples/sounds` and what they mean; their
   licences stand in `apps/samples/LICENSES.md`.
-- `{FILE_NAME}`, `judge.json`: weights of the judge, trained by `recipes.train_judge` on CC0 renders
-  alone; **CC0-1.0**.
+- `{FILE_NAME}`, `judge.json`, where they are here: weights of the judge, trained by
+  `recipes.train_judge` on CC0 renders alone; **CC0-1.0**.
 """
 
 

@@ -35,12 +35,13 @@ def chosen_suites(name: str) -> list[str]:
 
 
 def find_judge(given: Path | None, model: str, device: str = "cpu") -> Judge:
-    """The judge: the given file, the pack's, or the model's.
+    """The judge: the given file, the pack's, the model's, or the bundled model's.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    places = [PACK / FILE_NAME, HOME / model / FILE_NAME, Path(model) / FILE_NAME]
+    folders = (PACK, HOME / model, Path(model), HOME / "default")
+    places = [folder / FILE_NAME for folder in folders]
     for path in [given] if given is not None else places:
         if path.exists():
             return load_judge(path, device)

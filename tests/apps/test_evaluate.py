@@ -26,7 +26,7 @@ from multimodal.judge import Judge, JudgeConfig, save_judge
 from recipes.render.heldout import HELD_OUT_WORDINGS
 from recipes.render.wordings import WORDINGS
 from recipes.train_judge import CLASSES
-from tests.apps.conftest import tiny_editor
+from tests.tiny_editor import tiny_editor
 
 CONFIG = JudgeConfig(CLASSES, 32, 32, (8,) * 4, (8,) * 4, hidden=8)
 TRAINED = {w for classes in WORDINGS.values() for words in classes.values() for w in words}
