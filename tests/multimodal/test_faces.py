@@ -17,15 +17,19 @@ from multimodal.faces import (
     align,
     align_or_crop,
     cut,
+    detect,
     detect_faces,
     ffhq_quad,
     head_pose,
     paste_back,
     pick_face,
 )
+from multimodal.faces.view import View, part_of, whole_of
 
 SAMPLES = Path(__file__).resolve().parents[2] / "apps" / "samples" / "faces"
 WOMAN, MAN = SAMPLES / "01_smiling_woman.jpg", SAMPLES / "04_old_man.jpg"
+PROFILE = Path(__file__).with_name("profile.jpg")
+"""A head of `recipes.render` (CC0 assets), turned by 75 degrees."""
 
 
 def photo(path: Path = WOMAN) -> Image.Image:
@@ -83,6 +87,61 @@ def test_the_largest_face_comes_first_and_others_go_by_index():
     assert pick_face(faces).landmarks[:, 0].mean() > 300 > pick_face(faces, 1).landmarks[:, 0].max()
     with pytest.raises(NoFaceError, match="0 to 1"):
         pick_face(faces, 2)
+
+
+def turned(image: Image.Image, angle: float) -> Image.Image:
+    return image.rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=(120, 130, 140))
+
+
+@pytest.mark.parametrize("angle", [-150, -60, 90, 180])
+@pytest.mark.parametrize("path", [WOMAN, MAN])
+def test_heads_on_their_side_and_upside_down_are_found(path: Path, angle: int):
+    scene = turned(photo(path), angle)
+    (face,) = detect_faces(scene)
+    view = View(scene, np.array(photo(path).size) / 2, np.ones(2), angle)
+    assert np.abs(view.to_photo(face.landmarks) - points(path))[17:].mean() < 3.0
+    crop, _, marks = align_or_crop(scene, 128)
+    assert marks is not None
+    assert abs(head_pose(marks)[2]) < 8
+    assert crop.size == (128, 128)
+
+
+def test_a_turned_face_in_a_large_photo_is_found():
+    scene = Image.new("RGB", (1600, 900), (120, 130, 140))
+    scene.paste(turned(photo(), 90), (1100, 300))
+    face = pick_face(detect_faces(scene))
+    left, top, right, bottom = face.box
+    assert 1100 < left < right < 1356
+    assert 300 < top < bottom < 556
+
+
+def test_a_profile_is_found_by_the_network():
+    assert detect._upright(photo(PROFILE)) == []
+    (face,) = detect_faces(photo(PROFILE))
+    left, top, right, bottom = face.box
+    assert 0 <= left < 130 < right
+    assert 40 < top < 130 < bottom
+    assert align_or_crop(photo(PROFILE), 64)[0].size == (64, 64)
+
+
+def test_a_clear_face_needs_no_other_tries(monkeypatch: pytest.MonkeyPatch):
+    for name in ("_turned", "_by_network"):
+        monkeypatch.setattr(detect, name, lambda *_, **__: pytest.fail("not needed"))
+    assert len(detect_faces(photo())) == 1
+
+
+@pytest.mark.parametrize("angle", [0, 30, 90, -135])
+def test_a_view_knows_where_its_pixels_lie(angle: int):
+    image = Image.new("RGB", (200, 120))
+    image.paste((255, 255, 255), (148, 38, 153, 43))  # about pixel (150, 40)
+    whole = whole_of(image, 2.0, angle)
+    part = part_of(image, np.array([150.0, 45.0]), 60.0, 90, angle)
+    for view in (whole, part):
+        bright = np.asarray(view.image.convert("L"), np.float64)
+        bright = np.where(bright > 160, bright, 0)
+        rows, columns = np.indices(bright.shape)
+        spot = np.array([(columns * bright).sum(), (rows * bright).sum()]) / bright.sum()
+        np.testing.assert_allclose(view.to_photo(spot), (150, 40), atol=0.3)
 
 
 def test_no_face_is_said_plainly():
