@@ -54,5 +54,18 @@ def load_run(
     return networks
 
 
+def load_edits(folder: Path) -> Tensor:
+    """The averaged matrix of edits `[D, A]` of `recipes.train_generator`: factors to w.
+
+    Raises:
+        FileNotFoundError: no run there.
+    """
+    path = folder / "checkpoint.pt"
+    if not path.is_file():
+        raise FileNotFoundError(f"no generator run in {folder}")
+    state = torch.load(path, map_location="cpu", weights_only=True)["average"]
+    return _part(state, "module.edits.")["weight"]
+
+
 def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

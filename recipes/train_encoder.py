@@ -1,16 +1,18 @@
 """Train the bundle's inversion encoder to W+ through a frozen generator.
 
-    python -m recipes.train_encoder --data renders/train --run runs/generator --out runs/encoder
+    python -m recipes.train_encoder --data renders/pairs --out runs/encoder \
+        --generator runs/mapping/generator.safetensors --start-from runs/generator
 
-e4e's plan (Tov et al. 2021): one w first, then per-row deltas kept small by a regulariser. A
-quarter of every batch are drawn by the generator itself, so their codes are known.
+e4e's plan (Tov et al. 2021): one w first, then per-row deltas kept small by a regulariser; then
+ReStyle's (Alaluf et al. 2021): look at the own reconstruction and correct. A quarter of every batch
+are drawn by the generator itself, so their codes are known.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from torch import Tensor
 
 from multimodal.devices import fast_autocast, fast_dtype
 from multimodal.generators.stylegan2 import StyleGAN2
-from multimodal.inversion.bundle_encoder import BundleEncoder
+from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from recipes.data import Faces, index_batches
 from recipes.loop import Average, Run, RunConfig, start
 
@@ -52,32 +54,72 @@ def drawn_batch(generator: StyleGAN2, count: int) -> tuple[Tensor, Tensor]:
     return generator.synthesize(w_plus, noise="none").clamp(-1, 1), w_plus
 
 
+@dataclass(frozen=True)
+class Judges:
+    """What measures a reconstruction.
+
+    Args:
+        perceptual: LPIPS of two batches, `[B]`.
+        identity: unit identity vectors of pictures, or None.
+    """
+
+    perceptual: Callable[..., Tensor]
+    identity: Callable[[Tensor], Tensor] | None
+
+
+def correct(
+    generator: StyleGAN2, encoder: BundleEncoder, images: Tensor, start: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One pass: code `[B, L, D]`, its drawing `[B, 3, R, R]` and the rows' departures.
+
+    Args:
+        generator: draws.
+        encoder: looks.
+        images: `[B, 3, R, R]`.
+        start: the code so far, or None in the first pass.
+    """
+    current = None
+    if start is not None:
+        with torch.no_grad():
+            current = generator.synthesize(start, noise="none").clamp(-1, 1)
+    with fast_autocast(images.device):
+        w0, deltas = encoder.codes(images, current)
+    w_plus = w0.float()[:, None] + deltas.float()
+    w_plus = w_plus if start is None else start + w_plus
+    return w_plus, generator.synthesize(w_plus, noise="none"), deltas.float()
+
+
 def terms_of(
     generator: StyleGAN2,
     encoder: BundleEncoder,
     images: Tensor,
     known: Tensor | None,
-    parts: tuple[Callable[..., Tensor], Callable[[Tensor], Tensor] | None],
+    judges: Judges,
     rule: Weights,
+    passes: int = 1,
 ) -> dict[str, Tensor]:
-    """Loss terms of one batch; the last `len(known)` pictures have known codes."""
-    perceptual, identity = parts
-    device = images.device.type
-    with fast_autocast(device):
-        w0, deltas = encoder.codes(images)
-    w0, deltas = w0.float(), deltas.float()
-    w_plus = w0[:, None] + deltas
-    drawn = generator.synthesize(w_plus, noise="none")
+    """Loss terms of one batch, summed over the passes (Alaluf et al. 2021, "ReStyle"); the last
+    `len(known)` pictures have known codes."""
+    terms: dict[str, Tensor] = {}
+    w_plus = None
+    for _ in range(passes):
+        w_plus, drawn, deltas = correct(generator, encoder, images, w_plus)
+        found = _distances(images, drawn, judges, rule)
+        found["deltas"] = deltas.square().sum(dim=(1, 2)).mean() * rule.deltas
+        if known is not None:
+            found["code"] = (w_plus[-len(known) :] - known).square().mean() * rule.code
+        terms = {name: found[name] + terms.get(name, 0) for name in found}
+        w_plus = w_plus.detach()
+    return terms
+
+
+def _distances(images: Tensor, drawn: Tensor, judges: Judges, rule: Weights) -> dict[str, Tensor]:
     terms = {
         "pixels": (drawn - images).square().mean() * rule.pixels,
-        "perceptual": perceptual(drawn, images).mean() * rule.perceptual,
-        "deltas": deltas.square().sum(dim=(1, 2)).mean() * rule.deltas,
+        "perceptual": judges.perceptual(drawn, images).mean() * rule.perceptual,
     }
-    if known is not None:
-        error = w_plus[-len(known) :] - known
-        terms["code"] = error.square().mean() * rule.code
-    if identity is not None:
-        cosine = (identity(drawn) * identity(images)).sum(dim=1)
+    if judges.identity is not None and rule.identity > 0:
+        cosine = (judges.identity(drawn) * judges.identity(images)).sum(dim=1)
         terms["identity"] = (1 - cosine).mean() * rule.identity
     return terms
 
@@ -87,15 +129,15 @@ def train(
     generator: StyleGAN2,
     encoder: BundleEncoder,
     faces: Faces,
-    parts: tuple[Callable[..., Tensor], Callable[[Tensor], Tensor] | None],
+    judges: Judges,
     batch: int,
     lr: float,
     rule: Weights,
-) -> None:
-    """Train to the end of the run's steps or minutes."""
-    device = run.fabric.device
+) -> BundleEncoder:
+    """Train to the end of the run's steps or minutes; returns the averaged encoder."""
+    device, passes = run.fabric.device, encoder.config.passes
     optimizer = torch.optim.Adam(encoder.parameters(), lr=lr, betas=(0.9, 0.99))
-    average = Average(encoder, half_life=5000)
+    average = Average(encoder, half_life=2000)
     named: dict[str, Any] = {"encoder": encoder, "average": average, "optimizer": optimizer}
     run.resume(named)
     batches = index_batches(len(faces), batch - batch // 4, run.config.seed + run.step)
@@ -103,7 +145,7 @@ def train(
     for _ in run.steps(named, batch):
         mine, known = drawn_batch(generator, batch // 4)
         images = torch.cat([faces.batch(next(batches)).to(device), mine])
-        terms = terms_of(generator, encoder, images, known, parts, rule)
+        terms = terms_of(generator, encoder, images, known, judges, rule, passes)
         optimizer.zero_grad(set_to_none=True)
         run.fabric.backward(torch.stack(list(terms.values())).sum())
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
@@ -111,49 +153,84 @@ def train(
         average.update(encoder, batch, run.images + 50_000)
         run.log({name: term.detach() for name, term in terms.items()})
         if run.step % (run.config.log_every * 4) == 0:
-            with torch.no_grad():
-                drawn = generator.synthesize(average.module(images[:8]), noise="none")
-            run.log_images("inversions", _rows(images[:8], drawn))
+            run.log_images("inversions", _inversions(generator, average.module, images[:8]))
+    return average.module  # type: ignore[return-value]
 
 
-def _rows(images: Tensor, drawn: Tensor) -> Tensor:
+@torch.no_grad()
+def _inversions(generator: StyleGAN2, encoder: Any, images: Tensor) -> Tensor:
+    rows, w_plus = [images], None
+    for _ in range(encoder.config.passes):
+        w_plus, drawn, _ = correct(generator, encoder, images, w_plus)
+        rows.append(drawn.clamp(-1, 1))
     from torchvision.utils import make_grid
 
-    return make_grid(torch.cat([images, drawn.clamp(-1, 1)]), nrow=len(images))
+    return make_grid(torch.cat(rows), nrow=len(images))
+
+
+def begin(generator: StyleGAN2, config: BundleEncoderConfig, checkpoint: Path | None) -> Any:
+    """The encoder to train: weights of `checkpoint` (a run's folder or a bundle's encoder file)
+    where given, for as many passes as `config` asks."""
+    from multimodal.inversion.encoder_files import read_bundle_encoder
+    from recipes.checkpoint import load_run
+
+    if checkpoint is None:
+        encoder = BundleEncoder(config)
+        encoder.w_avg.copy_(generator.w_avg.cpu())
+    else:
+        old = load_run(checkpoint)[1] if checkpoint.is_dir() else read_bundle_encoder(checkpoint)
+        encoder = BundleEncoder(replace(old.config, passes=config.passes))
+        encoder.load_state_dict(old.state_dict())
+    return encoder.to(generator.device).train().requires_grad_(True)
 
 
 def main() -> None:
     """Parse the command line and train."""
+    options = _parser().parse_args()
+    from multimodal.dlib_resnet import load_dlib_face
+    from multimodal.generators.checkpoints import load_generator
+    from multimodal.identity import load_identity
+    from multimodal.inversion.encoder_files import save_bundle_encoder
+    from multimodal.metrics import Lpips
+
+    run = start(RunConfig(options.out, options.steps, options.minutes, options.seed))
+    device = run.fabric.device
+    generator = load_generator(options.generator, device, dtype=fast_dtype(device))
+    shape = BundleEncoderConfig(
+        generator.num_layers,
+        min(generator.resolution, 128),
+        generator.style_dim,
+        feedback=options.passes > 1,
+        passes=options.passes,
+    )
+    encoder = begin(generator, shape, options.start_from)
+    identity: Any = None
+    if options.identity_weight > 0:
+        identity = load_identity(options.identity, device) if options.identity else None
+        identity = identity or load_dlib_face(device=device)
+    judges = Judges(Lpips("alex").to(device), identity)
+    faces = Faces(options.data, generator.resolution)
+    rule = Weights(identity=options.identity_weight)
+    trained = train(run, generator, encoder, faces, judges, options.batch, options.lr, rule)
+    if run.fabric.is_global_zero:
+        save_bundle_encoder(trained.cpu(), options.out / "encoder.safetensors")
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="shards or aligned photos")
     parser.add_argument("--generator", type=Path, required=True, help="a generator.safetensors")
-    parser.add_argument("--run", type=Path, required=True, help="train_generator's folder")
+    parser.add_argument("--start-from", type=Path, help="train_generator's folder, or an encoder")
     parser.add_argument("--identity", type=Path, help="identity network; default: dlib's")
+    parser.add_argument("--identity-weight", type=float, default=0.1, help="0: leave it out")
+    parser.add_argument("--passes", type=int, default=2, help="looks at its own reconstruction")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=5e-4)
     parser.add_argument("--steps", type=int, default=1_000_000)
     parser.add_argument("--minutes", type=float, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    from multimodal.dlib_resnet import load_dlib_face
-    from multimodal.generators.checkpoints import load_generator
-    from multimodal.identity import load_identity
-    from multimodal.metrics import Lpips
-    from recipes.checkpoint import load_run
-
-    run = start(RunConfig(options.out, options.steps, options.minutes, options.seed))
-    device = run.fabric.device
-    generator = load_generator(options.generator, device, dtype=fast_dtype(device))
-    encoder = load_run(options.run, device)[1].train().requires_grad_(True)
-    identity = (
-        load_identity(options.identity, device)
-        if options.identity
-        else load_dlib_face(device=device)
-    )
-    parts = (Lpips("alex").to(device), identity)
-    faces = Faces(options.data, generator.resolution)
-    train(run, generator, encoder, faces, parts, options.batch, options.lr, Weights())
+    return parser
 
 
 if __name__ == "__main__":

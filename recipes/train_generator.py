@@ -48,6 +48,8 @@ class Weights:
         factors: squared error of the factors read off w.
         size: pull of w towards the unit ball.
         deltas: pull of each row's departure from w towards zero (e4e, equation 5).
+        told: share of codes whose factors are set right before drawing, by the directions; the
+            generator so learns what factors look like before the encoder can read them.
         plain: share of pictures drawn from w alone, which keeps W itself good.
         jitter: standard deviation of the noise added to w, which keeps the space smooth.
     """
@@ -56,9 +58,10 @@ class Weights:
     perceptual: float = 1.0
     adversarial: float = 0.05
     adversarial_from: int = 60_000
-    factors: float = 0.2
+    factors: float = 1.0
     size: float = 1e-3
     deltas: float = 0.02
+    told: float = 0.6
     plain: float = 0.35
     jitter: float = 0.05
 
@@ -101,7 +104,7 @@ def build(
     generator = StyleGAN2(config, dtype).requires_grad_(True)
     encoding = BundleEncoder(encoder)
     head, edits = nn.Linear(config.w_dim, len(NAMES)), nn.Linear(len(NAMES), config.w_dim, False)
-    nn.init.zeros_(edits.weight)
+    nn.init.normal_(edits.weight, std=0.15)
     critic = Critic()
     mine = [
         {"params": [*generator.synthesis.parameters()], "lr": lr},
@@ -134,35 +137,55 @@ def calibrate(parts: Parts, images: Tensor, spread: float = 0.7) -> None:
     parts.encoder.w0.weight.mul_(spread / float(w.std(dim=0).mean().clamp(min=1e-6)))
 
 
-def reconstruct(parts: Parts, batch: FaceBatch, rule: Weights) -> tuple[Tensor, Tensor, Tensor]:
-    """w `[B, 512]`, the used departures, and drawings of `images`, then of `edited`."""
-    rows = parts.generator.num_layers
+@dataclass(frozen=True)
+class Drawing:
+    """What one batch gave.
+
+    Args:
+        w: `[B, 512]`.
+        read: factors read off w `[B, A]`.
+        deltas: the used departures of the rows `[B, L, 512]`.
+        images: drawings of the batch's pictures, then of the edited ones.
+    """
+
+    w: Tensor
+    read: Tensor
+    deltas: Tensor
+    images: Tensor
+
+
+def reconstruct(parts: Parts, batch: FaceBatch, rule: Weights) -> Drawing:
+    """Encode the pictures, set some codes' factors right, draw, and draw the edited ones."""
     w, deltas = codes(parts.encoder, batch.images)
-    used = torch.rand(len(w), 1, 1, device=w.device) >= rule.plain
-    deltas = deltas[:, :rows] * used
-    w_plus = (w + rule.jitter * torch.randn_like(w)).unsqueeze(1) + deltas
+    read, rows, device = parts.head(w), parts.generator.num_layers, w.device
+    deltas = deltas[:, :rows] * (torch.rand(len(w), 1, 1, device=device) >= rule.plain)
+    used = w + rule.jitter * torch.randn_like(w)
+    if batch.factors is not None:
+        told = torch.rand(len(w), 1, device=device) < rule.told
+        used = used + parts.edits((batch.factors - read) * told)
+    w_plus = used.unsqueeze(1) + deltas
     if batch.change is not None:
         w_plus = torch.cat([w_plus, w_plus + parts.edits(batch.change).unsqueeze(1)])
-    return w, deltas, parts.generator.synthesize(w_plus, noise="none")
+    return Drawing(w, read, deltas, parts.generator.synthesize(w_plus, noise="none"))
 
 
 def generator_step(
     parts: Parts, run: Run, features: LpipsFeatures, batch: FaceBatch, rule: Weights
 ) -> dict[str, Tensor]:
     """One step of encoder, directions and generator, and of the critic; returns the loss terms."""
-    w, deltas, drawn = reconstruct(parts, batch, rule)
+    made = reconstruct(parts, batch, rule)
     images = batch.images if batch.edited is None else torch.cat([batch.images, batch.edited])
     with torch.no_grad():
         real = features(images)
-    fake = features(drawn)
+    fake = features(made.images)
     terms = {
-        "pixels": (drawn - images).abs().mean() * rule.pixels,
+        "pixels": (made.images - images).abs().mean() * rule.pixels,
         "perceptual": features.distance(fake, real) * rule.perceptual,
-        "size": w.square().mean() * rule.size,
-        "deltas": deltas.square().mean() * rule.deltas,
+        "size": made.w.square().mean() * rule.size,
+        "deltas": made.deltas.square().mean() * rule.deltas,
     }
     if batch.factors is not None:
-        terms["factors"] = (parts.head(w) - batch.factors).square().mean() * rule.factors
+        terms["factors"] = (made.read - batch.factors).square().mean() * rule.factors
     judged = rule.adversarial > 0 and run.images >= rule.adversarial_from
     if judged:
         terms["adversarial"] = deceive_loss(parts.critic, fake) * rule.adversarial
