@@ -16,7 +16,7 @@ import typer
 
 COMMANDS = (
     "demo", "edit", "animate", "batch", "web", "invert", "sample",
-    "interpolate", "adapt", "train_mapper", "evaluate", "models",
+    "interpolate", "adapt", "train_mapper", "train_adapter", "directions", "evaluate", "models",
 )  # fmt: skip
 """Modules of `apps.commands`, in the order the help shows them; each has `register(app)`."""
 

@@ -197,14 +197,20 @@ class SoundEmbedder:
 
     @classmethod
     def from_dir(
-        cls, folder: Path | str, clip: Any = None, device: torch.device | str = "cpu"
+        cls,
+        folder: Path | str,
+        clip: Any = None,
+        device: torch.device | str = "cpu",
+        adapter: Path | str | None = None,
     ) -> SoundEmbedder:
-        """The bundled encoder of a folder; through its adapter, else through the CLIP's own
-        projection of sentences (`clip.project_sentence`), else in the sentence space."""
+        """The bundled encoder of a folder; through an adapter (in `adapter`, or beside the
+        encoder), else through the CLIP's own projection of sentences (`clip.project_sentence`),
+        else in the sentence space."""
         folder = Path(folder)
         project: Projection | None = getattr(clip, "project_sentence", None)
-        if (folder / ADAPTER).is_file():
-            project = load_adapter(folder).to(device)
+        beside = folder if adapter is None else Path(adapter)
+        if (beside / ADAPTER).is_file():
+            project = load_adapter(beside).to(device)
         return cls(load_encoder(folder, device), project)
 
     def sentence(self, sound: SoundSource) -> Tensor:

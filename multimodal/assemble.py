@@ -7,6 +7,8 @@ long to load and is not needed to look at a face (CLIP, LPIPS) is loaded when it
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,19 +92,20 @@ def assemble(
     verify_folder(home)
     generator = load_generator(folder or name, where, dtype)
     seeing = _clip(clip, name, home, where)
+    kept = own_folder(name, clip)
     toolkit = Toolkit(
         generator=generator,
         clip=seeing,
         identity=_identity(identity, name, home, where),
         lpips=_lpips(where),
-        sound=_sound(name, home, seeing, own=clip is None, device=where),
-        folder=folder or _own_folder(name),
+        sound=_sound(name, home, seeing, kept if clip else None, where),
+        folder=folder if folder and not clip else kept,
     )
     return FaceEditor(
         toolkit=toolkit,
         encoder=_encoder(encoder, folder, generator, where),
         aligner=FaceAligner(),
-        directions=_directions(folder, generator),
+        directions=_directions([folder, own_folder(name), kept], generator),
         name=str(name),
     )
 
@@ -166,12 +169,12 @@ def _identity(
 
 
 def _sound(
-    name: str | Path, home: Path, clip: ClipModel, own: bool, device: torch.device
+    name: str | Path, home: Path, clip: ClipModel, kept: Path | None, device: torch.device
 ) -> SoundEmbedder | None:
     """The model's ears; the tiny model gets seeded random ones, a model without CLIP none.
 
     Ears lead to the CLIP they were made for: the folder's own, which projects sentences itself. Any
-    other CLIP needs an adapter beside them.
+    other CLIP needs an adapter, in the folder `kept` for that CLIP or beside the ears.
     """
     if isinstance(clip, NoClip):
         return None
@@ -180,8 +183,11 @@ def _sound(
 
     if str(name) == TINY:
         return _random_ears(clip, device)
-    if not (home / SOUND).is_dir() or not (own or (home / SOUND / ADAPTER).is_file()):
+    if not (home / SOUND).is_dir():
         return None
+    if kept is not None:
+        adapters = [folder for folder in (kept, home / SOUND) if (folder / ADAPTER).is_file()]
+        return Ears.from_dir(home / SOUND, None, device, adapters[0]) if adapters else None
     seeing: Any = clip  # asked for its projection when a sound comes, not before
     sentences = SimpleNamespace(project_sentence=lambda v: seeing.project_sentence(v))
     return Ears.from_dir(home / SOUND, sentences, device)
@@ -210,15 +216,36 @@ def _lpips(device: torch.device) -> ImageDistance | None:
     return Lazy(lambda: local_lpips("alex", device))
 
 
-def _directions(folder: Path | None, generator: Generator) -> Mapping[str, Offset]:
+def _directions(folders: Sequence[Path | None], generator: Generator) -> Mapping[str, Offset]:
+    """Named directions, then unnamed ones, of all these folders; the later ones win."""
+    from guidance.components import FILES, Components
     from guidance.control import ATTRIBUTES_NAME, Attributes
 
-    if folder is None or not (folder / ATTRIBUTES_NAME).is_file():
-        return {}
-    known = Attributes.load(folder)
-    return {name: known.offset(name).to(generator.device) for name in known.directions}
+    found: dict[str, Offset] = {}
+    places = [folder for folder in folders if folder is not None]
+    for folder in places:
+        if (folder / ATTRIBUTES_NAME).is_file():
+            known = Attributes.load(folder)
+            found |= {name: known.offset(name) for name in known.directions}
+    for folder in places:
+        for kind in [kind for kind, file in FILES.items() if (folder / file).is_file()]:
+            found |= Components.load(folder, kind).offsets(generator.num_layers)
+    return {name: offset.to(generator.device) for name, offset in found.items()}
 
 
-def _own_folder(name: str | Path) -> Path:
-    """Where statistics of a generator without a model folder are kept."""
-    return cache_dir() / "models" / Path(name).stem
+def own_folder(name: str | Path, clip: str | Path | None = None) -> Path:
+    """Where what is measured for a model is kept, apart from the model's own files: in the cache,
+    one folder for each generator and CLIP, so that statistics of one never serve another.
+
+    Args:
+        name: as in `assemble`.
+        clip: the CLIP given instead of the model's own, or None.
+    """
+    path, label = Path(name), Path(name).stem
+    if path.exists():
+        state = path.stat()
+        known = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
+        label += f"-{hashlib.sha256(known.encode()).hexdigest()[:8]}"
+    if clip is not None:
+        label += "+" + re.sub(r"[^A-Za-z0-9.]+", "-", str(clip)).strip("-")
+    return cache_dir() / "models" / label

@@ -203,7 +203,7 @@ def edit(
     request = EditRequest(face.latent, wanted.target, wanted.neutral, text, seed, settings)
     offset = guidance_of(editor, tools, chosen).offset(request, on_step)
     offset = restrict(offset, layers, tools.generator.num_layers)
-    offset = keep_attributes(tools.generator, offset, _kept(tools, keep))
+    offset = keep_attributes(tools.generator, offset, _kept(editor, tools, keep))
     used = strength
     if IDENTITY in keep and tools.identity is not None:
         used = identity_limit(tools.generator, face.latent, offset, strength, tools.identity)
@@ -294,22 +294,30 @@ def _is_many(sound: Any) -> bool:
     return isinstance(sound, list | tuple) and not pair
 
 
-def _kept(tools: Toolkit, keep: Sequence[str]) -> list[Tensor]:
+def _kept(editor: EditorParts, tools: Toolkit, keep: Sequence[str]) -> list[Tensor]:
+    """Directions `[L, D]` of the attributes to leave alone."""
     names = [name for name in keep if name != IDENTITY]
     if not names:
         return []
-    if tools.folder is None or not (Path(tools.folder) / ATTRIBUTES_NAME).is_file():
+    known = _known_directions(editor, tools)
+    if not known:
         raise ValueError(f"this model has no attribute directions, so it cannot keep {names}")
-    known = Attributes.load(tools.folder)
     found: list[Tensor] = []
     for name in names:
-        family = [k for k in known.directions if k == name or k.startswith(f"{name}_")]
+        family = [k for k in known if k == name or k.startswith(f"{name}_")]
         if not family:
-            raise ValueError(
-                f"cannot keep {name!r}: not one of {[IDENTITY, *sorted(known.directions)]}"
-            )
+            raise ValueError(f"cannot keep {name!r}: not one of {[IDENTITY, *sorted(known)]}")
         found.extend(known[k] for k in family)
     return found
+
+
+def _known_directions(editor: EditorParts, tools: Toolkit) -> dict[str, Tensor]:
+    """All directions of W+ `[L, D]` by name: the editor's, and those of the model's folder."""
+    given: Mapping[str, Offset] = getattr(editor, "directions", {})
+    known = {name: offset.w[0] for name, offset in given.items() if offset.w is not None}
+    if tools.folder is not None and (Path(tools.folder) / ATTRIBUTES_NAME).is_file():
+        known |= Attributes.load(tools.folder).directions
+    return known
 
 
 @torch.no_grad()

@@ -86,11 +86,22 @@ def load_image(
     return image
 
 
-def save_image(image: Image.Image, path: str | Path, description: str = "AI-edited image") -> Path:
+def save_image(
+    image: Image.Image,
+    path: str | Path,
+    description: str = "AI-edited image",
+    quality: int = 95,
+) -> Path:
     """Write a PNG, JPEG or WebP that is marked as edited by AI; returns its path.
 
     The mark: `Software: Semblance` and IPTC's digital source type
     `compositeWithTrainedAlgorithmicMedia` (XMP in all formats, PNG text chunks, EXIF).
+
+    Args:
+        image: any mode; written as RGB.
+        path: its suffix chooses the format.
+        description: what was done, for the mark.
+        quality: of JPEG and WebP, 1 to 95.
 
     Raises:
         ImageError: the file name ends with none of `.png .jpg .jpeg .webp`.
@@ -105,7 +116,7 @@ def save_image(image: Image.Image, path: str | Path, description: str = "AI-edit
     if kind == "PNG":
         options["pnginfo"] = png_mark(description)
     else:
-        options |= {"xmp": xmp_mark(description), "quality": 95}
+        options |= {"xmp": xmp_mark(description), "quality": quality}
     if kind == "JPEG":
         options["subsampling"] = 0
     with atomic(path) as part:

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from guidance.components import FILES as COMPONENTS
 from guidance.control import ATTRIBUTES_NAME
 from guidance.delta import FILE_NAME as DELTA
 from guidance.directions import FILE_NAME as STATISTICS
@@ -25,10 +26,9 @@ from multimodal.assemble import CLIP, IDENTITY, SOUND
 from multimodal.generators.native import config_path
 from multimodal.inversion.encoder_files import ENCODER_FILE
 from multimodal.judge import FILE_NAME as JUDGE
-from recipes.directions import GANSPACE_NAME, SEFA_NAME
 
 GENERATOR, METHODS = "generator.safetensors", "methods.json"
-DIRECTION_FILES = (ATTRIBUTES_NAME, STATISTICS, SEFA_NAME, GANSPACE_NAME)
+DIRECTION_FILES = (ATTRIBUTES_NAME, STATISTICS, *COMPONENTS.values())
 FREE = "CC0-1.0"
 WORDS = ("a photo of a smiling woman", "an old man with a grey beard", "a surprised child")
 RESTRICTS = re.compile(r"NC|SA|GPL|GFDL|ODbL|MPL")

@@ -14,16 +14,13 @@ import typer
 
 from guidance.attributes import NAMED, attribute_directions, ganspace, sefa, text_scores
 from guidance.clip import load_clip
-from guidance.common import save_tensors
+from guidance.components import Components, spread
 from guidance.control import ATTRIBUTES_NAME
 from guidance.directions import FILE_NAME, StatisticsConfig, compute_statistics
 from multimodal.generators import load_generator
 from multimodal.types import Generator, OnStep, Progress, Toolkit
 from recipes.render.captions import captions
 from recipes.render.factors import Factors, sample_factors
-
-SEFA_NAME = "sefa.safetensors"
-GANSPACE_NAME = "ganspace.safetensors"
 
 
 def load_parts(model: Path, device: str = "auto") -> Toolkit:
@@ -58,12 +55,11 @@ def measure_attributes(
 
 def measure_components(generator: Generator, out: Path, seed: int) -> None:
     """SeFa's and GANSpace's directions."""
-    values, vectors = sefa(generator)
-    save_tensors(out / SEFA_NAME, {"values": values, "directions": vectors}, {"kind": "sefa"})
+    _, vectors = sefa(generator)
+    Components("sefa", vectors, spread(generator, vectors, seed)).save(out)
     count = min(40, generator.style_dim)
-    spread, components = ganspace(generator, count, seed=seed)
-    tensors = {"deviations": spread, "directions": components}
-    save_tensors(out / GANSPACE_NAME, tensors, {"kind": "ganspace"})
+    deviations, vectors = ganspace(generator, count, seed=seed)
+    Components("ganspace", vectors, deviations).save(out)
 
 
 def main(

@@ -18,7 +18,9 @@ Steps = Annotated[int, typer.Option("--steps", min=1, help="Training steps.")]
 def adapt(
     source: Source,
     target: Target,
-    out: Annotated[Path, typer.Option(help="The new model: a .safetensors file.")],
+    out: Annotated[Path, typer.Option(help="The new model: a .safetensors file.")] = Path(
+        "out/adapted.safetensors"
+    ),
     training_steps: Steps = 300,
     model: Model = "default",
     device: Device = "auto",

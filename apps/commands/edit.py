@@ -95,7 +95,7 @@ def sheet_of(editor: FaceEditor, face: Face, result: EditResult, spec: EditSpec)
 
 def generate(
     text: Annotated[str, typer.Argument(help='A description: "a bald man with a beard".')],
-    out: Annotated[Path, typer.Option(help="Folder for the pictures.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("out/generated"),
     count: Annotated[int, typer.Option(min=1, max=1000, help="How many faces.")] = 4,
     seed: o.Seed = 0,
     model: o.Model = "default",
