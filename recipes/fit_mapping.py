@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multimodal.devices import fast_autocast
-from multimodal.generators.stylegan2 import MappingNetwork, StyleGAN2
+from multimodal.generators.stylegan2 import EqualLinear, MappingNetwork, StyleGAN2
 from multimodal.inversion.bundle_encoder import BundleEncoder
 from recipes.data import Faces
 from recipes.loop import Run, RunConfig, start
@@ -112,9 +112,9 @@ def encode_all(
     return torch.cat(out)
 
 
-def train_flow(run: Run, codes: Tensor, steps: int, batch: int = 1024) -> Flow:
+def train_flow(run: Run, codes: Tensor, steps: int, width: int, batch: int = 512) -> Flow:
     """Fit the flow to whitened codes `[N, D]`."""
-    flow = Flow(codes.shape[1]).to(codes.device)
+    flow = Flow(codes.shape[1], width).to(codes.device)
     optimizer = torch.optim.AdamW(flow.parameters(), lr=1e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps)
     average = copy.deepcopy(flow)
@@ -148,11 +148,14 @@ def distill(
     batch: int = 512,
 ) -> None:
     """Teach `mapping` the flow's z -> w, in place, and set its average code."""
+    first: EqualLinear = mapping.fc0  # type: ignore[assignment]
     z = torch.randn(pairs, z_dim, device=whitening.mean.device)
     z = z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
     ends = torch.cat([flow.carry(part) for part in z.split(2048)])
-    optimizer = torch.optim.Adam(mapping.parameters(), lr=2e-3, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
+    # Stored weights are larger than used ones by the inverse of the rate's multiplier.
+    rate = 1e-3 / first.bias_gain
+    optimizer = torch.optim.Adam(mapping.parameters(), lr=rate, betas=(0.9, 0.99))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     for step in range(steps):
         index = torch.randint(len(z), (batch,), device=z.device)
         predicted = whitening.whiten(mapping(z[index])[:, 0])
@@ -169,12 +172,18 @@ def distill(
 
 
 def fit(
-    run: Run, generator: StyleGAN2, codes: Tensor, flow_steps: int, distill_steps: int, pairs: int
+    run: Run,
+    generator: StyleGAN2,
+    codes: Tensor,
+    flow_steps: int,
+    distill_steps: int,
+    pairs: int,
+    flow_width: int = 1024,
 ) -> None:
     """Fit `generator.mapping` to codes `[N, D]`, in place."""
     whitening = fit_whitening(codes.to(generator.device))
     x = whitening.whiten(codes.to(generator.device))
-    flow = train_flow(run, x, flow_steps)
+    flow = train_flow(run, x, flow_steps, flow_width)
     generator.mapping.requires_grad_(True)
     distill(run, generator.mapping, flow, whitening, generator.config.z_dim, distill_steps, pairs)
     generator.requires_grad_(False)
@@ -188,6 +197,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--flow-steps", type=int, default=6000)
     parser.add_argument("--distill-steps", type=int, default=4000)
+    parser.add_argument("--flow-width", type=int, default=1024, help="512 suffices on a CPU")
     parser.add_argument("--pairs", type=int, default=32_768, help="(z, w) pairs to distil from")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -196,7 +206,8 @@ def main() -> None:
     run = start(RunConfig(options.out, options.flow_steps, seed=options.seed, log_every=200))
     generator, encoder = load_run(options.run, run.fabric.device)
     codes = encode_all(encoder, Faces(options.data, encoder.config.resolution), run.fabric.device)
-    fit(run, generator, codes, options.flow_steps, options.distill_steps, options.pairs)
+    steps = (options.flow_steps, options.distill_steps)
+    fit(run, generator, codes, *steps, options.pairs, options.flow_width)
     from multimodal.generators.checkpoints import save_generator
 
     save_generator(generator, options.out / "generator.safetensors")
