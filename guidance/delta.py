@@ -203,7 +203,12 @@ class DeltaEdit:
 
 @torch.no_grad()
 def step_pairs(
-    toolkit: Toolkit, count: int, seed: int, step: float = 0.6, truncation: float = 0.7
+    toolkit: Toolkit,
+    count: int,
+    seed: int,
+    step: float = 0.6,
+    truncation: float = 0.7,
+    moves: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Training pairs: faces, and the same faces moved by steps independent of them.
 
@@ -211,8 +216,10 @@ def step_pairs(
         toolkit: generator and CLIP.
         count: pairs.
         seed: of the faces and steps.
-        step: length of a step, as a share of the difference of two faces.
+        step: length of a random step, as a share of the difference of two faces.
         truncation: psi of the faces.
+        moves: named directions `[M, L, D]`; where given, three quarters of the steps are sums of a
+            few of them, so that what prompts ask for is what the pairs show.
 
     Returns:
         S of the convolutions before and after, each `[count, N]`, and the CLIP embeddings of the
@@ -221,13 +228,11 @@ def step_pairs(
     generator = toolkit.generator
     faces, one, two = generator.sample(3 * count, seed, truncation).w.chunk(3)
     source = torch.Generator().manual_seed(seed)
-    rows = one.shape[1]
-    bounds = torch.tensor([0, min(4, rows), min(8, rows), rows])
-    kept = torch.rand(count, 3, generator=source) < 0.7  # a step may touch some groups only
-    kept[~kept.any(dim=1)] = True
-    mask = kept.float().repeat_interleave(bounds.diff(), dim=1)[..., None].to(faces.device)
-    length = step * (0.5 + torch.rand(count, 1, 1, generator=source)).to(faces.device)
-    before, after = generator.styles(faces), generator.styles(faces + length * mask * (one - two))
+    change = _random_steps(one - two, step, source)
+    if moves is not None:
+        named = (torch.rand(count, 1, 1, generator=source) < 0.75).to(faces.device)
+        change = torch.where(named, _named_steps(moves.to(faces), count, source), change)
+    before, after = generator.styles(faces), generator.styles(faces + change)
     embeddings = [
         toolkit.clip.encode_image(generator.synthesize_styles(styles)).cpu()
         for styles in (before, after)
@@ -235,3 +240,24 @@ def step_pairs(
     indices = conv_indices(len(before))
     flats = [torch.cat([s[i] for i in indices], -1).cpu() for s in (before, after)]
     return flats[0], flats[1], embeddings[0], embeddings[1]
+
+
+def _random_steps(between: Tensor, step: float, source: torch.Generator) -> Tensor:
+    """Differences of two faces `[B, L, D]`, some on some groups of rows only, of varied length."""
+    count, rows = between.shape[:2]
+    bounds = torch.tensor([0, min(4, rows), min(8, rows), rows])
+    kept = torch.rand(count, 3, generator=source) < 0.7
+    kept[~kept.any(dim=1)] = True
+    mask = kept.float().repeat_interleave(bounds.diff(), dim=1)[..., None].to(between.device)
+    length = step * (0.5 + torch.rand(count, 1, 1, generator=source)).to(between.device)
+    return length * mask * between
+
+
+def _named_steps(moves: Tensor, count: int, source: torch.Generator) -> Tensor:
+    """Sums of one to three directions of `[M, L, D]`, mostly forwards: `[count, L, D]`."""
+    order = torch.rand(count, len(moves), generator=source).argsort(dim=1)
+    many = torch.randint(1, 4, (count, 1), generator=source)
+    strength = 0.5 + 0.8 * torch.rand(count, len(moves), generator=source)
+    back = torch.rand(count, len(moves), generator=source) < 0.25
+    weights = (order < many) * torch.where(back, -strength, strength)
+    return torch.einsum("bm,mld->bld", weights.to(moves), moves)

@@ -15,6 +15,7 @@ import typer
 from torch import Tensor
 
 from guidance.common import conv_indices, style_sizes
+from guidance.control import ATTRIBUTES_NAME, Attributes
 from guidance.delta import (
     FILE_NAME,
     DeltaConfig,
@@ -40,11 +41,16 @@ class StepPairs:
 def collect(
     toolkit: Toolkit, count: int, seed: int = 0, on_step: OnStep | None = None
 ) -> StepPairs:
-    """Draw `count` pairs, sixteen at a time."""
+    """Draw `count` pairs, sixteen at a time, along the model's named directions where it has
+    some."""
     batch, parts = 16, []
+    known = None if toolkit.folder is None else Path(toolkit.folder) / ATTRIBUTES_NAME
+    moves = None
+    if known is not None and known.is_file():
+        moves = torch.stack(list(Attributes.load(known).directions.values()))
     total = -(-count // batch)
     for step in range(total):
-        parts.append(step_pairs(toolkit, batch, seed * 1_000_003 + step))
+        parts.append(step_pairs(toolkit, batch, seed * 1_000_003 + step, moves=moves))
         if on_step is not None:
             on_step(Progress(step + 1, total, {}, "drawing pairs"))
     styles, moved, seen, moved_seen = (torch.cat(p)[:count] for p in zip(*parts, strict=True))
