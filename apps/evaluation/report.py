@@ -48,7 +48,7 @@ def markdown(results: Mapping[str, Any]) -> str:
     parts = [
         f"# How good is `{results['model']}`?",
         f"Measured by `semblance evaluate --model {results['model']}` ({machine}).",
-        *_judge(results["judge"]),
+        *about_judge(results["judge"]),
     ]
     for name, suite in results["suites"].items():
         plan = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in suite["plan"].items())
@@ -81,7 +81,7 @@ def cell(value: Any) -> str:
     return str(value)
 
 
-def _judge(figures: Mapping[str, float]) -> list[str]:
+def about_judge(figures: Mapping[str, float]) -> list[str]:
     """What the judge itself gets right, where that is known."""
     names = [n for n in figures if f"soft_{n}" in figures and n != "years"]
     if not names:
