@@ -25,11 +25,21 @@ class Components:
         kind: "sefa" or "ganspace".
         directions: unit rows `[K, D]`.
         deviations: standard deviation of sampled codes along each, `[K]`.
+
+    Raises:
+        ValueError: another kind, or shapes that do not fit.
     """
 
     kind: str
     directions: Tensor
     deviations: Tensor
+
+    def __post_init__(self) -> None:
+        if self.kind not in FILES:
+            raise ValueError(f"kind {self.kind!r} is not one of {sorted(FILES)}")
+        shape, spreads = tuple(self.directions.shape), tuple(self.deviations.shape)
+        if len(shape) != 2 or spreads != shape[:1]:
+            raise ValueError(f"directions {shape} with deviations {spreads} are not [K, D] and [K]")
 
     def offsets(self, rows: int, count: int = 5) -> dict[str, Offset]:
         """The first `count` as offsets of W+ `[1, rows, D]` named "sefa 1", "sefa 2", ...: strength
@@ -53,15 +63,18 @@ class Components:
             FileNotFoundError: the folder has none of that kind.
             ValueError: the file holds something else.
         """
+        if kind not in FILES:
+            raise ValueError(f"kind {kind!r} is not one of {sorted(FILES)}")
         path = Path(folder) / FILES[kind]
         tensors, about = load_tensors(path)
         if about.get("kind") != kind or "directions" not in tensors:
             raise ValueError(f"{path} does not hold directions of kind {kind!r}")
         directions = tensors["directions"].float()
-        deviations = tensors.get("deviations", torch.ones(len(directions))).float()
-        if directions.ndim != 2 or deviations.shape != directions.shape[:1]:
-            raise ValueError(f"{path} holds directions {tuple(directions.shape)}, not [K, D]")
-        return cls(kind, directions, deviations)
+        deviations = tensors.get("deviations", torch.ones(directions.shape[:1])).float()
+        try:
+            return cls(kind, directions, deviations)
+        except ValueError as error:
+            raise ValueError(f"{path} cannot be used: {error}") from error
 
 
 @torch.no_grad()

@@ -89,9 +89,12 @@ class ChannelStatistics:
         tensors, about = load_tensors(path)
         if about.get("kind") != "channel statistics" or not {"std", "effects"} <= set(tensors):
             raise ValueError(f"{path} does not hold channel statistics")
-        sizes = tuple(int(s) for s in about["sizes"])
+        sizes = about.get("sizes")
+        whole = isinstance(sizes, list) and all(type(s) is int and s > 0 for s in sizes)
+        if not (whole and sizes) or tensors["std"].shape != (sum(sizes),):
+            raise ValueError(f"{path} holds sizes {sizes!r:.60} that do not fit its statistics")
         effects = F.normalize(tensors["effects"].float(), dim=-1)
-        return cls(sizes, tuple(tensors["std"].split(sizes)), effects)
+        return cls(tuple(sizes), tuple(tensors["std"].split(sizes)), effects)
 
 
 @dataclass(frozen=True)

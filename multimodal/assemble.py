@@ -241,11 +241,25 @@ def own_folder(name: str | Path, clip: str | Path | None = None) -> Path:
         name: as in `assemble`.
         clip: the CLIP given instead of the model's own, or None.
     """
-    path, label = Path(name), Path(name).stem
-    if path.exists():
-        state = path.stat()
-        known = f"{path.resolve()} {state.st_size} {state.st_mtime_ns}"
-        label += f"-{hashlib.sha256(known.encode()).hexdigest()[:8]}"
+    label = Path(name).stem + _stamp(name)
     if clip is not None:
-        label += "+" + re.sub(r"[^A-Za-z0-9.]+", "-", str(clip)).strip("-")
+        stamp = _stamp(clip)
+        called = Path(clip).resolve().name if stamp else str(clip)
+        label += "+" + re.sub(r"[^A-Za-z0-9.]+", "-", called).strip("-") + stamp
     return cache_dir() / "models" / label
+
+
+def _stamp(source: str | Path) -> str:
+    """What tells a file or folder from another of its name and from an older state of itself;
+    empty where there is none. A folder's state is that of its weights: others join them later."""
+    from guidance.clip import WEIGHTS_NAME
+
+    path = Path(source)
+    if not path.exists():
+        return ""
+    inside = (path / name for name in ("generator.safetensors", WEIGHTS_NAME))
+    known = f"{path.resolve()}"
+    for weights in (path, *inside):
+        if weights.is_file():
+            known += f" {weights.stat().st_size} {weights.stat().st_mtime_ns}"
+    return f"-{hashlib.sha256(known.encode()).hexdigest()[:8]}"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.fabric import Fabric
@@ -96,9 +96,31 @@ class Run:
                 self.save(parts)
 
     def out_of_time(self) -> bool:
-        """Has this process used up its minutes?"""
+        """Are the minutes used up? Of several processes, the first one's clock counts."""
         limit = self.config.minutes * 60
-        return limit > 0 and time.monotonic() - self._started > limit
+        late = limit > 0 and time.monotonic() - self._started > limit
+        if limit > 0 and self.fabric.world_size > 1:
+            late = bool(self.fabric.broadcast(late))  # else some would wait for others
+        return late
+
+    def agree(self, *modules: nn.Module) -> None:
+        """Give the modules of every process the first one's weights."""
+        if self.fabric.world_size == 1:
+            return
+        for module in modules:
+            for tensor in module.state_dict().values():
+                tensor.copy_(self.fabric.broadcast(tensor))
+
+    def average_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Make every process's gradients the mean over all; where there is none, it counts as 0."""
+        if self.fabric.world_size == 1:
+            return
+        held = [parameter for parameter in parameters if parameter.requires_grad]
+        mine = [torch.zeros_like(p) if p.grad is None else p.grad for p in held]
+        joined = torch.cat([g.flatten() for g in mine])
+        flat = cast(Tensor, self.fabric.all_reduce(joined, reduce_op="mean"))
+        for parameter, part in zip(held, flat.split([p.numel() for p in held]), strict=True):
+            parameter.grad = part.view_as(parameter).clone()
 
     def log(self, values: dict[str, float | Tensor], force: bool = False) -> None:
         """Write scalars to TensorBoard every `log_every` steps."""

@@ -22,87 +22,16 @@ from multimodal.devices import fast_autocast
 from multimodal.weights import atomic
 from recipes.attributes import NAMES, attribute_matrix
 from recipes.clip_augment import augment
+from recipes.clip_model import ClipConfig, new_clip
 from recipes.clip_truth import class_prompts, facts, truth_matrix
 from recipes.data import Faces, index_batches
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.render.factors import Factors
 from recipes.train_judge import CLASSES, UNKNOWN, class_weights, label_matrix
 
-LARGEST_SCALE = 50.0
+FIRST_SCALE, LARGEST_SCALE = 30.0, 60.0
 VARIED = 0.7
 """Share of the pictures that are seen augmented."""
-BLOCKS = (1, 2, 2, 2)
-"""Blocks of the stages of the small ResNet."""
-
-
-@dataclass(frozen=True)
-class ClipConfig:
-    """The shape of the bundle's CLIP.
-
-    Args:
-        image_tower: a timm architecture, or "pooled-resnet": CLIP's own ResNet (Radford et al.
-            2021, section 2.4), small. Its attention pooling keeps where things are, which a mean
-            over places loses: eyebrows, mouth corners and beards need it.
-        image_width: channels of that ResNet's stem.
-        image_size: side of its input in pixels.
-        dim: size of the joint space.
-        context_length: tokens of a text, at most.
-    """
-
-    image_tower: str = "pooled-resnet"
-    image_width: int = 16
-    image_size: int = 128
-    dim: int = 256
-    context_length: int = 128
-
-    def open_clip(self, text_folder: str) -> dict[str, Any]:
-        """open_clip's `model_cfg`. The text projection is an MLP: negations ("no glasses") are a
-        small, non-linear part of a sentence vector."""
-        return {
-            "embed_dim": self.dim,
-            "vision_cfg": self._vision(),
-            "text_cfg": {
-                "hf_model_name": text_folder,
-                "hf_tokenizer_name": text_folder,
-                "hf_proj_type": "mlp",
-                "hf_pooler_type": "mean_pooler",
-                "hf_model_pretrained": True,
-                "context_length": self.context_length,
-            },
-        }
-
-    def _vision(self) -> dict[str, Any]:
-        if self.image_tower == "pooled-resnet":
-            size = {"layers": list(BLOCKS), "width": self.image_width, "head_width": 64}
-            return {**size, "image_size": self.image_size}
-        return {
-            "timm_model_name": self.image_tower,
-            "timm_model_pretrained": False,
-            "timm_pool": "avg",
-            "timm_proj": "linear",
-            "image_size": self.image_size,
-        }
-
-
-def new_clip(text_folder: Path | str, config: ClipConfig, seed: int = 0) -> OpenClip:
-    """A CLIP whose text tower is a saved sentence transformer and whose image tower is untrained.
-
-    Args:
-        text_folder: holds the transformer's `config.json`, `model.safetensors` and tokenizer.
-        config: its shape.
-        seed: of the untrained weights.
-    """
-    from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-    from open_clip.model import CustomTextCLIP
-    from open_clip.tokenizer import HFTokenizer
-
-    model_config = config.open_clip(str(text_folder))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = CustomTextCLIP(**model_config)
-    tokenizer = HFTokenizer(str(text_folder), context_length=config.context_length)
-    mean, std = OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-    return OpenClip(model, tokenizer, mean, std, config.image_size, model_config)
 
 
 class ClipTrainee(nn.Module):
@@ -118,6 +47,8 @@ class ClipTrainee(nn.Module):
         self.visual = model.visual.train().requires_grad_(True)
         self.proj = model.text.proj.train().requires_grad_(True)
         self.scale = model.logit_scale.requires_grad_(True)
+        with torch.no_grad():  # many attributes share a unit vector: each has a small part of it
+            self.scale.fill_(math.log(FIRST_SCALE))
         self.read_out = nn.Linear(clip.dim, len(NAMES))
         self.heads = nn.Linear(clip.dim, sum(len(c) for c in CLASSES.values()))
 
@@ -291,9 +222,7 @@ def train(run: Run, clip: OpenClip, renders: Renders, batch: int = 48, lr: float
     prompts = PromptLoss(clip)
     average = Average(trainee, half_life=15_000)
     trainee.visual.to(memory_format=torch.channels_last)
-    model, adam = fabric.setup(
-        trainee, torch.optim.AdamW(trainee.parameters(), lr, weight_decay=0.05)
-    )
+    model, adam = fabric.setup(trainee, torch.optim.AdamW(_groups(trainee), lr))
     clip.to(fabric.device)
     renders.read(clip, run.config.out / "captions.pt")
     average.to(fabric.device)
@@ -328,6 +257,16 @@ def train(run: Run, clip: OpenClip, renders: Renders, batch: int = 48, lr: float
         average.update(trainee, batch, run.images + batch)
         run.log({k: v.detach() for k, v in losses.items()} | {"scale": scale.detach()})
     _adopt(clip, average.module)
+
+
+def _groups(trainee: ClipTrainee) -> list[dict[str, Any]]:
+    """Weights decay; vectors and the temperature, which decay would warm, do not."""
+    named = list(trainee.parameters())
+    tables = [p for p in named if p.ndim > 1]
+    return [
+        {"params": tables, "weight_decay": 0.05},
+        {"params": [p for p in named if p.ndim <= 1], "weight_decay": 0.0},
+    ]
 
 
 def supervised(

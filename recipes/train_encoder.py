@@ -140,7 +140,9 @@ def train(
     average = Average(encoder, half_life=2000)
     named: dict[str, Any] = {"encoder": encoder, "average": average, "optimizer": optimizer}
     run.resume(named)
-    batches = index_batches(len(faces), batch - batch // 4, run.config.seed + run.step)
+    run.agree(encoder, average)
+    seed = run.config.seed + run.step + 7919 * run.fabric.global_rank
+    batches = index_batches(len(faces), batch - batch // 4, seed)
     run.start_clock()
     for _ in run.steps(named, batch):
         mine, known = drawn_batch(generator, batch // 4)
@@ -148,6 +150,7 @@ def train(
         terms = terms_of(generator, encoder, images, known, judges, rule, passes)
         optimizer.zero_grad(set_to_none=True)
         run.fabric.backward(torch.stack(list(terms.values())).sum())
+        run.average_gradients(encoder.parameters())
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimizer.step()
         average.update(encoder, batch, run.images + 50_000)

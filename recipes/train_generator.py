@@ -43,6 +43,8 @@ class Weights:
     Args:
         pixels: L1.
         perceptual: LPIPS (alex).
+        closely: LPIPS of the face alone, enlarged: there expressions and age show.
+        changed: more L1 where the two pictures of a pair differ, in units of their mean difference.
         adversarial: weight of the critic's opinion, from `adversarial_from` images on.
         adversarial_from: images seen before the critic speaks.
         factors: squared error of the factors read off w.
@@ -56,6 +58,8 @@ class Weights:
 
     pixels: float = 2.0
     perceptual: float = 1.0
+    closely: float = 0.7
+    changed: float = 0.7
     adversarial: float = 0.05
     adversarial_from: int = 60_000
     factors: float = 1.0
@@ -178,9 +182,11 @@ def generator_step(
     with torch.no_grad():
         real = features(images)
     fake = features(made.images)
+    closer = _face(made.images), _face(images)
     terms = {
-        "pixels": (made.images - images).abs().mean() * rule.pixels,
+        "pixels": ((made.images - images).abs() * _attention(batch, rule)).mean() * rule.pixels,
         "perceptual": features.distance(fake, real) * rule.perceptual,
+        "closely": features.distance(*map(features, closer)) * rule.closely,
         "size": made.w.square().mean() * rule.size,
         "deltas": made.deltas.square().mean() * rule.deltas,
     }
@@ -191,21 +197,40 @@ def generator_step(
         terms["adversarial"] = deceive_loss(parts.critic, fake) * rule.adversarial
     parts.optimizer.zero_grad(set_to_none=True)
     run.fabric.backward(torch.stack(list(terms.values())).sum())
-    _step(parts.optimizer)
+    _step(run, parts.optimizer)
     if rule.adversarial > 0 and run.images >= rule.adversarial_from * 0.9:
         terms["critic"] = _critic_step(parts, run, [f.detach() for f in fake], real)
     return terms
+
+
+def _attention(batch: FaceBatch, rule: Weights) -> Tensor | float:
+    """Weights of pixels `[2 B, 1, R, R]`, larger where an edit changed something."""
+    if batch.edited is None:
+        return 1.0
+    change = (batch.edited - batch.images).abs().mean(dim=1, keepdim=True)
+    change = nn.functional.avg_pool2d(change, 5, 1, 2)
+    share = change / (change.mean(dim=(2, 3), keepdim=True) + 0.02)
+    return (1 + rule.changed * share.clamp(max=8.0)).repeat(2, 1, 1, 1)
+
+
+def _face(images: Tensor) -> Tensor:
+    """The face without hair and background, enlarged: `[B, 3, R, R]`."""
+    side = images.shape[-1]
+    top, left, size = round(0.27 * side), round(0.19 * side), round(0.62 * side)
+    face = images[:, :, top : top + size, left : left + size]
+    return nn.functional.interpolate(face, (side, side), mode="bilinear")
 
 
 def _critic_step(parts: Parts, run: Run, fake: list[Tensor], real: list[Tensor]) -> Tensor:
     loss = critic_loss(parts.critic, fake, real)
     parts.optimizer_d.zero_grad(set_to_none=True)
     run.fabric.backward(loss)
-    _step(parts.optimizer_d)
+    _step(run, parts.optimizer_d)
     return loss
 
 
-def _step(optimizer: torch.optim.Optimizer) -> None:
+def _step(run: Run, optimizer: torch.optim.Optimizer) -> None:
+    run.average_gradients(p for group in optimizer.param_groups for p in group["params"])
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             if parameter.grad is not None:
@@ -272,9 +297,11 @@ def main() -> None:
     resumed = run.resume(parts.named())
     if not resumed and options.start_from:
         start_from(parts, options.start_from)
-    batches = FaceBatches(options.data, options.resolution, options.batch, options.seed, device)
+    seed = options.seed + run.fabric.global_rank
+    batches = FaceBatches(options.data, options.resolution, options.batch, seed, device)
     if not resumed and not options.start_from:
         calibrate(parts, batches.faces.batch(np.arange(min(64, len(batches.faces)))).to(device))
+    run.agree(*(getattr(parts, module) for module in (*MODULES, "average")))
     rule = Weights(adversarial=options.adversarial, adversarial_from=options.adversarial_from)
     train(run, parts, batches, LpipsFeatures().to(device), rule)
 

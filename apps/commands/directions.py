@@ -25,6 +25,9 @@ Names = Annotated[list[str] | None, typer.Argument(help="Attributes; default: al
 More = Annotated[list[str] | None, typer.Option(help="Describes faces that have a new attribute.")]
 Less = Annotated[list[str] | None, typer.Option(help="Describes faces that do not have it.")]
 
+LEAST_LEFT = 1e-4
+"""Share of a direction below which a projection has left only rounding errors."""
+
 
 @app.command(name="list")
 def list_directions(
@@ -50,6 +53,8 @@ def statistics(
     from guidance.directions import FILE_NAME, StatisticsConfig, compute_statistics
 
     editor, folder = _opened(model, clip, device, out)
+    if out is None and folder != editor.toolkit.folder:
+        raise ValueError(f"model {model!r} ships its statistics: --out DIR keeps others apart")
     tools, config = editor.toolkit, StatisticsConfig(samples=samples, images=images, seed=seed)
     with steps("measuring style channels") as on_step:
         found = compute_statistics(tools.generator, tools.clip, folder / FILE_NAME, on_step, config)
@@ -93,6 +98,7 @@ def conditional(
     name: Annotated[str, typer.Argument(help="The direction to clear of others.")],
     others: Annotated[list[str], typer.Argument(help="What it should leave alone.")],
     model: o.Model = "default",
+    clip: o.Clip = None,
     out: Out = None,
     as_json: o.Json = False,
 ) -> None:
@@ -100,12 +106,14 @@ def conditional(
     from guidance.attributes import conditional as projected
     from guidance.control import Attributes
 
-    editor, folder = _opened(model, None, "cpu", out)
+    editor, folder = _opened(model, clip, "cpu", out)
     known = {key: offset.w[0] for key, offset in editor.directions.items() if offset.w is not None}
     unknown = [key for key in (name, *others) if key not in known]
     if unknown:
         raise ValueError(f"no direction {unknown[0]!r} in this model: it has {sorted(known)}")
     cleared = projected(known[name], [known[key] for key in others])
+    if cleared.norm() <= LEAST_LEFT * known[name].norm():
+        raise ValueError(f"nothing of {name!r} is left without {others}")
     _add(folder, Attributes({f"{name} without {' and '.join(others)}": cleared}), as_json)
 
 
@@ -174,10 +182,13 @@ def _opened(model: str, clip: str | None, device: str, out: Path | None) -> tupl
 def _named(names: list[str], more: list[str], less: list[str]) -> dict[str, Any]:
     """The attributes asked for, with how each is measured."""
     from guidance.attributes import NAMED, Named
+    from guidance.control import IDENTITY
 
     if more or less:
         if len(names) != 1 or not (more and less):
             raise ValueError("a new attribute takes one name, --more and --less")
+        if not names[0].strip() or "," in names[0] or names[0] == IDENTITY:
+            raise ValueError(f"{names[0]!r} cannot name an attribute: --keep could not ask for it")
         return {names[0]: Named(tuple(more), tuple(less))}
     unknown = [name for name in names if name not in NAMED]
     if unknown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,7 +42,7 @@ def train_adapter(
     from recipes.sound.adapter import train_adapter as train
 
     own = load_editor(model, device).toolkit.clip
-    if not hasattr(own, "pooled") or not hasattr(getattr(own, "model", None), "text"):
+    if not _has_sentences(own):
         raise ValueError("this model's CLIP has no sentence space that its sound encoder speaks")
     bank = [*(_lines(texts) if texts else []), *text_bank(captions, seed)]
     say(f"reading {len(bank)} texts ...")
@@ -56,12 +56,21 @@ def train_adapter(
     report({"clip": clip, "texts": len(bank), "cosine": cosine, "adapter": folder}, as_json)
 
 
+def _has_sentences(clip: Any) -> bool:
+    """Is a CLIP's text tower a sentence transformer, whose space the ears speak?"""
+    tower = getattr(getattr(clip, "model", None), "text", None)
+    return hasattr(tower, "proj") and hasattr(tower, "pooler")
+
+
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     if path.stat().st_size > MAX_TEXT_BYTES:
         raise ValueError(f"{path.name} is larger than {MAX_TEXT_BYTES >> 20} MiB")
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} is not a text file in UTF-8") from error
     return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 

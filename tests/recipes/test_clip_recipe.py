@@ -12,6 +12,7 @@ import torch
 
 from guidance.clip import load_clip, random_clip, save_clip
 from recipes.clip_augment import augment
+from recipes.clip_model import ClipConfig, new_clip
 from recipes.clip_synonyms import SYNONYMS
 from recipes.clip_truth import claims, class_prompts, facts, truth_matrix
 from recipes.evaluate_clip import evaluate
@@ -20,7 +21,7 @@ from recipes.render.captions import caption, captions
 from recipes.render.factors import sample_factors
 from recipes.render.heldout import HELD_OUT_WORDINGS
 from recipes.render.wordings import WORDINGS
-from recipes.train_clip import ClipConfig, Renders, contrastive_loss, jittered, new_clip, train
+from recipes.train_clip import Renders, contrastive_loss, jittered, train
 from tests.tiny_text import tiny_sentence_model
 
 

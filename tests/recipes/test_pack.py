@@ -29,7 +29,7 @@ from multimodal.judge import Judge, JudgeConfig, save_judge
 from multimodal.weights import WeightsError
 from recipes import pack as recipe
 from recipes.about import About, Stage
-from recipes.train_clip import ClipConfig, new_clip
+from recipes.clip_model import ClipConfig, new_clip
 from tests.tiny_text import tiny_sentence_model
 
 ABOUT = About("a test", (Stage("train_generator", 12, 0.1),))

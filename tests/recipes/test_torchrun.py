@@ -12,10 +12,20 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import sys
 from pathlib import Path
+import torch
 from recipes.loop import RunConfig, start
-run = start(RunConfig(Path(sys.argv[1]), 1), accelerator="cpu")
-total = run.fabric.all_reduce(run.fabric.global_rank + 1.0, reduce_op="sum")
-Path(sys.argv[1], f"rank{run.fabric.global_rank}").write_text(f"{run.fabric.world_size} {total}")
+run = start(RunConfig(Path(sys.argv[1]), 1, minutes=1e-9), accelerator="cpu")
+rank = run.fabric.global_rank
+total = run.fabric.all_reduce(rank + 1.0, reduce_op="sum")
+net = torch.nn.ModuleList([torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(2, 1, bias=False)])
+with torch.no_grad():
+    net[0].weight.fill_(rank + 5)
+run.agree(net)
+(net[0].weight * (rank + 1)).sum().backward()
+run.average_gradients(net.parameters())
+grads = [net[0].weight.grad.item(), net[1].weight.grad.abs().sum().item()]
+said = f"{run.fabric.world_size} {total} {net[0].weight.item()} {grads} {run.out_of_time()}"
+Path(sys.argv[1], f"rank{rank}").write_text(said)
 """
 
 
@@ -41,4 +51,6 @@ def test_two_machines_train_together(tmp_path: Path) -> None:
     ]
     said = [machine.communicate(timeout=240)[1] for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], said
-    assert [(tmp_path / f"rank{rank}").read_text() for rank in (0, 1)] == ["2 3.0", "2 3.0"]
+    assert [(tmp_path / f"rank{rank}").read_text() for rank in (0, 1)] == [
+        "2 3.0 5.0 [1.5, 0.0] True"
+    ] * 2
