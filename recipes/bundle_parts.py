@@ -26,6 +26,7 @@ from multimodal.assemble import CLIP, IDENTITY, SOUND
 from multimodal.generators.native import config_path
 from multimodal.inversion.encoder_files import ENCODER_FILE
 from multimodal.judge import FILE_NAME as JUDGE
+from recipes.checkpoint import EDITS_FILE
 
 GENERATOR, METHODS = "generator.safetensors", "methods.json"
 DIRECTION_FILES = (ATTRIBUTES_NAME, STATISTICS, *COMPONENTS.values())
@@ -91,6 +92,23 @@ def _place_encoder(source: Path, folder: Path) -> None:
     trained = (source / SHAPES).is_file()
     encoder = load_run(source)[1] if trained else read_bundle_encoder(source)
     save_bundle_encoder(encoder, folder / ENCODER_FILE)
+
+
+def _place_edits(source: Path, folder: Path) -> None:
+    """From the folder of a generator's training, or of a model."""
+    from recipes.checkpoint import save_edits
+
+    kept = source / EDITS_FILE
+    if kept.is_file():
+        shutil.copyfile(kept, folder / EDITS_FILE)
+    else:
+        save_edits(source, folder / EDITS_FILE)
+
+
+def _probe_edits(folder: Path, _: Tensor) -> Tensor:
+    from guidance.common import load_tensors
+
+    return load_tensors(folder / EDITS_FILE)[0]["edits.weight"].flatten()
 
 
 def _place_clip(source: Path, folder: Path) -> None:
@@ -227,6 +245,8 @@ PARTS: tuple[Part, ...] = (
          "train_delta's delta.safetensors"),
     Part("judge", (JUDGE,), _place_as(JUDGE), _probe_judge, "judge.",
          "train_judge's judge.safetensors"),
+    Part("edits", (EDITS_FILE,), _place_edits, _probe_edits, EDITS_FILE,
+         "train_generator's folder: what going on with its training needs"),
     Part("identity", (IDENTITY,), _place_as(IDENTITY), _probe_identity, "identity.",
          "train_identity's identity.safetensors"),
 )  # fmt: skip

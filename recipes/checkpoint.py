@@ -10,12 +10,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from guidance.common import load_tensors, save_tensors
+from multimodal.generators import load_generator
 from multimodal.generators.native import parse_config
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
+from multimodal.inversion.encoder_files import ENCODER_FILE, read_bundle_encoder
 from multimodal.weights import atomic
 
 SHAPES = "shapes.json"
+EDITS, EDITS_FILE = "edits of factors", "edits.safetensors"
 
 
 def save_shapes(folder: Path, generator: StyleGAN2, encoder: BundleEncoder) -> Path:
@@ -65,6 +69,35 @@ def load_edits(folder: Path) -> Tensor:
         raise FileNotFoundError(f"no generator run in {folder}")
     state = torch.load(path, map_location="cpu", weights_only=True)["average"]
     return _part(state, "module.edits.")["weight"]
+
+
+def save_edits(run: Path, target: Path) -> Path:
+    """Write what only further training needs: a run's matrix of edits and its reading of factors.
+
+    Raises:
+        FileNotFoundError: no run there.
+    """
+    edits = load_edits(run)
+    head = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)["head"]
+    read = {"head.weight": head["weight"], "head.bias": head["bias"]}
+    return save_tensors(target, {"edits.weight": edits, **read}, {"kind": EDITS})
+
+
+def load_shipped(folder: Path) -> dict[str, dict[str, Tensor]]:
+    """State dicts by name of a model folder's parts, for a training that goes on from it.
+
+    Raises:
+        FileNotFoundError: no generator or no encoder there.
+    """
+    tensors: dict[str, Tensor] = {}
+    if (folder / EDITS_FILE).is_file():
+        tensors, _ = load_tensors(folder / EDITS_FILE)
+    return {
+        "generator": load_generator(folder / "generator.safetensors", "cpu").state_dict(),
+        "encoder": read_bundle_encoder(folder / ENCODER_FILE).state_dict(),
+        "edits": _part(tensors, "edits."),
+        "head": _part(tensors, "head."),
+    }
 
 
 def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -15,14 +15,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
+from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 
-from guidance.clip import OpenClip, save_clip
+from guidance.clip import OpenClip, load_clip, save_clip
 from multimodal.devices import fast_autocast
 from multimodal.weights import atomic
 from recipes.attributes import NAMES, attribute_matrix
 from recipes.clip_augment import augment
-from recipes.clip_model import ClipConfig, new_clip
+from recipes.clip_model import PRETRAINED, ClipConfig, new_clip
 from recipes.clip_truth import class_prompts, facts, truth_matrix
 from recipes.data import Faces, index_batches
 from recipes.loop import Average, Run, RunConfig, start
@@ -30,6 +31,8 @@ from recipes.render.factors import Factors
 from recipes.train_judge import CLASSES, UNKNOWN, class_weights, label_matrix
 
 FIRST_SCALE, LARGEST_SCALE = 30.0, 60.0
+FROZEN_STAGES, KNOWN_RATE = 2, 0.4
+"""Of a tower that knows ImageNet: stages that stay as they are, share of the rate of the others."""
 VARIED = 0.7
 """Share of the pictures that are seen augmented."""
 
@@ -222,7 +225,7 @@ def train(run: Run, clip: OpenClip, renders: Renders, batch: int = 48, lr: float
     prompts = PromptLoss(clip)
     average = Average(trainee, half_life=15_000)
     trainee.visual.to(memory_format=torch.channels_last)
-    model, adam = fabric.setup(trainee, torch.optim.AdamW(_groups(trainee), lr))
+    model, adam = fabric.setup(trainee, torch.optim.AdamW(parameter_groups(trainee), lr))
     clip.to(fabric.device)
     renders.read(clip, run.config.out / "captions.pt")
     average.to(fabric.device)
@@ -239,7 +242,7 @@ def train(run: Run, clip: OpenClip, renders: Renders, batch: int = 48, lr: float
         sentences = jittered(torch.cat([found.sentences, prompts.sentences(source)]), source)
         images = clip.preprocess(_views(found.images.to(fabric.device), source))
         for group in adam.param_groups:
-            group["lr"] = lr * _progress_factor(run, began)
+            group["lr"] = lr * group["share"] * _progress_factor(run, began)
         with fast_autocast(kind):
             raw, said, scale = model(
                 images.contiguous(memory_format=torch.channels_last), sentences.to(fabric.device)
@@ -259,13 +262,27 @@ def train(run: Run, clip: OpenClip, renders: Renders, batch: int = 48, lr: float
     _adopt(clip, average.module)
 
 
-def _groups(trainee: ClipTrainee) -> list[dict[str, Any]]:
-    """Weights decay; vectors and the temperature, which decay would warm, do not."""
-    named = list(trainee.parameters())
-    tables = [p for p in named if p.ndim > 1]
+def parameter_groups(trainee: ClipTrainee) -> list[dict[str, Any]]:
+    """Weights decay; vectors and the temperature, which decay would warm, do not. What knows
+    ImageNet learns slowly, and the part of it that sees edges and textures not at all."""
+    trunk: Any = getattr(trainee.visual, "trunk", None)
+    known: set[nn.Parameter] = set()
+    if isinstance(trunk, EfficientNet):
+        known = set(trunk.parameters())
+        for part in (trunk.conv_stem, trunk.bn1, trunk.blocks[:FROZEN_STAGES]):
+            part.requires_grad_(False)
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in trainee.parameters():
+        if parameter.requires_grad:
+            kind = (parameter.ndim > 1, parameter in known)
+            groups.setdefault(kind, []).append(parameter)
     return [
-        {"params": tables, "weight_decay": 0.05},
-        {"params": [p for p in named if p.ndim <= 1], "weight_decay": 0.0},
+        {
+            "params": parameters,
+            "weight_decay": 0.05 if table else 0.0,
+            "share": KNOWN_RATE if tuned else 1.0,
+        }
+        for (table, tuned), parameters in groups.items()
     ]
 
 
@@ -304,6 +321,22 @@ def _adopt(clip: OpenClip, averaged: nn.Module) -> None:
     clip.model.eval().requires_grad_(False)
 
 
+def begin_from(clip: OpenClip, folder: Path) -> None:
+    """Take a trained CLIP's image tower and text projection; sentences stay.
+
+    Raises:
+        FileNotFoundError: no CLIP in that folder.
+        ValueError: it has another shape.
+    """
+    mine: Any = clip.model
+    other: Any = load_clip(folder, "cpu").model
+    try:
+        mine.visual.load_state_dict(other.visual.state_dict())
+        mine.text.proj.load_state_dict(other.text.proj.state_dict())
+    except (RuntimeError, AttributeError) as error:
+        raise ValueError(f"the CLIP in {folder} has another shape: {error}") from error
+
+
 def main(
     data: Annotated[list[Path], typer.Option(help="renders to train on; may be given again")],
     out: Annotated[Path, typer.Option(help="folder of checkpoints, log and the finished CLIP")],
@@ -312,7 +345,8 @@ def main(
     steps: Annotated[int, typer.Option(help="optimiser steps in all")] = 20_000,
     batch: int = 48,
     image_size: Annotated[int, typer.Option(help="side of the image tower's input")] = 128,
-    image_tower: Annotated[str, typer.Option(help="pooled-resnet, or of timm")] = "pooled-resnet",
+    image_tower: Annotated[str, typer.Option(help="pooled-resnet, or of timm")] = PRETRAINED,
+    start_from: Annotated[Path | None, typer.Option(help="a CLIP's folder to go on from")] = None,
     seed: int = 0,
 ) -> None:
     """Train the bundle's CLIP, write it as an open_clip folder and judge it."""
@@ -321,6 +355,8 @@ def main(
 
     run = start(RunConfig(out, steps, minutes, seed, log_every=25))
     clip = new_clip(minilm_folder(), ClipConfig(image_tower, image_size=image_size), seed)
+    if start_from is not None:
+        begin_from(clip, start_from)
     train(run, clip, Renders(data, clip.image_size), batch)
     if run.fabric.is_global_zero:
         save_clip(clip, out / "clip")

@@ -26,7 +26,7 @@ from multimodal.devices import fast_autocast, fast_dtype
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from recipes.attributes import NAMES
-from recipes.checkpoint import save_shapes
+from recipes.checkpoint import load_shipped, save_shapes
 from recipes.critic import Critic, LpipsFeatures, critic_loss, deceive_loss
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.pairs import FaceBatch, FaceBatches
@@ -267,9 +267,11 @@ def _grid(parts: Parts, probe: Tensor) -> Tensor:
     return make_grid(rows, nrow=8)
 
 
-def start_from(parts: Parts, checkpoint: Path) -> None:
-    """Begin from a run at another resolution: every tensor whose key and shape fit is taken."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+def start_from(parts: Parts, source: Path) -> None:
+    """Begin from a checkpoint, of another resolution perhaps, or from a model folder: every tensor
+    whose key and shape fit is taken."""
+    shipped = source.is_dir()
+    state = load_shipped(source) if shipped else torch.load(source, "cpu", weights_only=True)
     for name in MODULES:
         part = getattr(parts, name)
         mine, theirs = part.state_dict(), state.get(name, {})
@@ -322,7 +324,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--adversarial", type=float, default=0.05)
     parser.add_argument("--adversarial-from", type=int, default=60_000)
-    parser.add_argument("--start-from", type=Path, help="checkpoint of another resolution")
+    parser.add_argument("--start-from", type=Path, help="a checkpoint, or a model folder")
     return parser
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from guidance.clip import load_clip, random_clip, save_clip
+from multimodal.metrics import efficientnet_lite0
 from recipes.clip_augment import augment
 from recipes.clip_model import ClipConfig, new_clip
 from recipes.clip_synonyms import SYNONYMS
@@ -21,7 +23,16 @@ from recipes.render.captions import caption, captions
 from recipes.render.factors import sample_factors
 from recipes.render.heldout import HELD_OUT_WORDINGS
 from recipes.render.wordings import WORDINGS
-from recipes.train_clip import Renders, contrastive_loss, jittered, train
+from recipes.train_clip import (
+    KNOWN_RATE,
+    ClipTrainee,
+    Renders,
+    begin_from,
+    contrastive_loss,
+    jittered,
+    parameter_groups,
+    train,
+)
 from tests.tiny_text import tiny_sentence_model
 
 
@@ -167,3 +178,21 @@ def test_training_learns_resumes_and_leaves_the_sentences_alone(tmp_path: Path) 
     folder = save_clip(clip, tmp_path / "clip")
     words = ["a smiling woman"]
     torch.testing.assert_close(load_clip(folder, "cpu").encode_text(words), clip.encode_text(words))
+    further = new_clip(text, config, seed=1)
+    begin_from(further, folder)
+    torch.testing.assert_close(further.encode_text(words), clip.encode_text(words))
+    with pytest.raises(ValueError, match="another shape"):
+        begin_from(new_clip(text, replace(config, dim=8)), folder)
+
+
+def test_the_pretrained_tower_sees_and_keeps_its_first_stages(tmp_path: Path) -> None:
+    clip = new_clip(tiny_sentence_model(tmp_path), ClipConfig(image_size=64, dim=16))
+    trainee = ClipTrainee(clip)
+    groups = parameter_groups(trainee)
+    trunk = trainee.visual.trunk
+    torch.testing.assert_close(trunk.conv_stem.weight, efficientnet_lite0().conv_stem.weight)
+    assert not trunk.conv_stem.weight.requires_grad
+    assert trunk.conv_head.weight.requires_grad
+    held = sum(p.numel() for group in groups for p in group["params"])
+    assert held == sum(p.numel() for p in trainee.parameters() if p.requires_grad)
+    assert {group["share"] for group in groups} == {KNOWN_RATE, 1.0}

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from multimodal.generators import load_generator
+from multimodal.generators import load_generator, save_generator
+from multimodal.inversion.encoder_files import ENCODER_FILE, save_bundle_encoder
 from recipes import fit_mapping, train_encoder, train_generator
 from recipes.attributes import NAMES, attribute_vector
-from recipes.checkpoint import load_run
+from recipes.checkpoint import EDITS_FILE, load_edits, load_run, save_edits
 from recipes.data import Faces, index_batches
 from recipes.pairs import FaceBatches
 from recipes.render.factors import Factors, sample_factors
@@ -38,6 +39,15 @@ def _run(monkeypatch: pytest.MonkeyPatch, recipe: object, *arguments: object) ->
     recipe.main()  # type: ignore[attr-defined]
 
 
+def _shipped(run: Path, generator: Path, folder: Path) -> Path:
+    """A model folder's parts that a generator's training can go on from."""
+    folder.mkdir()
+    save_generator(load_generator(generator, "cpu"), folder / "generator.safetensors")
+    save_bundle_encoder(load_run(run)[1], folder / ENCODER_FILE)
+    save_edits(run, folder / EDITS_FILE)
+    return folder
+
+
 def test_train_resume_fit_and_encode(
     shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,6 +68,17 @@ def test_train_resume_fit_and_encode(
     drawn = load_generator(fitted / "generator.safetensors", "cpu")
     assert torch.isfinite(drawn.synthesize(drawn.sample(2, seed=0).w)).all()
     assert drawn.w_avg.abs().sum() > 0
+
+    shipped = _shipped(run, fitted / "generator.safetensors", tmp_path / "shipped")
+    further = tmp_path / "further"
+    common[3] = further
+    _run(monkeypatch, train_generator, *common, "--steps", 0, "--start-from", shipped)
+    went_on = torch.load(further / "checkpoint.pt", weights_only=True)
+    torch.testing.assert_close(went_on["edits"]["weight"], load_edits(run))
+    torch.testing.assert_close(went_on["head"], state["head"])
+    torch.testing.assert_close(went_on["encoder"], encoder.state_dict())
+    name = "mapping.fc0.weight"
+    torch.testing.assert_close(went_on["generator"][name], drawn.state_dict()[name])
 
 
 def test_pairs_teach_directions(
