@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from audio.encoder import load_encoder
 from audio.soundclip import load_soundclip
 from audio.wav2clip import load_wav2clip
+from multimodal.torch_files import load_torch
 
 MAX_BYTES = 2 * 2**30
 
@@ -72,8 +73,8 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        state = load_torch(path)
+    except (SafetensorError, ValueError) as error:
         raise ValueError(f"{path.name} is not a checkpoint of plain tensors: {error}") from error
     for name in ("state_dict", "model", "model_state_dict"):
         if isinstance(state, dict) and isinstance(state.get(name), dict):

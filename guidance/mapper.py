@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from guidance.common import load_tensors, read_options, save_tensors
 from guidance.losses import clip_loss, directional_loss, identity_loss
 from multimodal.generators.stylegan2 import SQRT2, EqualLinear
+from multimodal.torch_files import load_torch
 from multimodal.types import EditRequest, Offset, OnStep, Progress, Toolkit
 
 LEVELS = ("coarse", "medium", "fine")
@@ -109,17 +110,9 @@ def load_mapper(path: Path | str) -> LevelsMapper:
 
 
 def _published(path: Path) -> dict[str, Tensor]:
-    import argparse
-
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    if path.stat().st_size > MAX_BYTES:
+    if path.is_file() and path.stat().st_size > MAX_BYTES:
         raise ValueError(f"{path} is larger than {MAX_BYTES} bytes")
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds on damaged files
-        raise ValueError(f"{path} is not a readable weights file: {error}") from error
+    found: Any = load_torch(path)
     state = found.get("state_dict", found) if isinstance(found, dict) else {}
     prefix = "mapper."
     stripped = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
@@ -303,7 +296,7 @@ def _resume(
 ) -> int:
     if not path.is_file():
         return 0
-    found = torch.load(path, map_location="cpu", weights_only=True)
+    found = load_torch(path)
     if found["seed"] != config.seed:
         return 0
     mapper.load_state_dict(found["mapper"])

@@ -5,7 +5,6 @@ Deng et al. 2019, "ArcFace: Additive Angular Margin Loss" (arXiv 1801.07698).
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -13,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multimodal.irse import IRSE50
-from multimodal.weights import WeightsError, check_file
+from multimodal.torch_files import load_torch
+from multimodal.weights import WeightsError
 
 FACE_SIZE = 112
 _FULL = 256
@@ -60,10 +60,10 @@ def load_arcface(path: str | Path, device: torch.device | str = "cpu") -> ArcFac
         FileNotFoundError: no such file.
         WeightsError: a web page, no state dict, or missing, extra or misshaped keys.
     """
-    path = check_file(Path(path))
+    path = Path(path)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        state = load_torch(path)
+    except WeightsError as error:
         raise WeightsError(f"{path} is not a file of weights: {error}") from error
     if not isinstance(state, dict) or "output_layer.3.weight" not in state:
         raise WeightsError(f"{path} is not the state dict of an ArcFace IR-SE50")

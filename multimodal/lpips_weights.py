@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from multimodal.torch_files import load_torch
 from multimodal.weights import CHUNK, WeightsError, atomic, cache_dir, check_file
 
 
@@ -170,14 +171,14 @@ def _read_backbone(net: str, path: Path) -> dict[str, Tensor]:
     if path.suffix in {".gz", ".tgz"}:
         return _from_archive(net, path)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = load_torch(path)
         pairs = enumerate(_backbone(net).indices)
         return {
             f"{i}.{part}": state[f"features.{at}.{part}"].float()
             for i, at in pairs
             for part in ("weight", "bias")
         }
-    except (KeyError, TypeError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except (WeightsError, KeyError, TypeError, RuntimeError) as error:
         raise WeightsError(
             f"{path} is not torchvision's network for LPIPS {net}: {error}"
         ) from error

@@ -6,9 +6,6 @@ ever executed.
 
 from __future__ import annotations
 
-import argparse
-import pickle
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +18,7 @@ from multimodal.generators import native, nvlabs, rosinality
 from multimodal.generators.layout import CheckpointError, Weights, build, refuse_foreign
 from multimodal.generators.registry import MODELS, ModelSpec, find_model, tiny_generator
 from multimodal.generators.stylegan2 import StyleGAN2
+from multimodal.torch_files import load_torch
 from multimodal.weights import WeightsError, atomic, check_file, fetch, sha256_of
 
 MAX_BYTES = 8 << 30
@@ -221,7 +219,10 @@ def _kind(path: Path) -> Kind:
 
 
 def _read_torch(path: Path) -> Weights:
-    contents = _torch_load(path)
+    try:
+        contents = load_torch(path)
+    except WeightsError as error:
+        raise CheckpointError(str(error)) from error
     if not isinstance(contents, Mapping):
         raise CheckpointError(f"{path.name} holds a {type(contents).__name__}, not a checkpoint")
     state = rosinality.generator_state(contents)
@@ -236,24 +237,6 @@ def _read_torch(path: Path) -> Weights:
     if state is None:
         refuse_foreign([str(key) for key in contents], path.name)
     return rosinality.read_rosinality(contents, path.name)
-
-
-def _torch_load(path: Path) -> Any:
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        match = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if match:
-            raise CheckpointError(
-                f"{path.name}: refused the global {match[1]}: the file may run code"
-            ) from error
-        raise CheckpointError(f"{path.name} is damaged or not a torch file ({error})") from error
-    except nvlabs.DAMAGED as error:
-        reason = str(error).split("\n")[0][:200]
-        raise CheckpointError(
-            f"{path.name} is damaged or truncated ({reason}); download it again"
-        ) from error
 
 
 def _as_rosinality(model: StyleGAN2) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+LARGEST = 4096
+"""Of any width: what a file claims is checked before memory is taken."""
+
 
 @dataclass(frozen=True)
 class StyleGAN2Config:
@@ -37,6 +40,17 @@ class StyleGAN2Config:
                 f"{len(self.channels)} channel counts given, {side} px needs "
                 f"{len(self.block_resolutions)} (one each for {self.block_resolutions})"
             )
+        for name in ("z_dim", "w_dim", "mapping_layers"):
+            _check_size(name, getattr(self, name))
+        for count in self.channels:
+            _check_size("channels", count)
+        scales = {
+            "mapping_lr_multiplier": self.mapping_lr_multiplier,
+            "conv_clamp": self.conv_clamp,
+        }
+        for name, scale in scales.items():
+            if scale is not None and not 0 < scale < math.inf:
+                raise ValueError(f"{name} {scale} is not a positive number")
 
     @property
     def block_resolutions(self) -> tuple[int, ...]:
@@ -47,6 +61,11 @@ class StyleGAN2Config:
     def num_layers(self) -> int:
         """Rows of a W+ code: 18 at 1024 px, 14 at 256 px."""
         return 2 * len(self.block_resolutions)
+
+
+def _check_size(name: str, value: int) -> None:
+    if not 1 <= value <= LARGEST:
+        raise ValueError(f"{name} {value} is not in 1..{LARGEST}")
 
 
 def channels_for(resolution: int, base: int = 32768, largest: int = 512) -> tuple[int, ...]:

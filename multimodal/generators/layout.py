@@ -129,7 +129,11 @@ def build(weights: Weights, source: str, config: StyleGAN2Config | None = None) 
         CheckpointError: a key is missing, left over or has the wrong shape or type.
     """
     refuse_foreign(weights.state, source)
-    config = read_config(weights, source) if config is None else config
+    found = read_config(weights, source)
+    config = found if config is None else config
+    held, said = _shape(found), _shape(config)
+    if held != said:  # before memory is taken for what the file only claims
+        raise CheckpointError(f"{source}: the network has shape {held}, described is {said}")
     # Not on the meta device: its first use imports torch's compiler, which takes seconds.
     with torch.random.fork_rng(devices=[]):
         model = StyleGAN2(config)
@@ -140,6 +144,11 @@ def build(weights: Weights, source: str, config: StyleGAN2Config | None = None) 
         raise CheckpointError(f"{source}: {_some(broken)} holds numbers that are not finite")
     model.load_state_dict(ready, strict=True, assign=True)
     return model.eval().requires_grad_(False)
+
+
+def _shape(config: StyleGAN2Config) -> tuple[int, ...]:
+    sizes = (config.resolution, config.z_dim, config.w_dim, config.mapping_layers)
+    return (*sizes, *config.channels)
 
 
 def _finite(tensor: Tensor) -> bool:

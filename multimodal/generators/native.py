@@ -89,7 +89,7 @@ def parse_config(values: object, source: str) -> StyleGAN2Config:
         )
     except KeyError as error:
         raise CheckpointError(f"{source}: field {error} is missing") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"{source}: {error}") from error
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import math
 import pickle
-import struct
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,26 +21,9 @@ import torch
 from torch import Tensor
 
 from multimodal.generators.layout import CheckpointError, Weights
+from multimodal.torch_files import DAMAGED
 
 FORMAT = "NVlabs pickle"
-
-DAMAGED: tuple[type[Exception], ...] = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    OSError,
-    pickle.PickleError,
-    RecursionError,
-    RuntimeError,
-    TypeError,
-    UnicodeError,
-    ValueError,
-    struct.error,
-)
-"""What reading damaged or hostile bytes may raise besides the readers' own errors."""
 
 
 @dataclass

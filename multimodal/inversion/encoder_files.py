@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -28,7 +26,8 @@ from multimodal.inversion.irse_networks import (
     PyramidEncoder,
     SingleCodeEncoder,
 )
-from multimodal.weights import atomic, check_file, sha256_of
+from multimodal.torch_files import load_torch
+from multimodal.weights import WeightsError, atomic, check_file, sha256_of
 
 ENCODER_FILE = "encoder.safetensors"
 """Name of the encoder inside a bundle folder; its JSON has the same stem."""
@@ -175,15 +174,10 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], source: str) 
 
 
 def _unpickled(path: Path) -> dict[str, Any]:
-    check_file(path)
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(
-                path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path) or None
-            )
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
-        raise ValueError(f"{path} is not a readable encoder checkpoint: {reason}") from error
+        content = load_torch(path, mapped=True)
+    except WeightsError as error:
+        raise WeightsError(f"{path} is not a readable encoder checkpoint: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds a {type(content).__name__}, expected a dict of tensors")
     if not isinstance(content.get("state_dict", content), dict):

@@ -58,3 +58,20 @@ def test_an_open_door_is_pointed_out() -> None:
     assert warnings(ServerConfig(host="0.0.0.0"))
     assert warnings(ServerConfig(share=True))
     assert not warnings(ServerConfig(share=True, auth=(("me", "secret"),)))
+
+
+def test_assistants_find_the_tools(editor: FaceEditor) -> None:
+    import json
+    import urllib.request
+
+    demo = build_demo(editor)
+    try:
+        url = launch(demo, ServerConfig(port=None, mcp=True), block=False).rstrip("/")
+        with urllib.request.urlopen(f"{url}/gradio_api/mcp/schema") as answer:
+            tools = {tool["name"]: tool for tool in json.load(answer)}
+    finally:
+        demo.close(verbose=False)
+    wanted = {"invert", "edit_with_text", "edit_with_sound", "edit_with_both"}
+    named = {name for name in wanted | {"animate", "generate"} if any(name in t for t in tools)}
+    assert named == wanted | {"animate", "generate"}
+    assert all(tool["description"] for tool in tools.values())

@@ -55,7 +55,7 @@ def test_parity_through_a_published_file(parity: Path, tmp_path: Path, net: str)
 
 def test_rubbish_is_refused(tmp_path: Path) -> None:
     (tmp_path / "page.pt").write_bytes(b"<html>no such file</html>")
-    with pytest.raises(ValueError, match="not a readable"):
+    with pytest.raises(ValueError, match="web page"):
         load_mapper(tmp_path / "page.pt")
     torch.save({"state_dict": {"other": torch.zeros(1)}}, tmp_path / "other.pt")
     with pytest.raises(ValueError, match="holds no mapper"):
