@@ -1,4 +1,5 @@
-"""Train the delta network (DeltaEdit) on picture pairs of a generator; no captions are read.
+"""Train the delta network (DeltaEdit) on pairs of a generator's pictures, and on words for steps
+whose meaning is known (`--no-words`: on pictures only, as published).
 
 python -m recipes.train_delta --model MODEL --out OUT --minutes 5
 """
@@ -25,7 +26,11 @@ from guidance.delta import (
     step_pairs,
 )
 from multimodal.types import OnStep, Progress, Toolkit
+from recipes.delta_words import WordMoves, word_moves
 from recipes.loop import Run, RunConfig, start
+
+WORDED = 0.5
+"""Share of the pairs whose change is told in words."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +49,8 @@ def collect(
     """Draw `count` pairs, sixteen at a time, along the model's named directions where it has
     some."""
     batch, parts = 16, []
-    known = None if toolkit.folder is None else Path(toolkit.folder) / ATTRIBUTES_NAME
-    moves = None
-    if known is not None and known.is_file():
-        moves = torch.stack(list(Attributes.load(known).directions.values()))
+    known = named_directions(toolkit)
+    moves = torch.stack(list(known.values())) if known else None
     total = -(-count // batch)
     for step in range(total):
         parts.append(step_pairs(toolkit, batch, seed * 1_000_003 + step, moves=moves))
@@ -55,6 +58,12 @@ def collect(
             on_step(Progress(step + 1, total, {}, "drawing pairs"))
     styles, moved, seen, moved_seen = (torch.cat(p)[:count] for p in zip(*parts, strict=True))
     return StepPairs(styles, moved, seen, moved_seen)
+
+
+def named_directions(toolkit: Toolkit) -> dict[str, Tensor]:
+    """The directions `[L, D]` of the model's folder by name; none where it has none."""
+    known = None if toolkit.folder is None else Path(toolkit.folder) / ATTRIBUTES_NAME
+    return dict(Attributes.load(known).directions) if known and known.is_file() else {}
 
 
 def new_delta(toolkit: Toolkit, pairs: StepPairs, seed: int = 0) -> DeltaNetwork:
@@ -69,8 +78,22 @@ def new_delta(toolkit: Toolkit, pairs: StepPairs, seed: int = 0) -> DeltaNetwork
     return network
 
 
-def train(run: Run, network: DeltaNetwork, pairs: StepPairs, batch: int = 64) -> None:
-    """Train until the run's steps or minutes are used up; checkpoints and resumes by itself."""
+def train(
+    run: Run,
+    network: DeltaNetwork,
+    pairs: StepPairs,
+    words: WordMoves | None = None,
+    batch: int = 64,
+) -> None:
+    """Train until the run's steps or minutes are used up; checkpoints and resumes by itself.
+
+    Args:
+        run: steps, clock, log.
+        network: what learns.
+        pairs: of pictures.
+        words: where given, `WORDED` of a batch are steps named by words instead.
+        batch: pairs a step.
+    """
     fabric = run.fabric
     model, adam = fabric.setup(
         network, torch.optim.AdamW(network.parameters(), lr=5e-4, betas=(0.5, 0.9))
@@ -84,12 +107,15 @@ def train(run: Run, network: DeltaNetwork, pairs: StepPairs, batch: int = 64) ->
         sign = torch.rand(batch, 1, generator=source) < 0.5  # every pair in both directions
         before, after = _either(pairs.styles[rows], pairs.moved[rows], sign)
         seen, moved_seen = _either(pairs.seen[rows], pairs.moved_seen[rows], sign)
-        change = F.normalize(moved_seen - seen, dim=-1)
+        change, step_taken = F.normalize(moved_seen - seen, dim=-1), after - before
+        if words is not None:
+            told = round(batch * WORDED)
+            change[:told], step_taken[:told] = words.draw(told, source)
         # Changes between texts are never quite those between pictures: noise makes it robust.
         change = F.normalize(
             change + 0.5 * torch.randn(change.shape, generator=source) / change.shape[1] ** 0.5, -1
         )
-        tensors = [t.to(fabric.device) for t in (before, seen, change, after - before)]
+        tensors = [t.to(fabric.device) for t in (before, seen, change, step_taken)]
         predicted = model(*tensors[:3])
         loss = delta_loss(predicted, tensors[3] / network.std)
         adam.zero_grad(set_to_none=True)
@@ -103,13 +129,18 @@ def _either(first: Tensor, second: Tensor, swap: Tensor) -> tuple[Tensor, Tensor
 
 
 @torch.no_grad()
-def calibrate(network: DeltaNetwork, pairs: StepPairs) -> float:
-    """Set and return the network's gain: what makes its changes as long as the true ones were."""
+def calibrate(network: DeltaNetwork, pairs: StepPairs, words: WordMoves | None = None) -> float:
+    """Set and return the network's gain: what makes its changes as long as the true ones were, of
+    those that words name where there are such."""
     rows = slice(0, min(512, len(pairs.styles)))
+    count = len(pairs.styles[rows])
     change = F.normalize(pairs.moved_seen[rows] - pairs.seen[rows], dim=-1)
+    steps = pairs.moved[rows] - pairs.styles[rows]
+    if words is not None:
+        change, steps = words.draw(count, torch.Generator().manual_seed(0))
     device = network.gain.device
     made = network(pairs.styles[rows].to(device), pairs.seen[rows].to(device), change.to(device))
-    true = (pairs.moved[rows] - pairs.styles[rows]).to(device) / network.std
+    true = steps.to(device) / network.std
     gain = float(true.norm(dim=1).mean() / made.norm(dim=1).mean().clamp_min(1e-6))
     network.gain.fill_(gain)
     return gain
@@ -121,6 +152,7 @@ def main(
     minutes: Annotated[float, typer.Option(help="time limit of the training")] = 5.0,
     steps: Annotated[int, typer.Option(help="optimiser steps in all")] = 4000,
     pairs: Annotated[int, typer.Option(help="picture pairs")] = 6000,
+    words: Annotated[bool, typer.Option(help="learn from words for the directions too")] = True,
     seed: int = 0,
 ) -> None:
     """Train the delta network of a model folder."""
@@ -130,8 +162,9 @@ def main(
     run = start(RunConfig(out, steps, minutes, seed))
     found = collect(toolkit, pairs, seed)
     network = new_delta(toolkit, found, seed)
-    train(run, network, found)
-    calibrate(network, found)
+    moves = word_moves(toolkit, named_directions(toolkit)) if words else None
+    train(run, network, found, moves)
+    calibrate(network, found, moves)
     if run.fabric.is_global_zero:
         save_delta(network, out / FILE_NAME, {"pairs": pairs, "images": run.images, "seed": seed})
 

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from guidance.common import conv_indices
 from guidance.delta import DeltaEdit, load_delta, save_delta, step_pairs
 from guidance.targets import embed_text
 from guidance.text_encoder import FILE_NAME, TextEncoding, load_text_encoder, save_text_encoder
 from multimodal.types import EditRequest, Toolkit
 from recipes import train_delta, train_text_encoder
+from recipes.delta_words import word_moves
 from recipes.loop import RunConfig, start
 
 CAPTIONS = ["a man", "a woman", "a smile", "an old face", "red hair", "glasses"]
@@ -79,6 +81,34 @@ def test_generation_is_seeded_and_diverse(toolkit: Toolkit, request_: EditReques
     assert torch.equal(network.draw_noise(5, 3)[:2], network.draw_noise(2, 3))
     with pytest.raises(ValueError, match="candidates"):
         method.generate(request_.target, candidates=0)
+
+
+def test_words_name_the_steps_of_known_directions(toolkit: Toolkit, tmp_path: Path) -> None:
+    generator = toolkit.generator
+    shape = (generator.num_layers, generator.style_dim)
+    known = {
+        "smile": torch.randn(shape),
+        "hair_red": torch.randn(shape),
+        "sefa 1": torch.ones(shape),
+    }
+    moves = word_moves(toolkit, known)
+    assert moves is not None
+    assert word_moves(toolkit, {"sefa 1": known["sefa 1"]}) is None
+    assert len(moves.wordings) == len(moves.shifts) == 3  # a smile, its opposite, red hair
+    w = generator.sample(1, 3).w
+    before, after = generator.styles(w), generator.styles(w + known["smile"])
+    convs = conv_indices(len(before))
+    step = torch.cat([after[i] - before[i] for i in convs], dim=-1)[0]
+    torch.testing.assert_close(moves.shifts[0], step, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(moves.shifts[1], -moves.shifts[0])
+    change, shift = moves.draw(8, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(change.norm(dim=1), torch.ones(8))
+    assert shift.shape == (8, step.shape[0])
+    pairs = train_delta.collect(toolkit, 32)
+    network = train_delta.new_delta(toolkit, pairs)
+    run = start(RunConfig(tmp_path / "run", 30), "1", "cpu")
+    train_delta.train(run, network, pairs, moves, batch=16)
+    assert train_delta.calibrate(network, pairs, moves) > 0
 
 
 def test_step_pairs_do_not_lean_on_the_face(toolkit: Toolkit) -> None:

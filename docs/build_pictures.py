@@ -1,0 +1,88 @@
+"""Make the README's picture: what the bundled model does to a face, by words, sounds and over time.
+
+python docs/build_pictures.py [--model NAME] [--face PICTURE] [--out docs/images/overview.jpg]
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from apps.animate import draw_frames
+from apps.edits import bundled_model
+from apps.motion import Motion, timeline_of
+from apps.samples import faces, sounds
+from apps.sheet import stack, strip
+from multimodal import FaceEditor
+from multimodal.images import load_image, save_image
+from multimodal.types import Face
+
+HERE = Path(__file__).resolve().parent
+SECONDS = 3.0
+"""Of the sound that the second row shows."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An edit and the label under its picture."""
+
+    label: str
+    text: str | None = None
+    sound: str | None = None
+    strength: float = 1.0
+
+
+def wishes() -> list[Wish]:
+    """What the first row shows."""
+    laugh, cry = str(sounds()[0]), str(sounds()[1])
+    return [
+        Wish('"a person with a beard"', text="a person with a beard"),
+        Wish('"an old person with grey hair"', text="an old person with grey hair"),
+        Wish(f"{Path(laugh).name} (sound)", sound=laugh),
+        Wish(f"{Path(cry).name} (sound)", sound=cry),
+        Wish('"red hair" + laugh', text="a person with red hair", sound=laugh),
+    ]
+
+
+def edits_row(editor: FaceEditor, face: Face) -> Image.Image:
+    """The photo, its inversion, and an edit each."""
+    pictures, labels = [face.aligned, editor.reconstruct(face)], ["photo", "inversion"]
+    for wish in wishes():
+        result = editor.edit(face, text=wish.text, sound=wish.sound, strength=wish.strength)
+        pictures.append(result.after)
+        labels.append(wish.label)
+    return strip(pictures, labels)
+
+
+def motion_row(editor: FaceEditor, face: Face, cells: int) -> Image.Image:
+    """Frames of a clip that moves with a sound."""
+    sound = sounds()[0]
+    timeline = timeline_of(editor, face, Motion(sound=sound, seconds=SECONDS))
+    generator = editor.generator_for(face)
+    places = [round(i * (len(timeline) - 1) / (cells - 1)) for i in range(cells)]
+    frames = [draw_frames(generator, face.latent, timeline, p, p + 1)[0] for p in places]
+    labels = [f"{sound.name}, {place / timeline.fps:.1f} s" for place in places]
+    return strip([Image.fromarray(frame) for frame in frames], labels)
+
+
+def main() -> None:
+    """Read the command line, draw both rows, write the picture."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default=None, help="default: the bundled one")
+    parser.add_argument("--face", type=Path, nargs="*", help="default: a sample")
+    parser.add_argument("--out", type=Path, default=HERE / "images" / "overview.jpg")
+    given = parser.parse_args()
+    editor = FaceEditor.from_pretrained(given.model or bundled_model())
+    rows = []
+    for path in given.face or faces()[:1]:
+        face = editor.invert(load_image(path))
+        first = edits_row(editor, face)
+        rows += [first, motion_row(editor, face, len(wishes()) + 2)]
+    print(save_image(stack(rows), given.out, "What Semblance does to a face"))
+
+
+if __name__ == "__main__":
+    main()
