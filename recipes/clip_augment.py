@@ -20,19 +20,25 @@ def augment(images: Tensor, source: torch.Generator) -> Tensor:
     return _flaws(images, source).clamp(-1, 1)
 
 
+def vary(images: Tensor, source: torch.Generator) -> Tensor:
+    """Photos `[B, 3, R, R]` in [-1, 1] a little moved, turned and tinted: still whole photos."""
+    placed = _place(images, source, reach=0.3)
+    return (0.5 * placed + 0.5 * _colour(placed, source)).clamp(-1, 1)
+
+
 def _uniform(count: int, low: float, high: float, source: torch.Generator) -> Tensor:
     return low + (high - low) * torch.rand(count, generator=source)
 
 
-def _place(images: Tensor, source: torch.Generator) -> Tensor:
+def _place(images: Tensor, source: torch.Generator, reach: float = 1.0) -> Tensor:
     count = len(images)
-    zoom = _uniform(count, 0.72, 1.08, source)
-    angle = _uniform(count, -0.12, 0.12, source)
+    zoom = 1 + reach * (_uniform(count, 0.72, 1.08, source) - 1)
+    angle = reach * _uniform(count, -0.12, 0.12, source)
     theta = torch.zeros(count, 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = zoom * angle.cos()
     theta[:, 0, 1], theta[:, 1, 0] = -zoom * angle.sin(), zoom * angle.sin()
-    theta[:, 0, 2] = _uniform(count, -0.12, 0.12, source)
-    theta[:, 1, 2] = _uniform(count, -0.12, 0.12, source)
+    theta[:, 0, 2] = reach * _uniform(count, -0.12, 0.12, source)
+    theta[:, 1, 2] = reach * _uniform(count, -0.12, 0.12, source)
     grid = F.affine_grid(theta.to(images), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 

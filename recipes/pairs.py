@@ -1,4 +1,5 @@
-"""Batches of faces for the generator's training: alone, or each with the same head redrawn."""
+"""Batches of faces for the generator's training: alone, or each with the same head redrawn; and a
+few photos among many renders."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from recipes.attributes import MIRRORED, attribute_matrix
+from recipes.clip_augment import vary
 from recipes.data import Faces, index_batches
 
 
@@ -28,6 +30,36 @@ class FaceBatch:
     edited: Tensor | None = None
     factors: Tensor | None = None
     change: Tensor | None = None
+
+
+class MixedBatches:
+    """Batches of renders, and now and then one of photos: few, so they are seen in many views.
+
+    Args:
+        renders: gives most batches.
+        folder: aligned photos.
+        share: of the batches that show photos, in [0, 1).
+        seed: of their order and views.
+    """
+
+    def __init__(self, renders: FaceBatches, folder: Path, share: float, seed: int) -> None:
+        if not 0 <= share < 1:
+            raise ValueError(f"a share of {share} is not in [0, 1)")
+        size = renders.batch * (2 if renders.paired else 1)
+        self.photos = FaceBatches(
+            folder, renders.faces.resolution or 256, size, seed, renders.device
+        )
+        self.renders, self.share = renders, share
+        self._source = torch.Generator().manual_seed(seed)
+
+    def __iter__(self) -> MixedBatches:
+        return self
+
+    def __next__(self) -> FaceBatch:
+        if float(torch.rand(1, generator=self._source)) >= self.share:
+            return next(self.renders)
+        seen = vary(next(self.photos).images, self._source)
+        return FaceBatch(seen.to(self.renders.device, memory_format=torch.channels_last))
 
 
 class FaceBatches:
@@ -64,6 +96,9 @@ class FaceBatches:
         heads = len(self.faces) // 2 if self.paired else len(self.faces)
         self._source = np.random.default_rng(seed)
         self._order = index_batches(heads, self.batch, seed)
+
+    def __iter__(self) -> FaceBatches:
+        return self
 
     def __next__(self) -> FaceBatch:
         index = next(self._order)

@@ -14,6 +14,7 @@ aligned photos work too: they simply have no factors to read.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from recipes.attributes import NAMES
 from recipes.checkpoint import load_shipped, save_shapes
 from recipes.critic import Critic, LpipsFeatures, critic_loss, deceive_loss
 from recipes.loop import Average, Run, RunConfig, start
-from recipes.pairs import FaceBatch, FaceBatches
+from recipes.pairs import FaceBatch, FaceBatches, MixedBatches
 
 CPU_CHANNELS = (256, 256, 192, 96, 48, 32, 16)
 GPU_CHANNELS = (384, 384, 384, 384, 256, 128, 64)
@@ -239,16 +240,22 @@ def _step(run: Run, optimizer: torch.optim.Optimizer) -> None:
 
 
 def train(
-    run: Run, parts: Parts, batches: FaceBatches, features: LpipsFeatures, rule: Weights
+    run: Run,
+    parts: Parts,
+    batches: FaceBatches,
+    features: LpipsFeatures,
+    rule: Weights,
+    mixed: MixedBatches | None = None,
 ) -> None:
-    """Train to the end of the run's steps or minutes."""
+    """Train to the end of the run's steps or minutes, on `batches` or what `mixed` makes of them."""
+    source: Iterator[FaceBatch] = iter(mixed or batches)
     probe = batches.faces.batch(np.linspace(0, len(batches.faces) - 1, 16).astype(int))
     shipped, size = parts.trio(), batches.batch * (2 if batches.paired else 1)
     run.start_clock()
     for step in run.steps(parts.named(), size):
         if step % 500 == 0:
             batches.refresh(run.config.seed + 1000 * step + run.fabric.global_rank)
-        terms = generator_step(parts, run, features, next(batches), rule)
+        terms = generator_step(parts, run, features, next(source), rule)
         parts.average.update(shipped, size * run.fabric.world_size, run.images)
         run.log({name: term.detach() for name, term in terms.items()})
         if step % (run.config.log_every * 4) == 0:
@@ -305,12 +312,16 @@ def main() -> None:
         calibrate(parts, batches.faces.batch(np.arange(min(64, len(batches.faces)))).to(device))
     run.agree(*(getattr(parts, module) for module in (*MODULES, "average")))
     rule = Weights(adversarial=options.adversarial, adversarial_from=options.adversarial_from)
-    train(run, parts, batches, LpipsFeatures().to(device), rule)
+    photos, share = options.photos, options.photo_share
+    mixed = MixedBatches(batches, photos, share, seed + run.step) if photos else None
+    train(run, parts, batches, LpipsFeatures().to(device), rule, mixed)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", type=Path, required=True, help="shards or aligned photos")
+    parser.add_argument("--photos", type=Path, help="aligned photos to see among the shards")
+    parser.add_argument("--photo-share", type=float, default=0.15, help="of the batches")
     parser.add_argument("--out", type=Path, required=True, help="checkpoints and logs")
     parser.add_argument("--resolution", type=int, default=128)
     parser.add_argument("--channels", default="", help="comma-separated, from 4 px up")

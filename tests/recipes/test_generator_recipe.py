@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from multimodal.generators import load_generator, save_generator
 from multimodal.inversion.encoder_files import ENCODER_FILE, save_bundle_encoder
@@ -16,7 +17,7 @@ from recipes import fit_mapping, train_encoder, train_generator
 from recipes.attributes import NAMES, attribute_vector
 from recipes.checkpoint import EDITS_FILE, load_edits, load_run, save_edits
 from recipes.data import Faces, index_batches
-from recipes.pairs import FaceBatches
+from recipes.pairs import FaceBatches, MixedBatches
 from recipes.render.factors import Factors, sample_factors
 from recipes.render.pairs import redrawn
 
@@ -102,6 +103,27 @@ def test_pairs_teach_directions(
     _run(monkeypatch, train_generator, *common)
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     assert state["edits"]["weight"].abs().sum() > 0
+
+
+def test_photos_are_seen_among_renders(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for index in range(3):
+        Image.new("RGB", (48, 48), (40 * index, 90, 120)).save(photos / f"{index}.png")
+    renders = FaceBatches(shards, 32, 4, 0, torch.device("cpu"))
+    some = [next(MixedBatches(renders, photos, 0.5, seed)) for seed in range(12)]
+    assert {batch.factors is None for batch in some} == {True, False}
+    shown = next(batch for batch in some if batch.factors is None)
+    assert shown.images.shape == (4, 3, 32, 32)
+    assert float(shown.images.abs().max()) <= 1
+    with pytest.raises(ValueError, match="share"):
+        MixedBatches(renders, photos, 1.0, 0)
+    common = ["--data", shards, "--out", tmp_path / "run", "--resolution", 32, "--photos", photos]
+    common += ["--channels", "8,8,8,8", "--batch", 4, "--mapping-layers", 1, "--photo-share", 0.6]
+    _run(monkeypatch, train_generator, *common, "--steps", 3)
+    assert (tmp_path / "run" / "checkpoint.pt").is_file()
 
 
 def test_a_redrawn_head_differs_and_stays_natural() -> None:
