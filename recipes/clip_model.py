@@ -14,6 +14,9 @@ from multimodal.metrics import efficientnet_lite0
 PRETRAINED = "tf_efficientnet_lite0"
 """The tower whose ImageNet weights come with a package (Apache-2.0)."""
 
+FROZEN_STAGES = 2
+"""Its first stages, which see edges and textures, stay as they are."""
+
 BLOCKS = (1, 2, 2, 2)
 """Blocks of the stages of the small ResNet."""
 

@@ -23,7 +23,7 @@ from multimodal.devices import fast_autocast
 from multimodal.weights import atomic
 from recipes.attributes import NAMES, attribute_matrix
 from recipes.clip_augment import augment
-from recipes.clip_model import PRETRAINED, ClipConfig, new_clip
+from recipes.clip_model import FROZEN_STAGES, PRETRAINED, ClipConfig, new_clip
 from recipes.clip_truth import class_prompts, facts, truth_matrix
 from recipes.data import Faces, index_batches
 from recipes.loop import Average, Run, RunConfig, start
@@ -31,8 +31,8 @@ from recipes.render.factors import Factors
 from recipes.train_judge import CLASSES, UNKNOWN, class_weights, label_matrix
 
 FIRST_SCALE, LARGEST_SCALE = 30.0, 60.0
-FROZEN_STAGES, KNOWN_RATE = 2, 0.4
-"""Of a tower that knows ImageNet: stages that stay as they are, share of the rate of the others."""
+KNOWN_RATE = 0.4
+"""Share of the rate at which a tower that knows ImageNet goes on learning."""
 VARIED = 0.7
 """Share of the pictures that are seen augmented."""
 

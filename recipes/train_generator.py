@@ -25,15 +25,19 @@ from torch import Tensor, nn
 
 from multimodal.devices import fast_autocast, fast_dtype
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
-from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
+from multimodal.inversion.bundle_encoder import EFFICIENTNET, BundleEncoder, BundleEncoderConfig
+from multimodal.metrics import efficientnet_lite0
 from recipes.attributes import NAMES
 from recipes.checkpoint import load_shipped, save_shapes
+from recipes.clip_model import FROZEN_STAGES
 from recipes.critic import Critic, LpipsFeatures, critic_loss, deceive_loss
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.pairs import FaceBatch, FaceBatches, MixedBatches
 
 CPU_CHANNELS = (256, 256, 192, 96, 48, 32, 16)
 GPU_CHANNELS = (384, 384, 384, 384, 256, 128, 64)
+WARM_UP = 200
+"""Steps over which the rates rise."""
 MODULES = ("generator", "encoder", "head", "edits", "critic")
 
 
@@ -107,7 +111,7 @@ def build(
     sides = int(np.log2(resolution)) - 1
     config = StyleGAN2Config(resolution, channels[:sides], mapping_layers=mapping_layers)
     generator = StyleGAN2(config, dtype).requires_grad_(True)
-    encoding = BundleEncoder(encoder)
+    encoding = new_encoder(encoder)
     head, edits = nn.Linear(config.w_dim, len(NAMES)), nn.Linear(len(NAMES), config.w_dim, False)
     nn.init.normal_(edits.weight, std=0.15)
     critic = Critic()
@@ -126,6 +130,17 @@ def build(
         torch.optim.Adam(mine, betas=(0.9, 0.99), fused=True),
         torch.optim.Adam(critic.parameters(), lr=lr / 2, betas=(0.0, 0.99), fused=True),
     )
+
+
+def new_encoder(config: BundleEncoderConfig) -> BundleEncoder:
+    """An untrained encoder; its trunk knows ImageNet, and keeps what sees edges and textures."""
+    encoder = BundleEncoder(config)
+    if encoder.trunk is not None:
+        network: Any = encoder.trunk.network
+        network.load_state_dict(efficientnet_lite0().state_dict(), strict=False)
+        for part in (network.conv_stem, network.bn1, network.blocks[:FROZEN_STAGES]):
+            part.requires_grad_(False)
+    return encoder
 
 
 def codes(encoder: BundleEncoder, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -247,7 +262,7 @@ def train(
     rule: Weights,
     mixed: MixedBatches | None = None,
 ) -> None:
-    """Train to the end of the run's steps or minutes, on `batches` or what `mixed` makes of them."""
+    """Train to the end of the run's steps or minutes, on `batches` or, where given, on `mixed`."""
     source: Iterator[FaceBatch] = iter(mixed or batches)
     probe = batches.faces.batch(np.linspace(0, len(batches.faces) - 1, 16).astype(int))
     shipped, size = parts.trio(), batches.batch * (2 if batches.paired else 1)
@@ -255,11 +270,21 @@ def train(
     for step in run.steps(parts.named(), size):
         if step % 500 == 0:
             batches.refresh(run.config.seed + 1000 * step + run.fabric.global_rank)
+        _warm_up(parts, step)
         terms = generator_step(parts, run, features, next(source), rule)
         parts.average.update(shipped, size * run.fabric.world_size, run.images)
         run.log({name: term.detach() for name, term in terms.items()})
         if step % (run.config.log_every * 4) == 0:
             run.log_images("reconstructions", _grid(parts, probe.to(run.fabric.device)))
+
+
+def _warm_up(parts: Parts, step: int) -> None:
+    """Raise the rates over the first steps: Adam knows no scales yet, and weights that begin from
+    another run would be thrown far away."""
+    for optimizer in (parts.optimizer, parts.optimizer_d):
+        for group in optimizer.param_groups:
+            full = group.setdefault("full_lr", group["lr"])
+            group["lr"] = full * min(1.0, (step + 1) / WARM_UP)
 
 
 @torch.no_grad()
@@ -296,7 +321,8 @@ def main() -> None:
     channels = tuple(int(c) for c in options.channels.split(",")) if options.channels else channels
     rows = max(2 * int(np.log2(options.resolution)) - 2, 12)
     seen = min(options.encoder_resolution or max(options.resolution, 64), 128)
-    shape = BundleEncoderConfig(rows, seen, width=options.encoder_width, feedback=True)
+    trunk = "" if options.plain_encoder else EFFICIENTNET
+    shape = BundleEncoderConfig(rows, seen, width=options.encoder_width, feedback=True, trunk=trunk)
     dtype = fast_dtype(device)
     parts = build(options.resolution, channels, options.lr, options.mapping_layers, shape, dtype)
     for module in (*MODULES, "average"):
@@ -328,6 +354,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mapping-layers", type=int, default=8)
     parser.add_argument("--encoder-resolution", type=int, default=0, help="0: the pictures' own")
     parser.add_argument("--encoder-width", type=int, default=32)
+    parser.add_argument("--plain-encoder", action="store_true", help="no trunk that knows ImageNet")
     parser.add_argument("--batch", type=int, default=8, help="faces a step; a pair counts as one")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--steps", type=int, default=1_000_000)

@@ -20,6 +20,10 @@ from torch import Tensor, nn
 WIDTHS = (1, 2, 4, 5, 4)
 """Channels of the five stages (sides 1/2 to 1/32 of the input), in units of `width`."""
 
+EFFICIENTNET = "tf_efficientnet_lite0"
+TRUNK_SIDE = 128
+"""Side that pictures are brought to before the trunk."""
+
 POOLED = 4
 """Side of the grid every scale is pooled to before its head: keeps where things are."""
 
@@ -36,6 +40,8 @@ class BundleEncoderConfig:
         hidden: features from which the deltas of a scale's rows are read.
         feedback: take a second picture, the current reconstruction, and correct it.
         passes: forward passes that `load_encoder` runs (1 without feedback).
+        trunk: a second pair of eyes for the base code, which knows ImageNet before any face:
+            `EFFICIENTNET`, or "" for none.
     """
 
     num_layers: int
@@ -45,8 +51,11 @@ class BundleEncoderConfig:
     hidden: int = 192
     feedback: bool = False
     passes: int = 1
+    trunk: str = ""
 
     def __post_init__(self) -> None:
+        if self.trunk not in ("", EFFICIENTNET):
+            raise ValueError(f"trunk {self.trunk!r} is not {EFFICIENTNET!r} or empty")
         side = self.resolution
         if side < 32 or side > 1024 or side & (side - 1):
             raise ValueError(f"resolution {side} is not a power of two in 32..1024")
@@ -108,6 +117,38 @@ class ScaleHead(nn.Module):
         return self.out(x).float().unflatten(1, (self.rows, self.style_dim))
 
 
+class Trunk(nn.Module):
+    """EfficientNet-Lite0's last two scales, pooled to a vector; its norms never see the batch.
+
+    Args:
+        context: size of the vector.
+    """
+
+    def __init__(self, context: int) -> None:
+        super().__init__()
+        import timm
+
+        self.network = timm.create_model(EFFICIENTNET, features_only=True, out_indices=(3, 4))
+        middle, last = self.network.feature_info.channels()
+        self.middle, self.last = nn.Conv2d(middle, 64, 1), nn.Conv2d(last, 96, 1)
+        self.out = nn.Linear((64 + 96) * POOLED * POOLED, context)
+        nn.init.zeros_(self.out.weight)  # so that a trained encoder may be given a trunk
+        nn.init.zeros_(self.out.bias)
+
+    def train(self, mode: bool = True) -> Trunk:
+        """Training leaves the norms as they are, so that a face alone gives the same code."""
+        super().train(mode)
+        self.network.train(False)
+        return self
+
+    def forward(self, images: Tensor) -> Tensor:
+        """`[B, 3, H, W]` in [-1, 1] -> `[B, context]`."""
+        side = _resized(images, TRUNK_SIDE).contiguous(memory_format=torch.channels_last)
+        middle, last = self.network(side)
+        maps = (self.middle(middle), self.last(last))
+        return self.out(torch.cat([F.adaptive_avg_pool2d(m, POOLED) for m in maps], 1).flatten(1))
+
+
 class BundleEncoder(nn.Module):
     """Pictures to W+; about 9 million parameters and 2.3 GFLOP at the default shape.
 
@@ -139,6 +180,7 @@ class BundleEncoder(nn.Module):
         self.reduce = nn.Conv2d(widths[-1], 96, 1)
         self.global_features = nn.Linear(96 * POOLED * POOLED, context)
         self.w0 = nn.Linear(context, config.style_dim)
+        self.trunk = Trunk(context) if config.trunk else None
         rows = config.rows_of_scales
         self.heads = nn.ModuleList(
             ScaleHead(c, context, n, config)
@@ -165,7 +207,8 @@ class BundleEncoder(nn.Module):
             raise ValueError("this encoder has feedback=False and takes no current reconstruction")
         maps = self._features(images, current)
         x = self.reduce(F.silu(self.norm(maps[-1])))
-        x = F.silu(self.global_features(F.adaptive_avg_pool2d(x, POOLED).flatten(1)))
+        x = self.global_features(F.adaptive_avg_pool2d(x, POOLED).flatten(1))
+        x = F.silu(x if self.trunk is None else x + self.trunk(images))
         w0 = self.w0(x).float()
         deltas = [head(f, x) for head, f in zip(self.heads, reversed(maps[2:]), strict=False)]
         return (w0 if current is not None else w0 + self.w_avg), torch.cat(deltas, dim=1)

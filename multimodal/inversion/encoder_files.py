@@ -274,7 +274,7 @@ def _config(values: Mapping[str, Any], path: Path) -> BundleEncoderConfig:
     if unknown:
         raise ValueError(f"{path}: unknown settings {unknown}, valid are {names}")
     for name, value in values.items():
-        if not isinstance(value, int) or not 0 <= value <= 4096:
+        if name != "trunk" and (not isinstance(value, int) or not 0 <= value <= 4096):
             raise ValueError(f"{path}: {name} = {value!r} is not a whole number in 0..4096")
     try:
         return BundleEncoderConfig(**values)

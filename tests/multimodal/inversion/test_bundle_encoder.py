@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
+from multimodal.inversion.bundle_encoder import EFFICIENTNET, BundleEncoder, BundleEncoderConfig
+from multimodal.inversion.encoder_files import read_bundle_encoder, save_bundle_encoder
 
 
 def tiny(**changes: object) -> BundleEncoder:
@@ -69,3 +72,20 @@ def test_the_default_shape_is_small() -> None:
     with torch.device("meta"):
         encoder = BundleEncoder(BundleEncoderConfig(num_layers=14, feedback=True))
     assert 6e6 < sum(p.numel() for p in encoder.parameters()) < 9e6
+
+
+def test_a_trunk_joins_a_trained_encoder_without_changing_it(tmp_path: Path) -> None:
+    plain = tiny()
+    images = torch.rand(3, 3, 64, 64) * 2 - 1
+    joined = tiny(trunk=EFFICIENTNET)
+    joined.load_state_dict(plain.state_dict(), strict=False)
+    torch.testing.assert_close(joined(images), plain(images))
+    torch.nn.init.normal_(joined.trunk.out.weight, std=0.01)
+    assert not torch.allclose(joined(images), plain(images), atol=1e-3)
+    joined.train()
+    one = joined(images[1:2])
+    torch.testing.assert_close(joined(images)[1:2], one, atol=1e-4, rtol=1e-4)
+    save_bundle_encoder(joined, tmp_path)
+    torch.testing.assert_close(read_bundle_encoder(tmp_path)(images[1:2]), one)
+    with pytest.raises(ValueError, match="trunk 'vit'"):
+        BundleEncoderConfig(num_layers=8, trunk="vit")
