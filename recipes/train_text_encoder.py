@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
 from torch import Tensor
 
 from guidance.text_encoder import FILE_NAME, TextEncoder, TextEncoderConfig, save_text_encoder
+from multimodal.inversion.encoder_files import ENCODER_FILE, read_bundle_encoder
 from multimodal.types import Encoder, OnStep, Progress, Toolkit
 from recipes.loop import Run, RunConfig, start
 
@@ -93,9 +95,39 @@ def encoded_pairs(
         captions: embeddings of all captions `[C, E]`.
         described: which captions describe each render `[N, K]`.
     """
-    codes = [encoder(F.interpolate(x, (256, 256), mode="bilinear")).cpu() for x in images]
+    rows = toolkit.generator.num_layers
+    views = [F.interpolate(x, (256, 256), mode="bilinear") for x in images]
+    codes = [encoder(view)[:, :rows].cpu() for view in views]
     pictures = [toolkit.clip.encode_image(x).cpu() for x in images]
     return Pairs(torch.cat(codes), torch.cat(pictures), captions, described)
+
+
+def rendered_pairs(
+    toolkit: Toolkit, encoder: Encoder, data: Path, count: int, seed: int = 0, batch: int = 16
+) -> Pairs:
+    """Some renders of a folder of shards, inverted, each with two of its captions."""
+    from recipes.data import Faces
+
+    faces = Faces(data, toolkit.generator.resolution)
+    rows = np.random.default_rng(seed).permutation(len(faces))[:count]
+    lines = faces.column("captions")
+    texts = [text for row in rows for text in (lines[row][0], lines[row][-1])]
+    described = torch.arange(2 * len(rows)).view(-1, 2)
+    images = [faces.batch(rows[i : i + batch]) for i in range(0, len(rows), batch)]
+    return encoded_pairs(toolkit, encoder, images, toolkit.clip.encode_text(texts).cpu(), described)
+
+
+def joined(first: Pairs, second: Pairs) -> Pairs:
+    """Both, with as many captions a code as the first has."""
+    many = first.nearest.shape[1]
+    own = second.nearest.repeat(1, -(-many // second.nearest.shape[1]))[:, :many]
+    nearest = torch.cat([first.nearest, own + len(first.captions)])
+    return Pairs(
+        torch.cat([first.codes, second.codes]),
+        torch.cat([first.pictures, second.pictures]),
+        torch.cat([first.captions, second.captions]),
+        nearest,
+    )
 
 
 def new_text_encoder(toolkit: Toolkit, pairs: Pairs, seed: int = 0) -> TextEncoder:
@@ -181,6 +213,7 @@ def main(
     minutes: Annotated[float, typer.Option(help="time limit of the training")] = 5.0,
     steps: Annotated[int, typer.Option(help="optimiser steps in all")] = 4000,
     samples: Annotated[int, typer.Option(help="generator samples")] = 6000,
+    renders: Annotated[int, typer.Option(help="renders, where the model has an encoder")] = 2000,
     seed: int = 0,
 ) -> None:
     """Train the text encoder of a model folder."""
@@ -190,6 +223,9 @@ def main(
     run = start(RunConfig(out, steps, minutes, seed))
     bank = toolkit.clip.encode_text(caption_bank(data, 4000, seed)).cpu()
     pairs = sampled_pairs(toolkit, bank, samples, seed)
+    if renders and (model / ENCODER_FILE).is_file():
+        encoding = read_bundle_encoder(model / ENCODER_FILE).to(toolkit.generator.device)
+        pairs = joined(pairs, rendered_pairs(toolkit, encoding, data, renders, seed))
     encoder = new_text_encoder(toolkit, pairs, seed)
     train(run, encoder, pairs)
     if run.fabric.is_global_zero:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,6 +14,7 @@ from guidance.common import conv_indices
 from guidance.delta import DeltaEdit, load_delta, save_delta, step_pairs
 from guidance.targets import embed_text
 from guidance.text_encoder import FILE_NAME, TextEncoding, load_text_encoder, save_text_encoder
+from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from multimodal.types import EditRequest, Toolkit
 from recipes import train_delta, train_text_encoder
 from recipes.delta_words import word_moves
@@ -81,6 +84,30 @@ def test_generation_is_seeded_and_diverse(toolkit: Toolkit, request_: EditReques
     assert torch.equal(network.draw_noise(5, 3)[:2], network.draw_noise(2, 3))
     with pytest.raises(ValueError, match="candidates"):
         method.generate(request_.target, candidates=0)
+
+
+def test_renders_and_their_captions_join_the_samples(toolkit: Toolkit, tmp_path: Path) -> None:
+    folder = tmp_path / "shard_00000"
+    folder.mkdir()
+    pictures = np.random.default_rng(0).integers(0, 255, (6, 32, 32, 3), dtype=np.uint8)
+    np.save(folder / "images.npy", pictures)
+    texts = [[f"face {i}", "other words", f"a person of {i}"] for i in range(6)]
+    (folder / "captions.jsonl").write_text("\n".join(map(json.dumps, texts)))
+    generator = toolkit.generator
+    shape = BundleEncoderConfig(generator.num_layers, 32, generator.style_dim, 16, 16)
+    encoder = BundleEncoder(shape).eval().requires_grad_(False)
+    found = train_text_encoder.rendered_pairs(toolkit, encoder, tmp_path, 5, batch=2)
+    assert found.codes.shape == (5, generator.num_layers, generator.style_dim)
+    assert found.nearest.tolist() == [[2 * i, 2 * i + 1] for i in range(5)]
+    row = int(np.random.default_rng(0).permutation(6)[1])
+    told = toolkit.clip.encode_text([f"face {row}", f"a person of {row}"]).cpu()
+    torch.testing.assert_close(found.captions[2:4], told)
+    bank = toolkit.clip.encode_text(["a face", "a man", "a woman"]).cpu()
+    drawn = train_text_encoder.sampled_pairs(toolkit, bank, 4, nearest=3)
+    both = train_text_encoder.joined(drawn, found)
+    assert len(both.codes) == 9
+    assert both.captions.shape[0] == 3 + 10
+    assert both.nearest[4].tolist() == [3, 4, 3]
 
 
 def test_words_name_the_steps_of_known_directions(toolkit: Toolkit, tmp_path: Path) -> None:
