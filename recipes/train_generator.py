@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 
 from multimodal.devices import fast_autocast, fast_dtype
@@ -67,7 +68,7 @@ class Weights:
     changed: float = 0.7
     adversarial: float = 0.05
     adversarial_from: int = 60_000
-    factors: float = 1.0
+    factors: float = 4.0
     size: float = 1e-3
     deltas: float = 0.02
     told: float = 0.6
@@ -115,10 +116,15 @@ def build(
     head, edits = nn.Linear(config.w_dim, len(NAMES)), nn.Linear(len(NAMES), config.w_dim, False)
     nn.init.normal_(edits.weight, std=0.15)
     critic = Critic()
+    trunk = [] if encoding.trunk is None else [*encoding.trunk.network.parameters()]
+    known = {id(p) for p in trunk}
     mine = [
         {"params": [*generator.synthesis.parameters()], "lr": lr},
-        {"params": [*encoding.parameters(), *head.parameters(), *edits.parameters()], "lr": lr / 2},
+        {"params": [*head.parameters(), *edits.parameters()], "lr": lr / 2},
+        {"params": [p for p in encoding.parameters() if id(p) not in known], "lr": lr / 2},
+        {"params": [p for p in trunk if p.requires_grad], "lr": lr / 8},
     ]
+    mine = [group for group in mine if group["params"]]
     shipped = nn.ModuleDict({"generator": generator, "encoder": encoding, "edits": edits})
     return Parts(
         generator,
@@ -141,6 +147,24 @@ def new_encoder(config: BundleEncoderConfig) -> BundleEncoder:
         for part in (network.conv_stem, network.bn1, network.blocks[:FROZEN_STAGES]):
             part.requires_grad_(False)
     return encoder
+
+
+def take_trunk(parts: Parts, clip: Path) -> None:
+    """Give the encoder the eyes of a CLIP that was trained on the same faces; what the encoder
+    made of its old ones is forgotten.
+
+    Raises:
+        ValueError: the CLIP's image tower is another network.
+    """
+    from guidance.clip import load_clip
+
+    eyes: Any = load_clip(clip, "cpu").model
+    averaged: Any = parts.average.module
+    for encoder in (parts.encoder, averaged["encoder"]):
+        if encoder.trunk is None or not isinstance(eyes.visual.trunk, EfficientNet):
+            raise ValueError(f"the encoder and the CLIP in {clip} do not share an EfficientNet")
+        encoder.trunk.network.load_state_dict(eyes.visual.trunk.state_dict(), strict=False)
+        encoder.trunk.begin()
 
 
 def codes(encoder: BundleEncoder, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -332,6 +356,8 @@ def main() -> None:
     resumed = run.resume(parts.named())
     if not resumed and options.start_from:
         start_from(parts, options.start_from)
+    if not resumed and options.trunk:
+        take_trunk(parts, options.trunk)
     seed = options.seed + run.fabric.global_rank
     batches = FaceBatches(options.data, options.resolution, options.batch, seed, device)
     if not resumed and not options.start_from:
@@ -355,6 +381,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--encoder-resolution", type=int, default=0, help="0: the pictures' own")
     parser.add_argument("--encoder-width", type=int, default=32)
     parser.add_argument("--plain-encoder", action="store_true", help="no trunk that knows ImageNet")
+    parser.add_argument("--trunk", type=Path, help="a CLIP's folder: its eyes become the trunk")
     parser.add_argument("--batch", type=int, default=8, help="faces a step; a pair counts as one")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--steps", type=int, default=1_000_000)

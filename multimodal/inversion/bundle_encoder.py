@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -128,11 +129,16 @@ class Trunk(nn.Module):
         super().__init__()
         import timm
 
-        self.network = timm.create_model(EFFICIENTNET, features_only=True, out_indices=(3, 4))
-        middle, last = self.network.feature_info.channels()
+        network: Any = timm.create_model(EFFICIENTNET, features_only=True, out_indices=(3, 4))
+        middle, last = network.feature_info.channels()
+        self.network = network
         self.middle, self.last = nn.Conv2d(middle, 64, 1), nn.Conv2d(last, 96, 1)
         self.out = nn.Linear((64 + 96) * POOLED * POOLED, context)
-        nn.init.zeros_(self.out.weight)  # so that a trained encoder may be given a trunk
+        self.begin()
+
+    def begin(self) -> None:
+        """Say nothing yet, so that a trained encoder may be given a trunk."""
+        nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
     def train(self, mode: bool = True) -> Trunk:

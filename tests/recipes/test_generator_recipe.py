@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,19 @@ import pytest
 import torch
 from PIL import Image
 
+from guidance.clip import save_clip
 from multimodal.generators import load_generator, save_generator
+from multimodal.inversion.bundle_encoder import EFFICIENTNET, BundleEncoderConfig
 from multimodal.inversion.encoder_files import ENCODER_FILE, save_bundle_encoder
 from recipes import fit_mapping, train_encoder, train_generator
 from recipes.attributes import NAMES, attribute_vector
 from recipes.checkpoint import EDITS_FILE, load_edits, load_run, save_edits
+from recipes.clip_model import ClipConfig, new_clip
 from recipes.data import Faces, index_batches
 from recipes.pairs import FaceBatches, MixedBatches
 from recipes.render.factors import Factors, sample_factors
 from recipes.render.pairs import redrawn
+from tests.tiny_text import tiny_sentence_model
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -103,6 +108,22 @@ def test_pairs_teach_directions(
     _run(monkeypatch, train_generator, *common)
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     assert state["edits"]["weight"].abs().sum() > 0
+
+
+def test_an_encoder_takes_a_clips_eyes(tmp_path: Path) -> None:
+    shape = BundleEncoderConfig(8, 32, 32, width=16, hidden=16, trunk=EFFICIENTNET)
+    parts = train_generator.build(32, (8, 8, 8, 8), 1e-3, 1, shape)
+    clip = new_clip(tiny_sentence_model(tmp_path / "text"), ClipConfig(image_size=32, dim=16))
+    torch.nn.init.normal_(clip.model.visual.trunk.blocks[3][0].conv_pw.weight)
+    torch.nn.init.normal_(parts.encoder.trunk.out.weight)
+    train_generator.take_trunk(parts, save_clip(clip, tmp_path / "clip"))
+    for encoder in (parts.encoder, parts.average.module["encoder"]):
+        taken = encoder.trunk.network.blocks[3][0].conv_pw.weight
+        torch.testing.assert_close(taken, clip.model.visual.trunk.blocks[3][0].conv_pw.weight)
+        assert float(encoder.trunk.out.weight.abs().sum()) == 0
+    plain = train_generator.build(32, (8, 8, 8, 8), 1e-3, 1, replace(shape, trunk=""))
+    with pytest.raises(ValueError, match="share"):
+        train_generator.take_trunk(plain, tmp_path / "clip")
 
 
 def test_photos_are_seen_among_renders(
