@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recipes.clip_lexicon import LEXICON
 from recipes.clip_synonyms import SYNONYMS
 from recipes.render.captions import age_group, labels, zero_shot_prompts
 from recipes.render.factors import Factors
@@ -83,7 +84,8 @@ def class_prompts() -> dict[str, dict[str, tuple[str, ...]]]:
         out[attribute] = {}
         for value, words in classes.items():
             fitted = known[attribute][value].train if attribute in known else ()
-            words = words + words + SYNONYMS.get(attribute, {}).get(value, ())
+            for more in (SYNONYMS, LEXICON):
+                words = words + more.get(attribute, {}).get(value, ())
             loose = tuple(f"{start}{w}" for w in words for start in ("", "a face ", "a person "))
             out[attribute][value] = fitted + fitted + loose
     return out

@@ -14,11 +14,13 @@ import torch
 from guidance.clip import load_clip, random_clip, save_clip
 from multimodal.metrics import efficientnet_lite0
 from recipes.clip_augment import augment
+from recipes.clip_lexicon import LEXICON
 from recipes.clip_model import ClipConfig, new_clip
 from recipes.clip_synonyms import SYNONYMS
 from recipes.clip_truth import claims, class_prompts, facts, truth_matrix
 from recipes.evaluate_clip import evaluate
 from recipes.loop import RunConfig, start
+from recipes.refine_text import read_wordings, refine
 from recipes.render.captions import caption, captions
 from recipes.render.factors import sample_factors
 from recipes.render.heldout import HELD_OUT_WORDINGS
@@ -99,7 +101,7 @@ def test_synonyms_name_known_classes_and_nothing_held_out() -> None:
     telling = {
         w for text in held for w in re.findall(r"[a-z]+", text) if w not in common and len(w) > 3
     }
-    for attribute, classes in SYNONYMS.items():
+    for attribute, classes in [*SYNONYMS.items(), *LEXICON.items()]:
         assert set(classes) <= set(WORDINGS[attribute])
         for words in classes.values():
             for text in words:
@@ -183,6 +185,29 @@ def test_training_learns_resumes_and_leaves_the_sentences_alone(tmp_path: Path) 
     torch.testing.assert_close(further.encode_text(words), clip.encode_text(words))
     with pytest.raises(ValueError, match="another shape"):
         begin_from(new_clip(text, replace(config, dim=8)), folder)
+
+
+def test_refining_fits_the_projection_alone(tmp_path: Path) -> None:
+    data = _shard(tmp_path / "renders", 12)
+    config = ClipConfig(image_tower="test_resnet", image_size=32, dim=16, context_length=48)
+    clip = new_clip(tiny_sentence_model(tmp_path / "text"), config)
+    before = {k: v.clone() for k, v in clip.model.state_dict().items()}
+    run = start(RunConfig(tmp_path / "run", 120, log_every=50), "1", "cpu")
+    found = refine(run, clip, Renders([data], 32), batch=12)
+    assert found["spared_after"] >= found["spared_before"]
+    changed = {k for k, v in clip.model.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed
+    assert all(k.startswith("text.proj") for k in changed)
+
+
+def test_wordings_set_aside_are_never_learned(tmp_path: Path) -> None:
+    config = ClipConfig(image_tower="test_resnet", image_size=32, dim=16, context_length=48)
+    wordings = read_wordings(new_clip(tiny_sentence_model(tmp_path), config))
+    named = {words.attribute: words for words in wordings}
+    assert {"sex", "beard", "expression", "hair_color"} <= set(named)
+    assert "makeup" not in named  # one class tells nothing apart
+    for words in wordings:
+        assert all(len(k) > len(s) for k, s in zip(words.learned, words.spared, strict=True))
 
 
 def test_the_pretrained_tower_sees_and_keeps_its_first_stages(tmp_path: Path) -> None:
