@@ -72,15 +72,14 @@ def load_edits(folder: Path) -> Tensor:
 
 
 def save_edits(run: Path, target: Path) -> Path:
-    """Write what only further training needs: a run's matrix of edits and its reading of factors.
+    """Write what only further training needs: where a run's codes hold the factors.
 
     Raises:
         FileNotFoundError: no run there.
     """
-    edits = load_edits(run)
-    head = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)["head"]
-    read = {"head.weight": head["weight"], "head.bias": head["bias"]}
-    return save_tensors(target, {"edits.weight": edits, **read}, {"kind": EDITS})
+    state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)["average"]
+    kept = {f"edits.{name}": tensor for name, tensor in _part(state, "module.edits.").items()}
+    return save_tensors(target, kept, {"kind": EDITS})
 
 
 def load_shipped(folder: Path) -> dict[str, dict[str, Tensor]]:
@@ -96,7 +95,6 @@ def load_shipped(folder: Path) -> dict[str, dict[str, Tensor]]:
         "generator": load_generator(folder / "generator.safetensors", "cpu").state_dict(),
         "encoder": read_bundle_encoder(folder / ENCODER_FILE).state_dict(),
         "edits": _part(tensors, "edits."),
-        "head": _part(tensors, "head."),
     }
 
 

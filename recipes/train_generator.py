@@ -3,9 +3,10 @@
     python -m recipes.train_generator --data renders/pairs --out runs/generator --resolution 128
 
 Supervision first: an encoder maps each picture to W+, the generator draws it back (L1 + LPIPS), and
-a linear head reads the render's factors off w. Where the renders come in pairs (`--vary pair`), a
-matrix of directions turns the known change of factors into a change of w, and the generator must
-draw the second picture from the first one's moved code: editing is trained, not hoped for. A
+the render's factors must be the code's coordinates along one direction each. Where the renders come
+in pairs (`--vary pair`), the known change of factors is a step along these directions, and the
+generator must draw the second picture from the first one's moved code: editing is trained, not
+hoped for. A
 discriminator on the LPIPS network's features (Sauer et al. 2021, "Projected GANs") sharpens late.
 The mapping network is then fitted to the codes by `recipes.fit_mapping`. Unpaired folders of
 aligned photos work too: they simply have no factors to read.
@@ -21,25 +22,29 @@ from typing import Any
 
 import numpy as np
 import torch
-from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 
 from multimodal.devices import fast_autocast, fast_dtype
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.inversion.bundle_encoder import EFFICIENTNET, BundleEncoder, BundleEncoderConfig
-from multimodal.metrics import efficientnet_lite0
 from recipes.attributes import NAMES
 from recipes.checkpoint import load_shipped, save_shapes
-from recipes.clip_model import FROZEN_STAGES
 from recipes.critic import Critic, LpipsFeatures, critic_loss, deceive_loss
+from recipes.encoder_trunk import new_encoder, take_trunk
+from recipes.factor_code import FactorCode
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.pairs import FaceBatch, FaceBatches, MixedBatches
 
 CPU_CHANNELS = (256, 256, 192, 96, 48, 32, 16)
 GPU_CHANNELS = (384, 384, 384, 384, 256, 128, 64)
+CLOSE = 64
+"""Least side at which the face alone is compared."""
+STEEPEST = 0.5
+"""Gradient norm of a group of weights above which it is scaled down: one odd batch must not throw
+everything away."""
 WARM_UP = 200
 """Steps over which the rates rise."""
-MODULES = ("generator", "encoder", "head", "edits", "critic")
+MODULES = ("generator", "encoder", "edits", "critic")
 
 
 @dataclass(frozen=True)
@@ -82,8 +87,7 @@ class Parts:
 
     generator: StyleGAN2
     encoder: BundleEncoder
-    head: nn.Linear
-    edits: nn.Linear
+    edits: FactorCode
     critic: Critic
     average: Average
     optimizer: torch.optim.Optimizer
@@ -113,14 +117,13 @@ def build(
     config = StyleGAN2Config(resolution, channels[:sides], mapping_layers=mapping_layers)
     generator = StyleGAN2(config, dtype).requires_grad_(True)
     encoding = new_encoder(encoder)
-    head, edits = nn.Linear(config.w_dim, len(NAMES)), nn.Linear(len(NAMES), config.w_dim, False)
-    nn.init.normal_(edits.weight, std=0.15)
+    edits = FactorCode(config.w_dim, len(NAMES))
     critic = Critic()
     trunk = [] if encoding.trunk is None else [*encoding.trunk.network.parameters()]
     known = {id(p) for p in trunk}
     mine = [
         {"params": [*generator.synthesis.parameters()], "lr": lr},
-        {"params": [*head.parameters(), *edits.parameters()], "lr": lr / 2},
+        {"params": [*edits.parameters()], "lr": lr / 2},
         {"params": [p for p in encoding.parameters() if id(p) not in known], "lr": lr / 2},
         {"params": [p for p in trunk if p.requires_grad], "lr": lr / 8},
     ]
@@ -129,42 +132,12 @@ def build(
     return Parts(
         generator,
         encoding,
-        head,
         edits,
         critic,
         Average(shipped, half_life=6000),
         torch.optim.Adam(mine, betas=(0.9, 0.99), fused=True),
         torch.optim.Adam(critic.parameters(), lr=lr / 2, betas=(0.0, 0.99), fused=True),
     )
-
-
-def new_encoder(config: BundleEncoderConfig) -> BundleEncoder:
-    """An untrained encoder; its trunk knows ImageNet, and keeps what sees edges and textures."""
-    encoder = BundleEncoder(config)
-    if encoder.trunk is not None:
-        network: Any = encoder.trunk.network
-        network.load_state_dict(efficientnet_lite0().state_dict(), strict=False)
-        for part in (network.conv_stem, network.bn1, network.blocks[:FROZEN_STAGES]):
-            part.requires_grad_(False)
-    return encoder
-
-
-def take_trunk(parts: Parts, clip: Path) -> None:
-    """Give the encoder the eyes of a CLIP that was trained on the same faces; what the encoder
-    made of its old ones is forgotten.
-
-    Raises:
-        ValueError: the CLIP's image tower is another network.
-    """
-    from guidance.clip import load_clip
-
-    eyes: Any = load_clip(clip, "cpu").model
-    averaged: Any = parts.average.module
-    for encoder in (parts.encoder, averaged["encoder"]):
-        if encoder.trunk is None or not isinstance(eyes.visual.trunk, EfficientNet):
-            raise ValueError(f"the encoder and the CLIP in {clip} do not share an EfficientNet")
-        encoder.trunk.network.load_state_dict(eyes.visual.trunk.state_dict(), strict=False)
-        encoder.trunk.begin()
 
 
 def codes(encoder: BundleEncoder, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -201,7 +174,7 @@ class Drawing:
 def reconstruct(parts: Parts, batch: FaceBatch, rule: Weights) -> Drawing:
     """Encode the pictures, set some codes' factors right, draw, and draw the edited ones."""
     w, deltas = codes(parts.encoder, batch.images)
-    read, rows, device = parts.head(w), parts.generator.num_layers, w.device
+    read, rows, device = parts.edits.read(w), parts.generator.num_layers, w.device
     deltas = deltas[:, :rows] * (torch.rand(len(w), 1, 1, device=device) >= rule.plain)
     used = w + rule.jitter * torch.randn_like(w)
     if batch.factors is not None:
@@ -254,11 +227,13 @@ def _attention(batch: FaceBatch, rule: Weights) -> Tensor | float:
 
 
 def _face(images: Tensor) -> Tensor:
-    """The face without hair and background, enlarged: `[B, 3, R, R]`."""
+    """The face without hair and background, enlarged where it is small: `[B, 3, r, r]`."""
     side = images.shape[-1]
     top, left, size = round(0.27 * side), round(0.19 * side), round(0.62 * side)
     face = images[:, :, top : top + size, left : left + size]
-    return nn.functional.interpolate(face, (side, side), mode="bilinear")
+    if size >= CLOSE:
+        return face
+    return nn.functional.interpolate(face, (CLOSE, CLOSE), mode="bilinear")
 
 
 def _critic_step(parts: Parts, run: Run, fake: list[Tensor], real: list[Tensor]) -> Tensor:
@@ -275,6 +250,7 @@ def _step(run: Run, optimizer: torch.optim.Optimizer) -> None:
         for parameter in group["params"]:
             if parameter.grad is not None:
                 torch.nan_to_num_(parameter.grad, 0.0, 1e4, -1e4)
+        torch.nn.utils.clip_grad_norm_(group["params"], STEEPEST)
     optimizer.step()
 
 
@@ -357,7 +333,8 @@ def main() -> None:
     if not resumed and options.start_from:
         start_from(parts, options.start_from)
     if not resumed and options.trunk:
-        take_trunk(parts, options.trunk)
+        averaged: Any = parts.average.module
+        take_trunk((parts.encoder, averaged["encoder"]), options.trunk)
     seed = options.seed + run.fabric.global_rank
     batches = FaceBatches(options.data, options.resolution, options.batch, seed, device)
     if not resumed and not options.start_from:
