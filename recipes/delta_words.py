@@ -18,43 +18,44 @@ from guidance.common import conv_indices
 from multimodal.types import Toolkit
 from recipes.clip_truth import class_prompts
 
-MEANINGS: dict[str, tuple[tuple[str, str], tuple[str, str] | None]] = {
-    "age": (("age", "old"), ("age", "young")),
-    "child": (("age", "child"), None),
-    "sex": (("sex", "male"), ("sex", "female")),
-    "smile": (("expression", "smile"), ("expression", "neutral")),
-    "laugh": (("expression", "laugh"), ("expression", "neutral")),
-    "sadness": (("expression", "sad"), ("expression", "neutral")),
-    "crying": (("expression", "crying"), ("expression", "neutral")),
-    "anger": (("expression", "angry"), ("expression", "neutral")),
-    "surprise": (("expression", "surprised"), ("expression", "neutral")),
-    "fear": (("expression", "afraid"), ("expression", "neutral")),
-    "disgust": (("expression", "disgusted"), ("expression", "neutral")),
-    "tiredness": (("expression", "tired"), ("expression", "neutral")),
-    "eyes_closed": (("expression", "eyes_closed"), ("expression", "neutral")),
-    "mouth_open": (("expression", "mouth_open"), ("expression", "neutral")),
-    "beard": (("beard", "full"), ("beard", "none")),
-    "stubble": (("beard", "stubble"), None),
-    "moustache": (("beard", "moustache"), None),
-    "goatee": (("beard", "goatee"), None),
-    "glasses": (("glasses", "clear"), ("glasses", "none")),
-    "sunglasses": (("glasses", "sunglasses"), ("glasses", "none")),
-    "bald": (("hair_style", "bald"), None),
-    "hair_length": (("hair_length", "long"), ("hair_length", "short")),
-    "hair_afro": (("hair_style", "afro"), None),
-    "hair_black": (("hair_color", "black"), None),
-    "hair_brown": (("hair_color", "brown"), None),
-    "hair_blond": (("hair_color", "blond"), None),
-    "hair_red": (("hair_color", "red"), None),
-    "hair_gray": (("hair_color", "gray"), None),
-    "hair_white": (("hair_color", "white"), None),
-    "skin_dark": (("skin", "dark"), ("skin", "light")),
-    "weight": (("weight", "heavy"), ("weight", "thin")),
-    "lipstick": (("lipstick", "yes"), ("lipstick", "no")),
-    "freckles": (("freckles", "yes"), ("freckles", "no")),
-    "eye_shadow": (("makeup", "yes"), None),
+MEANINGS: dict[str, tuple[str, str, str | None]] = {
+    "age": ("age", "old", "young"),
+    "child": ("age", "child", None),
+    "sex": ("sex", "male", "female"),
+    "smile": ("expression", "smile", "neutral"),
+    "laugh": ("expression", "laugh", "neutral"),
+    "sadness": ("expression", "sad", "neutral"),
+    "crying": ("expression", "crying", "neutral"),
+    "anger": ("expression", "angry", "neutral"),
+    "surprise": ("expression", "surprised", "neutral"),
+    "fear": ("expression", "afraid", "neutral"),
+    "disgust": ("expression", "disgusted", "neutral"),
+    "tiredness": ("expression", "tired", "neutral"),
+    "eyes_closed": ("expression", "eyes_closed", "neutral"),
+    "mouth_open": ("expression", "mouth_open", "neutral"),
+    "beard": ("beard", "full", "none"),
+    "stubble": ("beard", "stubble", None),
+    "moustache": ("beard", "moustache", None),
+    "goatee": ("beard", "goatee", None),
+    "glasses": ("glasses", "clear", "none"),
+    "sunglasses": ("glasses", "sunglasses", "none"),
+    "bald": ("hair_style", "bald", None),
+    "hair_length": ("hair_length", "long", "short"),
+    "hair_afro": ("hair_style", "afro", None),
+    "hair_black": ("hair_color", "black", None),
+    "hair_brown": ("hair_color", "brown", None),
+    "hair_blond": ("hair_color", "blond", None),
+    "hair_red": ("hair_color", "red", None),
+    "hair_gray": ("hair_color", "gray", None),
+    "hair_white": ("hair_color", "white", None),
+    "skin_dark": ("skin", "dark", "light"),
+    "weight": ("weight", "heavy", "thin"),
+    "lipstick": ("lipstick", "yes", "no"),
+    "freckles": ("freckles", "yes", "no"),
+    "eye_shadow": ("makeup", "yes", None),
 }
-"""Direction to the class it moves towards, and the one it comes from where words name that."""
+"""Direction to its attribute, the class it moves towards, and where words name it the one it
+leaves."""
 
 NEUTRAL = ("a face", "a person", "a photo of a face", "a portrait of a person")
 
@@ -99,9 +100,10 @@ def word_moves(toolkit: Toolkit, directions: Mapping[str, Tensor]) -> WordMoves 
         moved = generator.styles(zero + directions[name].to(zero))
         steps = [moved[i] - rest[i] for i in conv_indices(len(rest))]
         step = torch.cat(steps, dim=-1)[0].cpu()
-        for meaning, sign in zip(MEANINGS[name], (1.0, -1.0), strict=True):
-            if meaning is not None:
-                texts = list(dict.fromkeys(prompts[meaning[0]][meaning[1]]))
+        attribute, *ends = MEANINGS[name]
+        for value, sign in zip(ends, (1.0, -1.0), strict=True):
+            if value is not None:
+                texts = list(dict.fromkeys(prompts[attribute][value]))
                 wordings.append(toolkit.clip.encode_text(texts).cpu())
                 shifts.append(sign * step)
     if not wordings:

@@ -19,6 +19,14 @@ def new_encoder(config: BundleEncoderConfig) -> BundleEncoder:
     if encoder.trunk is not None:
         network: Any = encoder.trunk.network
         network.load_state_dict(efficientnet_lite0().state_dict(), strict=False)
+    return learning(encoder)
+
+
+def learning(encoder: BundleEncoder) -> BundleEncoder:
+    """The encoder, all of it to be trained but the trunk's stages that see edges and textures."""
+    encoder.train().requires_grad_(True)
+    if encoder.trunk is not None:
+        network: Any = encoder.trunk.network
         for part in (network.conv_stem, network.bn1, network.blocks[:FROZEN_STAGES]):
             part.requires_grad_(False)
     return encoder

@@ -24,6 +24,7 @@ from multimodal.devices import fast_autocast, fast_dtype
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from recipes.data import Faces, index_batches
+from recipes.encoder_trunk import learning
 from recipes.loop import Average, Run, RunConfig, start
 
 
@@ -184,7 +185,7 @@ def begin(generator: StyleGAN2, config: BundleEncoderConfig, checkpoint: Path | 
         old = load_run(checkpoint)[1] if checkpoint.is_dir() else read_bundle_encoder(checkpoint)
         encoder = BundleEncoder(replace(old.config, passes=config.passes))
         encoder.load_state_dict(old.state_dict())
-    return encoder.to(generator.device).train().requires_grad_(True)
+    return learning(encoder.to(generator.device))
 
 
 def main() -> None:

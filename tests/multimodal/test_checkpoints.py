@@ -385,12 +385,10 @@ def test_native_configuration_is_strict(tiny: StyleGAN2, tmp_path: Path) -> None
     refused("power of two", config=config | {"resolution": 33})
     refused("has shape", config=config | {"channels": [32, 32, 16, 8]})
     refused("has shape", config=config | {"mapping_layers": 3})
-    path.with_suffix(".json").write_text("{")
-    with pytest.raises(CheckpointError, match="not JSON"):
-        load_generator(path, "cpu")
-    path.with_suffix(".json").write_text("[]")
-    with pytest.raises(CheckpointError, match="not a JSON object"):
-        load_generator(path, "cpu")
+    for text, message in (("{", "not JSON"), ("[]", "not a JSON object")):
+        path.with_suffix(".json").write_text(text)
+        with pytest.raises(CheckpointError, match=message):
+            load_generator(path, "cpu")
     path.with_suffix(".json").unlink()
     with pytest.raises(FileNotFoundError, match=r"g\.json"):
         load_generator(path, "cpu")
