@@ -2,9 +2,10 @@
 
     python -m recipes.fit_mapping --data renders/train --run runs/generator --out runs/mapping
 
-The autoencoding start leaves a cloud of codes w but no way to draw one at random. A rectified flow
-(Liu et al. 2022, "Flow Straight and Fast", equation 1) learns to carry standard normals onto
-that cloud; its end points are then distilled into StyleGAN2's own mapping network, z -> w.
+The autoencoding start leaves a cloud of codes w but no way to draw one at random. The mapping
+network is first written down as the cloud's Gaussian. A rectified flow (Liu et al. 2022, "Flow
+Straight and Fast", equation 1) then learns to carry standard normals onto the cloud itself, and its
+end points are distilled into the mapping network, z -> w.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from multimodal.devices import fast_autocast
 from multimodal.generators.stylegan2 import EqualLinear, MappingNetwork, StyleGAN2
 from multimodal.inversion.bundle_encoder import BundleEncoder
 from recipes.data import Faces
+from recipes.gaussian_mapping import write_gaussian
 from recipes.loop import Run, RunConfig, start
 
 
@@ -182,6 +184,8 @@ def fit(
 ) -> None:
     """Fit `generator.mapping` to codes `[N, D]`, in place."""
     whitening = fit_whitening(codes.to(generator.device))
+    if generator.mapping.depth > 2:
+        write_gaussian(generator.mapping, whitening.mean, whitening.axes, whitening.scale)
     x = whitening.whiten(codes.to(generator.device))
     flow = train_flow(run, x, flow_steps, flow_width)
     generator.mapping.requires_grad_(True)
