@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from audio.alignment import SoundEmbedder
+    from audio.listen import TextEmbedder
     from multimodal import FaceEditor
 
 DEAF = "this model does not hear: it has no sound encoder"
@@ -23,5 +25,15 @@ def heard(editor: FaceEditor, path: Path, count: int = 5) -> dict[str, float]:
     tools = editor.toolkit
     if not isinstance(tools.sound, SoundEmbedder):
         raise ValueError(DEAF)
-    ranked = listen(tools.sound, lambda texts: tools.clip.encode_text(texts), path)
-    return dict(ranked[:count])
+    return dict(listen(*_ears(tools.sound, tools.clip), path)[:count])
+
+
+def _ears(sound: SoundEmbedder, clip: Any) -> tuple[SoundEmbedder, TextEmbedder]:
+    """Sounds and texts in one space: that of sentences where both speak it, since CLIP's own space
+    knows faces better than what else can be heard; else CLIP's."""
+    from audio.alignment import SoundEmbedder
+    from audio.encoder import SoundEncoder
+
+    if isinstance(sound.encoder, SoundEncoder) and getattr(clip, "has_sentences", False):
+        return SoundEmbedder(sound.encoder), lambda texts: clip.pooled(texts)
+    return sound, lambda texts: clip.encode_text(texts)

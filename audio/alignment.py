@@ -22,6 +22,8 @@ from audio.envelope import SoundTrack, sound_track
 from audio.io import SoundSource, load_sound
 
 ADAPTER, ADAPTER_CONFIG = "sound_adapter.safetensors", "sound_adapter.json"
+OWN_CLIP = "own"
+"""Says of an adapter that it leads to the CLIP of the encoder's own model."""
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 LONGEST_S = 30.0
 
@@ -180,6 +182,17 @@ def load_adapter(folder: Path | str) -> Adapter:
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{folder / ADAPTER} cannot be read: {error}") from error
     return adapter.eval().requires_grad_(False)
+
+
+def adapter_target(folder: Path | str) -> str | None:
+    """The CLIP that a folder's adapter leads to, as `save_adapter` was told; None without one."""
+    if not (Path(folder) / ADAPTER).is_file():
+        return None
+    try:
+        described = json.loads((Path(folder) / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+        return str(described["clip"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{Path(folder) / ADAPTER_CONFIG} cannot be read: {error}") from error
 
 
 class SoundEmbedder:

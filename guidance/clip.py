@@ -108,11 +108,17 @@ class OpenClip:
         Raises:
             ValueError: this CLIP's text tower is not a transformers model with a projection.
         """
-        text = getattr(self.model, "text", None)
-        if text is None or not hasattr(text, "proj") or not hasattr(text, "pooler"):
+        if not self.has_sentences:
             raise ValueError("this CLIP has no sentence space; the bundled CLIP has one")
+        text: Any = self.model.text
         unit = F.normalize(vectors.to(self.device).float(), dim=-1)
         return F.normalize(text.proj(unit * self.sentence_scale), dim=-1)
+
+    @property
+    def has_sentences(self) -> bool:
+        """Is the text tower a sentence transformer with a projection of its own?"""
+        text = getattr(self.model, "text", None)
+        return hasattr(text, "proj") and hasattr(text, "pooler")
 
     @property
     def sentence_scale(self) -> float:

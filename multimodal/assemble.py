@@ -173,12 +173,13 @@ def _sound(
 ) -> SoundEmbedder | None:
     """The model's ears; the tiny model gets seeded random ones, a model without CLIP none.
 
-    Ears lead to the CLIP they were made for: the folder's own, which projects sentences itself. Any
-    other CLIP needs an adapter, in the folder `kept` for that CLIP or beside the ears.
+    Ears lead to the CLIP they were made for, the folder's own: by an adapter beside the ears, else
+    as that CLIP projects sentences. Any other CLIP needs an adapter of its own, in the folder
+    `kept` for that CLIP or beside the ears.
     """
     if isinstance(clip, NoClip):
         return None
-    from audio.alignment import ADAPTER
+    from audio.alignment import OWN_CLIP, adapter_target
     from audio.alignment import SoundEmbedder as Ears
 
     if str(name) == TINY:
@@ -186,7 +187,8 @@ def _sound(
     if not (home / SOUND).is_dir():
         return None
     if kept is not None:
-        adapters = [folder for folder in (kept, home / SOUND) if (folder / ADAPTER).is_file()]
+        known = {folder: adapter_target(folder) for folder in (kept, home / SOUND)}
+        adapters = [folder for folder, clip_ in known.items() if clip_ not in (None, OWN_CLIP)]
         return Ears.from_dir(home / SOUND, None, device, adapters[0]) if adapters else None
     seeing: Any = clip  # asked for its projection when a sound comes, not before
     sentences = SimpleNamespace(project_sentence=lambda v: seeing.project_sentence(v))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -42,7 +42,7 @@ def train_adapter(
     from recipes.sound.adapter import train_adapter as train
 
     own = load_editor(model, device).toolkit.clip
-    if not _has_sentences(own):
+    if not getattr(own, "has_sentences", False):
         raise ValueError("this model's CLIP has no sentence space that its sound encoder speaks")
     bank = [*(_lines(texts) if texts else []), *text_bank(captions, seed)]
     say(f"reading {len(bank)} texts ...")
@@ -54,12 +54,6 @@ def train_adapter(
     folder = out or own_folder(model, clip)
     save_adapter(adapter, folder, clip)
     report({"clip": clip, "texts": len(bank), "cosine": cosine, "adapter": folder}, as_json)
-
-
-def _has_sentences(clip: Any) -> bool:
-    """Is a CLIP's text tower a sentence transformer, whose space the ears speak?"""
-    tower = getattr(getattr(clip, "model", None), "text", None)
-    return hasattr(tower, "proj") and hasattr(tower, "pooler")
 
 
 def _lines(path: Path) -> list[str]:
