@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from guidance.delta import DeltaEdit
 from guidance.directions import GlobalDirections
+from guidance.factors import KnownFactors
 from guidance.mapper import Mapper
 from guidance.optimize import Optimize
 from guidance.sound_optimize import SoundOptimize
@@ -18,6 +19,7 @@ METHODS: dict[str, Callable[[Toolkit], Guidance]] = {
     "mapper": Mapper,
     "text-encoder": TextEncoding,
     "delta": DeltaEdit,
+    "factors": KnownFactors,
     "sound-optimize": SoundOptimize,
 }
 

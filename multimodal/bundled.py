@@ -11,6 +11,7 @@ A model folder (the shipped ones are `multimodal/bundle/<name>`) is a complete S
     sound/                        sound -> sentence space
     text_encoder.safetensors      sentence -> W+
     delta.safetensors             (S, CLIP change) -> S change
+    factors.safetensors           where W holds known factors, and the words for them
     attributes.safetensors        named directions of W+
     directions.safetensors        S-space statistics of the global directions
     sefa.safetensors              SeFa's directions, and ganspace.safetensors GANSpace's

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 AUTO_FILE = "methods.json"
 AUTO_ORDER = (
+    ("factors", "factors.safetensors"),
     ("delta", "delta.safetensors"),
     ("direction", "directions.safetensors"),
     ("text-encoder", "text_encoder.safetensors"),

@@ -21,6 +21,7 @@ from guidance.components import FILES as COMPONENTS
 from guidance.control import ATTRIBUTES_NAME
 from guidance.delta import FILE_NAME as DELTA
 from guidance.directions import FILE_NAME as STATISTICS
+from guidance.factors import FILE_NAME as FACTORS
 from guidance.text_encoder import FILE_NAME as TEXT_ENCODER
 from multimodal.assemble import CLIP, IDENTITY, SOUND
 from multimodal.generators.native import config_path
@@ -225,6 +226,13 @@ def _probe_delta(folder: Path, _: Tensor) -> Tensor:
     return net(styles, *_noise(2, 8, net.config.embedding)).flatten()
 
 
+def _probe_factors(folder: Path, _: Tensor) -> Tensor:
+    from guidance.factors import FactorMoves
+
+    moves = FactorMoves.load(folder / FACTORS)
+    return torch.cat([moves.weight @ moves.goals.T, moves.words.T]).flatten()
+
+
 def _probe_directions(folder: Path, _: Tensor) -> Tensor:
     """Every tensor at length one: what counts of a direction is where it points."""
     from guidance.common import load_tensors
@@ -260,6 +268,8 @@ PARTS: tuple[Part, ...] = (
          TEXT_ENCODER, "train_text_encoder's text_encoder.safetensors"),
     Part("delta", (DELTA,), _place_as(DELTA), _probe_delta, DELTA,
          "train_delta's delta.safetensors"),
+    Part("factors", (FACTORS,), _place_as(FACTORS), _probe_factors, FACTORS,
+         "factor_words' factors.safetensors"),
     Part("judge", (JUDGE,), _place_as(JUDGE), _probe_judge, "judge.",
          "train_judge's judge.safetensors"),
     Part("edits", (EDITS_FILE,), _place_edits, _probe_edits, EDITS_FILE,

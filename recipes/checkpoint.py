@@ -71,6 +71,19 @@ def load_edits(folder: Path) -> Tensor:
     return _part(state, "module.edits.")["weight"]
 
 
+def load_factor_code(folder: Path) -> tuple[Tensor, Tensor]:
+    """Matrix `[D, A]` and bias `[A]` of the factors, of a training's folder or a model's.
+
+    Raises:
+        FileNotFoundError: no factors there.
+    """
+    path = folder / EDITS_FILE
+    if not path.is_file():
+        path = save_edits(folder, path)
+    tensors, _ = load_tensors(path)
+    return tensors["edits.weight"].float(), tensors["edits.bias"].float()
+
+
 def save_edits(run: Path, target: Path) -> Path:
     """Write what only further training needs: where a run's codes hold the factors.
 

@@ -19,6 +19,7 @@ from guidance.common import apply_offset, draw
 from guidance.control import IDENTITY_FLOOR
 from guidance.delta import DeltaOptions
 from guidance.directions import DirectionConfig
+from guidance.factors import FactorOptions
 from guidance.text_encoder import TextEncoderOptions
 from multimodal.editing import AUTO_FILE
 from multimodal.images import to_pil
@@ -30,6 +31,7 @@ FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 """Multiples of a method's own default that are tried."""
 
 GAINS: dict[str, tuple[str, float]] = {
+    "factors": ("gain", FactorOptions().gain),
     "direction": ("alpha", DirectionConfig().alpha),
     "delta": ("gain", DeltaOptions().gain),
     "text-encoder": ("gain", TextEncoderOptions().gain),

@@ -17,6 +17,7 @@ from guidance.clip import OpenClip, load_clip, save_clip
 from guidance.common import conv_indices, style_sizes
 from guidance.control import Attributes
 from guidance.delta import DeltaConfig, DeltaNetwork, save_delta
+from guidance.factors import FactorMoves
 from guidance.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
 from multimodal import FaceEditor
 from multimodal.bundled import find_bundle, verify_folder
@@ -66,7 +67,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     save_identity(IdentityNet(), folder / "identity.safetensors")
     save_judge(Judge(JudgeConfig({"sex": ("female", "male")}, 32)), folder / "judge.safetensors")
     Attributes({"age": torch.randn(8, 32)}).save(folder / "attributes.safetensors")
-    names = ("generator", "delta", "identity", "judge")
+    marks = torch.ones(1, 2)
+    moves = FactorMoves(torch.eye(32)[:, :2], marks[0], torch.eye(16)[:1], *[marks] * 3, ("old",))
+    moves.save(folder / "factors.safetensors")
+    names = ("generator", "delta", "factors", "identity", "judge")
     sources = {name: folder / f"{name}.safetensors" for name in names}
     sources |= {"encoder": folder, "directions": folder, "text-encoder": folder / "te.safetensors"}
     return Made(sources | {"clip": folder / "clip", "sound": folder / "sound"}, clip)
