@@ -42,6 +42,10 @@ CLOSE = 64
 STEEPEST = 0.5
 """Gradient norm of a group of weights above which it is scaled down: one odd batch must not throw
 everything away."""
+EQUALISED = 5.0
+"""Rate of the generator's weights as a multiple of the others'. They are used at a twentieth to a
+fiftieth of what is stored; the rates that adversaries bear are far too low where a picture says what
+is wanted."""
 WARM_UP = 200
 """Steps over which the rates rise."""
 MODULES = ("generator", "encoder", "edits", "critic")
@@ -121,8 +125,10 @@ def build(
     critic = Critic()
     trunk = [] if encoding.trunk is None else [*encoding.trunk.network.parameters()]
     known = {id(p) for p in trunk}
+    drawing = dict(generator.synthesis.named_parameters())
     mine = [
-        {"params": [*generator.synthesis.parameters()], "lr": lr},
+        {"params": [p for n, p in drawing.items() if n.endswith("weight")], "lr": lr * EQUALISED},
+        {"params": [p for n, p in drawing.items() if not n.endswith("weight")], "lr": lr},
         {"params": [*edits.parameters()], "lr": lr / 2},
         {"params": [p for p in encoding.parameters() if id(p) not in known], "lr": lr / 2},
         {"params": [p for p in trunk if p.requires_grad], "lr": lr / 8},
