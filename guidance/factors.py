@@ -11,7 +11,7 @@ stays one and a smile is not smiled twice.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,8 @@ class FactorMoves:
 
     def to(self, device: torch.device | str) -> FactorMoves:
         """The same on another device."""
-        moved = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(self).items()}
-        return FactorMoves(**moved)
+        moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, **moved)
 
     def read(self, w: Tensor) -> Tensor:
         """The factors `[B, A]` that codes `[B, D]` hold: their coordinates along the directions."""

@@ -96,9 +96,9 @@ def worded_pairs(clip: OpenClip, targets: FaceTargets) -> tuple[Tensor, Tensor]:
     to those faces, all others to where CLIP's text side has them."""
     meant: dict[str, Tensor] = {}
     for group in GROUPS.values():
-        for name, texts in group.items():
+        for name, wordings in group.items():
             if name in FACES:
-                meant |= dict.fromkeys(texts, targets(classes_of([name])))
+                meant |= dict.fromkeys(wordings, targets(classes_of([name])))
     texts = list(dict.fromkeys([*meant, *text_bank()]))
     sentences = F.normalize(vectors(clip.pooled, texts), dim=-1)
     said = clip.project_sentence(sentences).cpu()

@@ -44,8 +44,8 @@ STEEPEST = 0.5
 everything away."""
 EQUALISED = 5.0
 """Rate of the generator's weights as a multiple of the others'. They are used at a twentieth to a
-fiftieth of what is stored; the rates that adversaries bear are far too low where a picture says what
-is wanted."""
+fiftieth of what is stored: rates that adversaries bear are far too low where a picture says what is
+wanted."""
 WARM_UP = 200
 """Steps over which the rates rise."""
 MODULES = ("generator", "encoder", "edits", "critic")
