@@ -80,7 +80,8 @@ class FactorMoves:
 
     def to(self, device: torch.device | str) -> FactorMoves:
         """The same on another device."""
-        moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        held: Mapping[str, Any] = vars(self)
+        moved = {k: v.to(device) for k, v in held.items() if isinstance(v, Tensor)}
         return replace(self, **moved)
 
     def read(self, w: Tensor) -> Tensor:
