@@ -81,7 +81,7 @@ class FactorMoves:
     def to(self, device: torch.device | str) -> FactorMoves:
         """The same on another device."""
         held: Mapping[str, Any] = vars(self)
-        moved = {k: v.to(device) for k, v in held.items() if isinstance(v, Tensor)}
+        moved: dict[str, Any] = {k: v.to(device) for k, v in held.items() if k != "names"}
         return replace(self, **moved)
 
     def read(self, w: Tensor) -> Tensor:
