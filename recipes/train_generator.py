@@ -73,8 +73,8 @@ class Weights:
 
     pixels: float = 2.0
     perceptual: float = 1.0
-    closely: float = 0.7
-    changed: float = 0.7
+    closely: float = 1.5
+    changed: float = 1.5
     adversarial: float = 0.05
     adversarial_from: int = 60_000
     factors: float = 4.0
