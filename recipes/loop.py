@@ -95,6 +95,16 @@ class Run:
             finally:
                 self.save(parts)
 
+    def share_done(self) -> float:
+        """How much is used up of the steps, or of this process's minutes where they are limited, in
+        [0, 1]. Of several processes, the first one's clock counts."""
+        share, limit = self.step / max(self.config.steps, 1), self.config.minutes * 60
+        if limit > 0:
+            share = max(share, (time.monotonic() - self._started) / limit)
+            if self.fabric.world_size > 1:
+                share = float(self.fabric.broadcast(share))  # else rates would differ
+        return min(share, 1.0)
+
     def out_of_time(self) -> bool:
         """Are the minutes used up? Of several processes, the first one's clock counts."""
         limit = self.config.minutes * 60

@@ -48,6 +48,9 @@ fiftieth of what is stored: rates that adversaries bear are far too low where a 
 wanted."""
 WARM_UP = 200
 """Steps over which the rates rise."""
+COOL_DOWN = 0.3
+"""Share of the steps or minutes over which they fall, to `COOLEST` of their height."""
+COOLEST = 0.1
 MODULES = ("generator", "encoder", "edits", "critic")
 
 
@@ -276,7 +279,7 @@ def train(
     for step in run.steps(parts.named(), size):
         if step % 500 == 0:
             batches.refresh(run.config.seed + 1000 * step + run.fabric.global_rank)
-        _warm_up(parts, step)
+        _set_rates(parts, step, run.share_done())
         terms = generator_step(parts, run, features, next(source), rule)
         parts.average.update(shipped, size * run.fabric.world_size, run.images)
         run.log({name: term.detach() for name, term in terms.items()})
@@ -284,13 +287,14 @@ def train(
             run.log_images("reconstructions", _grid(parts, probe.to(run.fabric.device)))
 
 
-def _warm_up(parts: Parts, step: int) -> None:
+def _set_rates(parts: Parts, step: int, done: float) -> None:
     """Raise the rates over the first steps: Adam knows no scales yet, and weights that begin from
-    another run would be thrown far away."""
+    another run would be thrown far away. Let them fall towards the end: high ones shake."""
+    share = min(1.0, (step + 1) / WARM_UP, max(COOLEST, (1 - done) / COOL_DOWN))
     for optimizer in (parts.optimizer, parts.optimizer_d):
         for group in optimizer.param_groups:
             full = group.setdefault("full_lr", group["lr"])
-            group["lr"] = full * min(1.0, (step + 1) / WARM_UP)
+            group["lr"] = full * share
 
 
 @torch.no_grad()
