@@ -1,14 +1,18 @@
 """What words there are for the factors of a face: the file behind the `factors` method.
 
-    python -m recipes.factor_words --run runs/g128 --clip runs/refined/clip --out runs/factors
+    python -m recipes.factor_words --run runs/g128 --generator runs/mapping/generator.safetensors \
+        --clip runs/refined/clip --out runs/factors
 
 `recipes.train_generator` on pairs leaves a matrix from factors to w. Every class that captions name
 is joined here to the factors of a face of that class, and to the change in CLIP's space that its
-wordings stand for.
+wordings stand for. How far a factor must go until it shows differs: an old face takes twice the age
+that training called old, a beard less than all of it. CLIP says when it sees the class.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,9 +23,10 @@ import typer
 from torch import Tensor
 
 from guidance.clip import load_clip
-from guidance.factors import FILE_NAME, FactorMoves
+from guidance.factors import BEYOND, FILE_NAME, FactorMoves
 from guidance.targets import NEUTRAL, embed_phrase
-from multimodal.types import ClipModel
+from multimodal.generators import load_generator
+from multimodal.types import ClipModel, Generator
 from recipes.attributes import NAMES, attribute_vector
 from recipes.checkpoint import load_factor_code
 from recipes.clip_truth import class_prompts
@@ -103,6 +108,16 @@ CLASSES: dict[tuple[str, str], tuple[tuple[str, ...], dict[str, Any]]] = {
 """Attribute and class to what it speaks of, and a face of that class."""
 
 
+PLAIN = Factors(sex=0.5, skin_tone=0.5)
+"""A face of which nothing is said."""
+
+AMOUNTS = (0.8, 1.0, 1.25, 1.6, 2.0, 2.5)
+"""How far from a plain face to the class's factors a goal may lie."""
+
+SEEN = 0.8
+"""Share of faces that were of another class before in which CLIP must see the class."""
+
+
 def mask_of(parts: tuple[str, ...]) -> Tensor:
     """Which factors some parts of a face have, `[A]`, 0 or 1."""
     begins = tuple(name for part in parts for name in PARTS[part])
@@ -123,7 +138,7 @@ def factor_moves(clip: ClipModel, weight: Tensor, bias: Tensor) -> FactorMoves:
     if weight.shape[1] != len(NAMES):
         raise ValueError(f"a matrix of {weight.shape[1]} factors given, expected {len(NAMES)}")
     prompts, neutral = class_prompts(), embed_phrase(clip, NEUTRAL)
-    plain = torch.from_numpy(attribute_vector(Factors().to_dict()))
+    plain = torch.from_numpy(attribute_vector(PLAIN.to_dict()))
     words = [_meaning(clip, neutral, prompts[a][value]) for a, value in CLASSES]
     faces = [attribute_vector(Factors(**values).to_dict()) for _, values in CLASSES.values()]
     return FactorMoves(
@@ -143,14 +158,68 @@ def _meaning(clip: ClipModel, neutral: Tensor, texts: tuple[str, ...]) -> Tensor
     return F.normalize((said - neutral.cpu()).mean(dim=0, keepdim=True), dim=-1)
 
 
+@torch.no_grad()
+def calibrated(
+    moves: FactorMoves, clip: ClipModel, generator: Generator, faces: int
+) -> FactorMoves:
+    """The moves with goals as far from a plain face as CLIP needs to see them.
+
+    Args:
+        moves: with the factors of training as goals.
+        clip: sees.
+        generator: draws.
+        faces: of the generator, on which every class is tried.
+    """
+    w = generator.sample(faces, 7, 0.8).w
+    factors = moves.read(w.mean(dim=1).cpu()).clamp(-BEYOND, BEYOND)
+    means, names = class_means(clip), list(CLASSES)
+    goals, before = moves.goals.clone(), clip.encode_image(generator.synthesize(w)).cpu()
+    for index, (attribute, value) in enumerate(names):
+        values, said = means[attribute]
+        there = (before @ said.T).argmax(dim=1) == values.index(value)
+        shares = []
+        for amount in AMOUNTS:
+            goal = torch.lerp(moves.rests[index], moves.goals[index], amount)
+            step = ((goal - factors) * moves.masks[index]) @ moves.weight.T
+            seen = clip.encode_image(generator.synthesize(w + step.unsqueeze(1).to(w)))
+            found = (seen.cpu() @ said.T).argmax(dim=1) == values.index(value)
+            shares.append(float(found[~there].float().mean()) if not there.all() else 1.0)
+        goals[index] = torch.lerp(moves.rests[index], goals[index], least_amount(shares))
+    return replace(moves, goals=goals)
+
+
+def least_amount(shares: Sequence[float]) -> float:
+    """The smallest of `AMOUNTS` at which a class shows in enough faces, or in nearly as many as at
+    any; 1 where it shows the same at all."""
+    if max(shares) == min(shares):
+        return 1.0
+    enough = min(SEEN, max(shares) - 0.05)
+    return next(a for a, share in zip(AMOUNTS, shares, strict=True) if share >= enough)
+
+
+def class_means(clip: ClipModel) -> dict[str, tuple[list[str], Tensor]]:
+    """Each attribute's classes and their mean wordings `[C, E]`; what only one class names is told
+    from a face of which nothing is said."""
+    out = {}
+    for attribute, classes in class_prompts().items():
+        texts = {value: list(dict.fromkeys(words)) for value, words in classes.items()}
+        texts = texts if len(texts) > 1 else {**texts, "": [NEUTRAL, "a person", "a portrait"]}
+        rows = [clip.encode_text(words).cpu().mean(dim=0) for words in texts.values()]
+        out[attribute] = list(texts), F.normalize(torch.stack(rows), dim=-1)
+    return out
+
+
 def main(
     run: Annotated[Path, typer.Option(help="folder of recipes.train_generator, or of a model")],
     clip: Annotated[Path, typer.Option(help="CLIP folder")],
     out: Annotated[Path, typer.Option(help="folder of the result")],
+    generator: Annotated[Path, typer.Option(help="its file, with the mapping network")],
+    faces: Annotated[int, typer.Option(help="faces on which every class is tried")] = 16,
 ) -> None:
     """Write the known factors of a training on pairs, with the words for them."""
-    moves = factor_moves(load_clip(clip, "cpu"), *load_factor_code(run))
-    moves.save(out / FILE_NAME)
+    seeing, drawing = load_clip(clip, "cpu"), load_generator(generator, "cpu")
+    moves = factor_moves(seeing, *load_factor_code(run))
+    calibrated(moves, seeing, drawing, faces).save(out / FILE_NAME)
 
 
 if __name__ == "__main__":
