@@ -111,7 +111,7 @@ CLASSES: dict[tuple[str, str], tuple[tuple[str, ...], dict[str, Any]]] = {
 PLAIN = Factors(sex=0.5, skin_tone=0.5)
 """A face of which nothing is said."""
 
-AMOUNTS = (0.8, 1.0, 1.25, 1.6, 2.0, 2.5)
+AMOUNTS = (0.8, 1.0, 1.25, 1.6)
 """How far from a plain face to the class's factors a goal may lie."""
 
 SEEN = 0.8
