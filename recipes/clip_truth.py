@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recipes.clip_lexicon import LEXICON
-from recipes.clip_synonyms import SYNONYMS
-from recipes.render.captions import age_group, labels, zero_shot_prompts
+from recipes.render.captions import age_group, labels
 from recipes.render.factors import Factors
 from recipes.render.wordings import NOUNS, WORDINGS
 
@@ -74,18 +72,3 @@ def truth_matrix(images: Sequence[Mapping[str, str]], captions: Sequence[str]) -
             true = all(known.get(attribute) in allowed for attribute, allowed in claim.items())
             out[i, j] = float(i == j or (bool(claim) and true))
     return torch.from_numpy(out)
-
-
-def class_prompts() -> dict[str, dict[str, tuple[str, ...]]]:
-    """Short prompts of every attribute and class, from training wordings only."""
-    known = zero_shot_prompts()
-    out: dict[str, dict[str, tuple[str, ...]]] = {}
-    for attribute, classes in WORDINGS.items():
-        out[attribute] = {}
-        for value, words in classes.items():
-            fitted = known[attribute][value].train if attribute in known else ()
-            for more in (SYNONYMS, LEXICON):
-                words = words + more.get(attribute, {}).get(value, ())
-            loose = tuple(f"{start}{w}" for w in words for start in ("", "a face ", "a person "))
-            out[attribute][value] = fitted + fitted + loose
-    return out

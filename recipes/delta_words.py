@@ -16,7 +16,7 @@ from torch import Tensor
 
 from guidance.common import conv_indices
 from multimodal.types import Toolkit
-from recipes.clip_truth import class_prompts
+from recipes.clip_words import class_prompts
 
 MEANINGS: dict[str, tuple[str, str, str | None]] = {
     "age": ("age", "old", "young"),

@@ -29,7 +29,7 @@ from multimodal.generators import load_generator
 from multimodal.types import ClipModel, Generator
 from recipes.attributes import NAMES, attribute_vector
 from recipes.checkpoint import load_factor_code
-from recipes.clip_truth import class_prompts
+from recipes.clip_words import class_prompts
 from recipes.render.factors import HAIR_COLORS, Factors, hair_tint
 
 PARTS: dict[str, tuple[str, ...]] = {

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recipes.attributes import MIRRORED, attribute_matrix
+from recipes.attributes import MIRRORED, NAMES, attribute_matrix
 from recipes.clip_augment import vary
 from recipes.data import Faces, index_batches
 
@@ -78,7 +78,7 @@ class FaceBatches:
     ) -> None:
         self.faces = Faces(folder, resolution)
         self.batch, self.device = batch, device
-        self._known = 0
+        self._known, self.vectors = 0, torch.empty(0, len(NAMES))
         self.refresh(seed)
 
     def refresh(self, seed: int) -> None:

@@ -3,8 +3,10 @@
     python -m recipes.refine_text --clip runs/clip/clip --data RENDERS --heldout RENDERS --out OUT
 
 The image tower takes hours and hears one prompt a class a step; the projection of sentences is
-small. With the pictures' vectors kept, it can be shown every wording of every class many times. One
-wording in `SPARED` is set aside to say when further fitting stops helping words it never saw.
+small. With the pictures' vectors kept, it can be shown every wording of every class many times:
+each must lie nearest to the mean picture of its class. Captions keep it from forgetting how
+classes add up. A first fit leaves out some wordings in `SPARED`, and says how well such are
+understood; the fit that is kept learns from all of them.
 """
 
 from __future__ import annotations
@@ -21,45 +23,68 @@ import typer
 from torch import Tensor, nn
 
 from guidance.clip import OpenClip, load_clip, save_clip
-from recipes.clip_truth import class_prompts, truth_matrix
+from recipes.clip_truth import truth_matrix
+from recipes.clip_words import class_wordings
 from recipes.loop import Run, RunConfig, start
 from recipes.train_clip import Renders, contrastive_loss, jittered
 
 SPARED = 6
-"""Every so many wordings of a class, one is never learned from."""
+"""Every so many wordings of a class, one is left out of the first fit."""
+DRAWN = 3
+"""Sentences of every class a step."""
+WORDS = 4.0
+"""Weight of the wordings against the captions."""
+
+Wording = Tensor
+"""The forms of one wording, pooled: `[F, 384]`."""
 
 
 @dataclass(frozen=True)
 class Wordings:
-    """Pooled sentences of every class of one attribute.
+    """Pooled sentences of every class of one attribute, and its mean pictures.
 
     Args:
         attribute: its name.
-        classes: their names.
-        learned: sentences `[P, 384]` of each class.
-        spared: those set aside, of each class.
+        pictures: mean vector of the pictures of every class, `[C, E]`.
+        classes: the wordings of each.
     """
 
     attribute: str
-    classes: tuple[str, ...]
-    learned: tuple[Tensor, ...]
-    spared: tuple[Tensor, ...]
+    pictures: Tensor
+    classes: tuple[tuple[Wording, ...], ...]
+
+    def part(self, spared: bool) -> tuple[tuple[Wording, ...], ...]:
+        """The wordings that are set aside, or the others; all in classes with very few."""
+        return tuple(
+            tuple(w for i, w in enumerate(ws) if (i % SPARED == SPARED - 1) == spared) or ws
+            for ws in self.classes
+        )
 
 
-def read_wordings(clip: OpenClip) -> list[Wordings]:
-    """All wordings of all attributes with two classes or more."""
+def read_wordings(clip: OpenClip, seen: Tensor, known: list[dict[str, str]]) -> list[Wordings]:
+    """All wordings of all attributes of which pictures show two classes or more.
+
+    Args:
+        clip: reads the sentences.
+        seen: unit vectors of pictures, `[N, E]`.
+        known: the classes that each picture shows.
+    """
     out = []
-    for attribute, classes in class_prompts().items():
-        if len(classes) < 2:
+    for attribute, wordings in class_wordings().items():
+        shows = [k.get(attribute) for k in known]
+        rows = {c: [i for i, shown in enumerate(shows) if shown == c] for c in wordings}
+        rows = {c: found for c, found in rows.items() if found}
+        if len(rows) < 2:
             continue
-        learned, spared = [], []
-        for texts in classes.values():
-            pooled = clip.pooled(list(dict.fromkeys(texts))).float().cpu()
-            aside = torch.arange(len(pooled)) % SPARED == SPARED - 1
-            learned.append(pooled[~aside])
-            spared.append(pooled[aside])
-        out.append(Wordings(attribute, tuple(classes), tuple(learned), tuple(spared)))
+        pictures = torch.stack([seen[found].mean(dim=0) for found in rows.values()])
+        out.append(Wordings(attribute, pictures, tuple(_pooled(clip, wordings[c]) for c in rows)))
     return out
+
+
+def _pooled(clip: OpenClip, wordings: tuple[tuple[str, ...], ...]) -> tuple[Wording, ...]:
+    texts = [text for forms in wordings for text in forms]
+    parts = [clip.pooled(texts[i : i + 128]).float().cpu() for i in range(0, len(texts), 128)]
+    return torch.cat(parts).split([len(forms) for forms in wordings])
 
 
 @torch.no_grad()
@@ -72,99 +97,108 @@ def see(clip: OpenClip, renders: Renders, batch: int = 64) -> Tensor:
     return torch.cat(parts).float().cpu()
 
 
-def class_indices(renders: Renders, wordings: list[Wordings]) -> Tensor:
-    """Class of every picture in every attribute `[N, attributes]`, -1 where it shows none."""
-    index = [{c: i for i, c in enumerate(w.classes)} for w in wordings]
-    rows = [
-        [of.get(known.get(w.attribute, ""), -1) for of, w in zip(index, wordings, strict=True)]
-        for known in renders.known
-    ]
-    return torch.tensor(rows)
+def drawn(wordings: tuple[Wording, ...], source: torch.Generator) -> Tensor:
+    """Forms of `DRAWN` random wordings, stacked."""
+    forms = [wordings[_random(len(wordings), source)] for _ in range(DRAWN)]
+    return torch.stack([form[_random(len(form), source)] for form in forms])
 
 
-def drawn(pools: tuple[Tensor, ...], source: torch.Generator) -> Tensor:
-    """One sentence of each pool, stacked."""
-    return torch.stack([p[int(torch.randint(len(p), (1,), generator=source))] for p in pools])
+def _random(below: int, source: torch.Generator) -> int:
+    return int(torch.randint(below, (1,), generator=source))
 
 
-def prompt_loss(
+def wording_loss(
     proj: nn.Module,
-    seen: Tensor,
-    known: Tensor,
     wordings: list[Wordings],
+    parts: list[tuple[tuple[Wording, ...], ...]],
     scale: float,
     source: torch.Generator,
 ) -> Tensor:
-    """Mean cross entropy of pictures `[B, E]` among one jittered wording of every class."""
-    losses = []
-    for column, words in enumerate(wordings):
-        sentences = jittered(drawn(words.learned, source), source)
-        said = F.normalize(proj(sentences), dim=-1)
-        target = known[:, column]
-        if bool((target >= 0).any()):
-            losses.append(F.cross_entropy(scale * seen @ said.T, target, ignore_index=-1))
+    """Mean cross entropy of drawn sentences among the mean pictures of their attribute."""
+    sentences = [drawn(words, source) for classes in parts for words in classes]
+    said = F.normalize(proj(jittered(torch.cat(sentences), source)), dim=-1)
+    losses, first = [], 0
+    for words in wordings:
+        target = torch.arange(len(words.classes)).repeat_interleave(DRAWN)
+        mine = said[first : first + len(target)]
+        first += len(target)
+        losses.append(F.cross_entropy(scale * mine @ words.pictures.T, target))
     return torch.stack(losses).mean()
 
 
+def caption_loss(
+    proj: nn.Module, seen: Tensor, renders: Renders, scale: float, source: torch.Generator
+) -> Tensor:
+    """InfoNCE of pictures and their captions, 96 of `seen [N, E]`."""
+    few = torch.randint(len(seen), (96,), generator=source)
+    captions = [renders.captions[int(i)] for i in few]
+    truth = truth_matrix([renders.known[int(i)] for i in few], captions)
+    said = F.normalize(proj(jittered(renders.sentences[few], source)), dim=-1)
+    return contrastive_loss(seen[few], said, truth, torch.tensor(scale))
+
+
 @torch.no_grad()
-def spared_accuracy(
-    proj: nn.Module, seen: Tensor, known: Tensor, wordings: list[Wordings], draws: int = 12
-) -> float:
-    """Mean accuracy over the attributes by wordings that were set aside, drawn at random."""
-    source, found = torch.Generator().manual_seed(0), []
-    for column, words in enumerate(wordings):
-        pools = tuple(s if len(s) else k for s, k in zip(words.spared, words.learned, strict=True))
-        shown = known[:, column] >= 0
-        for _ in range(draws if bool(shown.any()) else 0):
-            said = F.normalize(proj(drawn(pools, source)), dim=-1)
-            hits = (seen[shown] @ said.T).argmax(dim=1) == known[shown, column]
-            found.append(float(hits.float().mean()))
+def understood(proj: nn.Module, wordings: list[Wordings]) -> float:
+    """Share of the wordings set aside that lie nearest to their class's pictures: the mean over
+    classes, then over attributes."""
+    found = []
+    for words in wordings:
+        shares = []
+        for index, aside in enumerate(words.part(spared=True)):
+            said = F.normalize(proj(torch.cat(aside)), dim=-1)
+            nearest = (said @ words.pictures.T).argmax(dim=1)
+            shares.append(float((nearest == index).float().mean()))
+        found.append(sum(shares) / len(shares))
     return sum(found) / max(len(found), 1)
 
 
-def refine(
-    run: Run, clip: OpenClip, renders: Renders, batch: int = 256, lr: float = 1e-3
-) -> dict[str, float]:
-    """Fit the projection in place; the state that reads spared wordings best is kept.
-
-    Returns:
-        accuracy by spared wordings before and after.
-    """
-    model: Any = clip.model
-    proj = copy.deepcopy(model.text.proj).float().train().requires_grad_(True)
-    renders.read(clip, run.config.out / "captions.pt")
-    wordings, seen = read_wordings(clip), see(clip, renders)
-    known, scale = class_indices(renders, wordings), float(model.logit_scale.exp())
-    probe = torch.randperm(len(seen), generator=torch.Generator().manual_seed(0))[:2000]
-    first = best = spared_accuracy(proj, seen[probe], known[probe], wordings)
-    kept = copy.deepcopy(proj.state_dict())
+def fit(
+    run: Run,
+    proj: nn.Module,
+    seen: Tensor,
+    renders: Renders,
+    wordings: list[Wordings],
+    parts: list[tuple[tuple[Wording, ...], ...]],
+    scale: float,
+    lr: float,
+) -> None:
+    """Fit the projection in place to the run's steps."""
     adam = torch.optim.AdamW(proj.parameters(), lr, weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.OneCycleLR(adam, lr, total_steps=run.config.steps + 1)
-    run.start_clock()
     for step in range(run.config.steps):
         source = torch.Generator().manual_seed(run.config.seed * 1_000_003 + step)
-        rows = torch.randint(len(seen), (batch,), generator=source)
-        few = rows[:64]
-        captions = [renders.captions[int(i)] for i in few]
-        truth = truth_matrix([renders.known[int(i)] for i in few], captions)
-        said = F.normalize(proj(jittered(renders.sentences[few], source)), dim=-1)
         losses = {
-            "contrastive": contrastive_loss(seen[few], said, truth, torch.tensor(scale)),
-            "prompts": 4 * prompt_loss(proj, seen[rows], known[rows], wordings, scale, source),
+            "captions": caption_loss(proj, seen, renders, scale, source),
+            "wordings": WORDS * wording_loss(proj, wordings, parts, scale, source),
         }
         adam.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         adam.step()
         schedule.step()
-        run.step, run.images = step, run.images + batch
-        run.log({k: v.detach() for k, v in losses.items()})
-        if step % 100 == 99 or step == run.config.steps - 1:
-            found = spared_accuracy(proj, seen[probe], known[probe], wordings)
-            run.log({"spared": found}, force=True)
-            if found > best:
-                best, kept = found, copy.deepcopy(proj.state_dict())
-    model.text.proj.load_state_dict(kept)
-    return {"spared_before": first, "spared_after": best}
+        run.step = step
+        run.log({name: loss.detach() for name, loss in losses.items()})
+
+
+def refine(run: Run, clip: OpenClip, renders: Renders, lr: float = 1e-3) -> dict[str, float]:
+    """Fit the projection of a CLIP in place.
+
+    Returns:
+        the share of spared wordings understood before, and after a fit without them.
+    """
+    model: Any = clip.model
+    renders.read(clip, run.config.out / "captions.pt")
+    seen, scale = see(clip, renders), float(model.logit_scale.exp())
+    wordings = read_wordings(clip, seen, renders.known)
+    proj = copy.deepcopy(model.text.proj).float().train().requires_grad_(True)
+    found = {"spared_before": understood(proj, wordings)}
+    run.start_clock()
+    trial = copy.deepcopy(proj)
+    some, everything = [w.part(spared=False) for w in wordings], [w.classes for w in wordings]
+    fit(run, trial, seen, renders, wordings, some, scale, lr)
+    found["spared_after"] = understood(trial, wordings)
+    fit(run, proj, seen, renders, wordings, everything, scale, lr)
+    model.text.proj.load_state_dict(proj.state_dict())
+    return found
 
 
 def main(
@@ -172,7 +206,7 @@ def main(
     data: Annotated[list[Path], typer.Option(help="renders to fit on; may be given again")],
     out: Annotated[Path, typer.Option(help="folder of the log and the finished CLIP")],
     heldout: Annotated[Path | None, typer.Option(help="renders to judge on")] = None,
-    steps: Annotated[int, typer.Option(help="steps of the fit")] = 1500,
+    steps: Annotated[int, typer.Option(help="steps of the fit")] = 800,
     seed: int = 0,
 ) -> None:
     """Fit the text projection, write the CLIP and judge it."""

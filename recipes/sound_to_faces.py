@@ -25,7 +25,7 @@ from audio.encoder import SoundEncoder, load_encoder
 from audio.io import RATE, load_sound
 from guidance.clip import OpenClip, load_clip
 from guidance.targets import NEUTRAL, embed_phrase, mix
-from recipes.clip_truth import class_prompts
+from recipes.clip_words import class_prompts
 from recipes.sound.adapter import text_bank, vectors
 from recipes.sound.data import Row, read, rows, split_of
 from recipes.sound.texts import GROUPS

@@ -24,7 +24,8 @@ from multimodal.weights import atomic
 from recipes.attributes import NAMES, attribute_matrix
 from recipes.clip_augment import augment
 from recipes.clip_model import FROZEN_STAGES, PRETRAINED, ClipConfig, new_clip
-from recipes.clip_truth import class_prompts, facts, truth_matrix
+from recipes.clip_truth import facts, truth_matrix
+from recipes.clip_words import class_prompts
 from recipes.data import Faces, index_batches
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.render.factors import Factors

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from guidance.clip import load_clip
 from multimodal.devices import fast_autocast, fast_dtype
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.inversion.bundle_encoder import EFFICIENTNET, BundleEncoder, BundleEncoderConfig
@@ -32,13 +33,12 @@ from recipes.checkpoint import load_shipped, save_shapes
 from recipes.critic import Critic, LpipsFeatures, critic_loss, deceive_loss
 from recipes.encoder_trunk import new_encoder, take_trunk
 from recipes.factor_code import FactorCode
+from recipes.generator_losses import Recognition, Weights, attention, face, factor_weights
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.pairs import FaceBatch, FaceBatches, MixedBatches
 
 CPU_CHANNELS = (256, 256, 192, 96, 48, 32, 16)
 GPU_CHANNELS = (384, 384, 384, 384, 256, 128, 64)
-CLOSE = 64
-"""Least side at which the face alone is compared."""
 STEEPEST = 0.5
 """Gradient norm of a group of weights above which it is scaled down: one odd batch must not throw
 everything away."""
@@ -52,40 +52,6 @@ COOL_DOWN = 0.3
 """Share of the steps or minutes over which they fall, to `COOLEST` of their height."""
 COOLEST = 0.1
 MODULES = ("generator", "encoder", "edits", "critic")
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Loss weights and schedules.
-
-    Args:
-        pixels: L1.
-        perceptual: LPIPS (alex).
-        closely: LPIPS of the face alone, enlarged: there expressions and age show.
-        changed: more L1 where the two pictures of a pair differ, in units of their mean difference.
-        adversarial: weight of the critic's opinion, from `adversarial_from` images on.
-        adversarial_from: images seen before the critic speaks.
-        factors: squared error of the factors read off w.
-        size: pull of w towards the unit ball.
-        deltas: pull of each row's departure from w towards zero (e4e, equation 5).
-        told: share of codes whose factors are set right before drawing, by the directions; the
-            generator so learns what factors look like before the encoder can read them.
-        plain: share of pictures drawn from w alone, which keeps W itself good.
-        jitter: standard deviation of the noise added to w, which keeps the space smooth.
-    """
-
-    pixels: float = 2.0
-    perceptual: float = 1.0
-    closely: float = 1.5
-    changed: float = 1.5
-    adversarial: float = 0.05
-    adversarial_from: int = 60_000
-    factors: float = 4.0
-    size: float = 1e-3
-    deltas: float = 0.02
-    told: float = 0.6
-    plain: float = 0.35
-    jitter: float = 0.05
 
 
 @dataclass
@@ -164,6 +130,27 @@ def calibrate(parts: Parts, images: Tensor, spread: float = 0.7) -> None:
 
 
 @dataclass(frozen=True)
+class Judges:
+    """Frozen parts that say how good a drawing is.
+
+    Args:
+        features: of LPIPS.
+        factors: weights of the factors' errors, `[A]`.
+        recognition: a CLIP's, or None.
+    """
+
+    features: LpipsFeatures
+    factors: Tensor
+    recognition: Recognition | None = None
+
+    @classmethod
+    def of(cls, batches: FaceBatches, clip: Path | None, device: torch.device) -> Judges:
+        """The judges of a training: on its faces' factors, and with a CLIP's folder or without."""
+        eyes = None if clip is None else Recognition(load_clip(clip, device))
+        return cls(LpipsFeatures().to(device), factor_weights(batches.vectors).to(device), eyes)
+
+
+@dataclass(frozen=True)
 class Drawing:
     """What one batch gave.
 
@@ -196,24 +183,27 @@ def reconstruct(parts: Parts, batch: FaceBatch, rule: Weights) -> Drawing:
 
 
 def generator_step(
-    parts: Parts, run: Run, features: LpipsFeatures, batch: FaceBatch, rule: Weights
+    parts: Parts, run: Run, judges: Judges, batch: FaceBatch, rule: Weights
 ) -> dict[str, Tensor]:
     """One step of encoder, directions and generator, and of the critic; returns the loss terms."""
-    made = reconstruct(parts, batch, rule)
+    made, features = reconstruct(parts, batch, rule), judges.features
     images = batch.images if batch.edited is None else torch.cat([batch.images, batch.edited])
     with torch.no_grad():
         real = features(images)
     fake = features(made.images)
-    closer = _face(made.images), _face(images)
+    closer = face(made.images), face(images)
     terms = {
-        "pixels": ((made.images - images).abs() * _attention(batch, rule)).mean() * rule.pixels,
+        "pixels": ((made.images - images).abs() * attention(batch, rule)).mean() * rule.pixels,
         "perceptual": features.distance(fake, real) * rule.perceptual,
         "closely": features.distance(*map(features, closer)) * rule.closely,
         "size": made.w.square().mean() * rule.size,
         "deltas": made.deltas.square().mean() * rule.deltas,
     }
     if batch.factors is not None:
-        terms["factors"] = (made.read - batch.factors).square().mean() * rule.factors
+        errors = (made.read - batch.factors).square() * judges.factors
+        terms["factors"] = errors.mean() * rule.factors
+    if judges.recognition is not None:
+        terms["recognised"] = judges.recognition(made.images, images) * rule.recognised
     judged = rule.adversarial > 0 and run.images >= rule.adversarial_from
     if judged:
         terms["adversarial"] = deceive_loss(parts.critic, fake) * rule.adversarial
@@ -223,26 +213,6 @@ def generator_step(
     if rule.adversarial > 0 and run.images >= rule.adversarial_from * 0.9:
         terms["critic"] = _critic_step(parts, run, [f.detach() for f in fake], real)
     return terms
-
-
-def _attention(batch: FaceBatch, rule: Weights) -> Tensor | float:
-    """Weights of pixels `[2 B, 1, R, R]`, larger where an edit changed something."""
-    if batch.edited is None:
-        return 1.0
-    change = (batch.edited - batch.images).abs().mean(dim=1, keepdim=True)
-    change = nn.functional.avg_pool2d(change, 5, 1, 2)
-    share = change / (change.mean(dim=(2, 3), keepdim=True) + 0.02)
-    return (1 + rule.changed * share.clamp(max=8.0)).repeat(2, 1, 1, 1)
-
-
-def _face(images: Tensor) -> Tensor:
-    """The face without hair and background, enlarged where it is small: `[B, 3, r, r]`."""
-    side = images.shape[-1]
-    top, left, size = round(0.27 * side), round(0.19 * side), round(0.62 * side)
-    face = images[:, :, top : top + size, left : left + size]
-    if size >= CLOSE:
-        return face
-    return nn.functional.interpolate(face, (CLOSE, CLOSE), mode="bilinear")
 
 
 def _critic_step(parts: Parts, run: Run, fake: list[Tensor], real: list[Tensor]) -> Tensor:
@@ -267,7 +237,7 @@ def train(
     run: Run,
     parts: Parts,
     batches: FaceBatches,
-    features: LpipsFeatures,
+    judges: Judges,
     rule: Weights,
     mixed: MixedBatches | None = None,
 ) -> None:
@@ -280,7 +250,7 @@ def train(
         if step % 500 == 0:
             batches.refresh(run.config.seed + 1000 * step + run.fabric.global_rank)
         _set_rates(parts, step, run.share_done())
-        terms = generator_step(parts, run, features, next(source), rule)
+        terms = generator_step(parts, run, judges, next(source), rule)
         parts.average.update(shipped, size * run.fabric.world_size, run.images)
         run.log({name: term.detach() for name, term in terms.items()})
         if step % (run.config.log_every * 4) == 0:
@@ -353,7 +323,7 @@ def main() -> None:
     rule = Weights(adversarial=options.adversarial, adversarial_from=options.adversarial_from)
     photos, share = options.photos, options.photo_share
     mixed = MixedBatches(batches, photos, share, seed + run.step) if photos else None
-    train(run, parts, batches, LpipsFeatures().to(device), rule, mixed)
+    train(run, parts, batches, Judges.of(batches, options.clip, device), rule, mixed)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -376,6 +346,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--adversarial", type=float, default=0.05)
     parser.add_argument("--adversarial-from", type=int, default=60_000)
+    parser.add_argument("--clip", type=Path, help="a CLIP's folder: drawings must look alike to it")
     parser.add_argument("--start-from", type=Path, help="a checkpoint, or a model folder")
     return parser
 

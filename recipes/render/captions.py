@@ -97,8 +97,8 @@ def zero_shot_prompts() -> dict[str, dict[str, Prompts]]:
     for name, classes in HELD_OUT_WORDINGS.items():
         out[name] = {}
         for value in WORDINGS[name]:
-            train = tuple(_as_prompt(name, w) for w in WORDINGS[name][value])
-            held = tuple(_as_prompt(name, w) for w in classes.get(value, ()))
+            train = tuple(as_prompt(name, w) for w in WORDINGS[name][value])
+            held = tuple(as_prompt(name, w) for w in classes.get(value, ()))
             out[name][value] = Prompts(train, held)
     return out
 
@@ -187,15 +187,19 @@ def _as_phrase(name: str, words: str) -> str:
     return words
 
 
-def _as_prompt(name: str, words: str) -> str:
-    if name in ("sex", "age"):
-        noun = words if name == "sex" or words.split()[-1] in _AGE_NOUNS else f"{words} person"
-        return f"a photo of {'an' if noun[0] in 'aeiou' else 'a'} {noun}"
-    if words.startswith("a "):
-        return f"a photo of {words}"
-    if " " not in words:
-        return f"a photo of {'an' if words[0] in 'aeiou' else 'a'} {words} person"
-    return f"a photo of a person {_as_phrase(name, words)}"
+def as_prompt(name: str, words: str) -> str:
+    """A wording of an attribute's class as "a photo of ..."."""
+    return f"a photo of {_whom(name, words)}"
+
+
+def _whom(name: str, words: str) -> str:
+    if words.startswith(("a ", "an ")):
+        return f"a person with {words}" if name.startswith("hair") else words
+    noun = name == "sex" or (name == "age" and words.split()[-1] in _AGE_NOUNS)
+    if not noun and " " in words:
+        return f"a person {_as_phrase(name, words)}"
+    described = words if noun else f"{words} person"
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {described}"
 
 
 _AGE_NOUNS = (

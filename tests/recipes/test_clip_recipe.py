@@ -14,10 +14,9 @@ import torch
 from guidance.clip import load_clip, random_clip, save_clip
 from multimodal.metrics import efficientnet_lite0
 from recipes.clip_augment import augment
-from recipes.clip_lexicon import LEXICON
 from recipes.clip_model import ClipConfig, new_clip
-from recipes.clip_synonyms import SYNONYMS
-from recipes.clip_truth import claims, class_prompts, facts, truth_matrix
+from recipes.clip_truth import claims, facts, truth_matrix
+from recipes.clip_words import CLIP_WORDS, class_prompts, forms
 from recipes.evaluate_clip import evaluate
 from recipes.loop import RunConfig, start
 from recipes.refine_text import read_wordings, refine
@@ -101,7 +100,7 @@ def test_synonyms_name_known_classes_and_nothing_held_out() -> None:
     telling = {
         w for text in held for w in re.findall(r"[a-z]+", text) if w not in common and len(w) > 3
     }
-    for attribute, classes in [*SYNONYMS.items(), *LEXICON.items()]:
+    for attribute, classes in CLIP_WORDS.items():
         assert set(classes) <= set(WORDINGS[attribute])
         for words in classes.values():
             for text in words:
@@ -111,6 +110,15 @@ def test_synonyms_name_known_classes_and_nothing_held_out() -> None:
     assert not any(
         re.search(rf"\b{re.escape(h)}\b", t) for h in held if len(h) > 6 for t in trained
     )
+
+
+def test_wordings_become_sentences() -> None:
+    assert forms("expression", "angry") == ("a photo of an angry person", "angry", "an angry man")
+    assert "a woman with jet hair" in forms("hair_color", "jet hair", 1)
+    assert "a man with a pigtail" in forms("hair_style", "with a pigtail")
+    assert "a photo of a person with a crew cut" in forms("hair_length", "a crew cut")
+    assert forms("sex", "a monk") == ("a photo of a monk", "a monk")
+    assert "a photo of a person in old age" in forms("age", "in old age")
 
 
 def test_augmentation_is_seeded_and_in_range() -> None:
@@ -193,8 +201,9 @@ def test_refining_fits_the_projection_alone(tmp_path: Path) -> None:
     clip = new_clip(tiny_sentence_model(tmp_path / "text"), config)
     before = {k: v.clone() for k, v in clip.model.state_dict().items()}
     run = start(RunConfig(tmp_path / "run", 120, log_every=50), "1", "cpu")
-    found = refine(run, clip, Renders([data], 32), batch=12)
-    assert found["spared_after"] >= found["spared_before"]
+    found = refine(run, clip, Renders([data], 32))
+    assert set(found) == {"spared_before", "spared_after"}
+    assert all(0 <= share <= 1 for share in found.values())
     changed = {k for k, v in clip.model.state_dict().items() if not torch.equal(v, before[k])}
     assert changed
     assert all(k.startswith("text.proj") for k in changed)
@@ -202,12 +211,19 @@ def test_refining_fits_the_projection_alone(tmp_path: Path) -> None:
 
 def test_wordings_set_aside_are_never_learned(tmp_path: Path) -> None:
     config = ClipConfig(image_tower="test_resnet", image_size=32, dim=16, context_length=48)
-    wordings = read_wordings(new_clip(tiny_sentence_model(tmp_path), config))
-    named = {words.attribute: words for words in wordings}
-    assert {"sex", "beard", "expression", "hair_color"} <= set(named)
-    assert "makeup" not in named  # one class tells nothing apart
+    clip = new_clip(tiny_sentence_model(tmp_path), config)
+    known = [
+        {"sex": sex, "beard": beard, "makeup": "yes"}
+        for sex, beard in (("male", "full"), ("female", "none"), ("male", "none"))
+    ]
+    wordings = read_wordings(clip, torch.eye(3, 16), known)
+    assert [words.attribute for words in wordings] == ["sex", "beard"]  # one class tells nothing
     for words in wordings:
-        assert all(len(k) > len(s) for k, s in zip(words.learned, words.spared, strict=True))
+        assert words.pictures.shape == (2, 16)
+        halves = words.part(spared=False), words.part(spared=True)
+        for every, some, aside in zip(words.classes, *halves, strict=True):
+            assert len(some) + len(aside) == len(every)
+            assert len(some) > len(aside) > 0
 
 
 def test_the_pretrained_tower_sees_and_keeps_its_first_stages(tmp_path: Path) -> None:

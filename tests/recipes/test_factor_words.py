@@ -11,7 +11,7 @@ from guidance.factors import FactorMoves
 from recipes import factor_words
 from recipes.attributes import NAMES
 from recipes.clip_model import ClipConfig, new_clip
-from recipes.clip_truth import class_prompts
+from recipes.clip_words import class_prompts
 from tests.tiny_text import tiny_sentence_model
 
 
