@@ -141,14 +141,32 @@ def sparse_sum(target: Tensor, words: Tensor, price: float, rounds: int = 60) ->
     return found
 
 
-def wanted(change: Tensor, words: Tensor, options: FactorOptions) -> Tensor:
-    """How much of every class a change `[E]` asks for, `[M]` in [-1, 1]: the largest coefficient
-    counts 1, small ones 0."""
+def wanted(
+    change: Tensor, words: Tensor, options: FactorOptions, names: Sequence[str] = ()
+) -> Tensor:
+    """How much of every class a change `[E]` asks for, `[M]` in [-1, 1].
+
+    The largest coefficient counts 1, small ones 0. Nobody asks for a child and an old person in one
+    face: of the classes of an attribute ("age: old" and "age: child" in `names`), only the most
+    wanted is.
+    """
     found = sparse_sum(F.normalize(change, dim=0), words, options.price)
-    share = found / found.abs().max().clamp(min=1e-6)
+    share = strongest(found, names) / found.abs().max().clamp(min=1e-6)
     least = torch.where(share > 0, options.least, options.least_against)
     share = torch.where(share.abs() >= least, share / options.full, torch.zeros_like(share))
     return share.clamp(-1, 1)
+
+
+def strongest(found: Tensor, names: Sequence[str]) -> Tensor:
+    """Coefficients `[M]` with all positive ones of an attribute but its largest set to zero; names
+    read "attribute: class"."""
+    out = found.clone()
+    attributes = [name.split(": ")[0] for name in names]
+    for attribute in set(attributes):
+        rows = [i for i, own in enumerate(attributes) if own == attribute]
+        best = max(rows, key=lambda i: float(found[i]))
+        out[[i for i in rows if i != best and float(found[i]) > 0]] = 0
+    return out
 
 
 class KnownFactors:
@@ -191,13 +209,13 @@ class KnownFactors:
         w = request.latent.w.to(moves.weight)
         change = direction(request.target, request.neutral).to(moves.words)[0]
         factors = moves.read(w.mean(dim=1))[0].clamp(-BEYOND, BEYOND)
-        missing = moves.missing(factors, wanted(change, moves.words, options))
+        missing = moves.missing(factors, wanted(change, moves.words, options, moves.names))
         step = options.gain * (moves.weight @ missing)
         return Offset(w=step.to(request.latent.w).expand_as(request.latent.w).clone())
 
     def heard_as(self, target: Tensor, neutral: Tensor) -> Sequence[tuple[str, float]]:
         """The classes a target `[1, E]` asks for, and how much of each, the most wanted first."""
         change = direction(target, neutral).to(self.moves.words)[0]
-        asked = wanted(change, self.moves.words, FactorOptions())
+        asked = wanted(change, self.moves.words, FactorOptions(), self.moves.names)
         order = asked.abs().argsort(descending=True).tolist()
         return [(self.moves.names[i], float(asked[i])) for i in order if float(asked[i]) != 0]

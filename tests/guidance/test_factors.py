@@ -80,6 +80,13 @@ def test_small_coefficients_are_not_meant() -> None:
     assert asked[2:].tolist() == [0.0, 0.0]
 
 
+def test_one_class_of_an_attribute_is_meant() -> None:
+    names = ("age: child", "age: old", "age: young", "sex: male")
+    change = torch.tensor([0.8, 0.7, -0.7, 0.5])
+    asked = wanted(change, torch.eye(4), FactorOptions(price=0.0), names)
+    assert asked.tolist() == [1.0, 0.0, -1.0, 1.0]
+
+
 def test_a_factor_is_set_and_not_pushed(toolkit: Toolkit) -> None:
     moves = _moves(toolkit.generator.style_dim, toolkit.clip.dim)
     method = KnownFactors(toolkit, moves)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from guidance.factors import FactorMoves
+from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from recipes import factor_words
 from recipes.attributes import NAMES
 from recipes.clip_model import ClipConfig, new_clip
@@ -43,3 +44,37 @@ def test_moves_of_a_clip(tmp_path: Path) -> None:
     assert moves.goals[old, age] > moves.goals[child, age]
     with pytest.raises(ValueError, match="factors given"):
         factor_words.factor_moves(clip, weight[:, :3], torch.zeros(3))
+
+
+def test_a_class_lies_where_its_pictures_are() -> None:
+    seen = torch.eye(4)
+    known = [{"beard": b} for b in ("full", "none", "none", "full")]
+    axes = factor_words.class_axes(seen, known)
+    assert set(axes) == {("beard", "full"), ("beard", "none")}
+    there = factor_words.progress(seen, axes["beard", "full"])
+    torch.testing.assert_close(there, torch.tensor([1.0, 0.0, 0.0, 1.0]))
+    shown_or_not = factor_words.class_axes(seen, [{"makeup": "yes"}, {}, {}, {}])
+    assert set(shown_or_not) == {("makeup", "yes")}
+
+
+def test_the_least_amount_that_comes_far_enough() -> None:
+    amounts = factor_words.AMOUNTS
+    climbing = [amount / 2 for amount in amounts]
+    assert factor_words.least_amount(climbing) == 1.75
+    assert factor_words.least_amount([0.9] * 2 + [1.2] * (len(amounts) - 2)) == amounts[0]
+    falling = [0.5, 0.6, 0.55, 0.4, 0.3, 0.2, 0.1]
+    assert factor_words.least_amount(falling) == amounts[1]
+    assert factor_words.least_amount([0.3] * len(amounts)) == 1.0
+
+
+def test_goals_are_as_far_as_pictures_of_the_class(tmp_path: Path) -> None:
+    config = ClipConfig(image_tower="test_resnet", image_size=32, dim=16, context_length=48)
+    clip = new_clip(tiny_sentence_model(tmp_path / "text"), config)
+    generator = StyleGAN2(StyleGAN2Config(32, (8, 8, 8, 8), w_dim=64, z_dim=64))
+    weight = torch.randn(64, len(NAMES), generator=torch.Generator().manual_seed(0))
+    moves = factor_words.factor_moves(clip, weight, torch.zeros(len(NAMES)))
+    start = clip.encode_image(generator.synthesize(generator.sample(1, 0).w))[0]
+    axes = {("beard", "full"): (start, torch.ones(16))}
+    goals = factor_words.calibrated(moves, clip, generator, axes, 2).goals
+    changed = (goals != moves.goals).any(dim=1).nonzero().flatten().tolist()
+    assert {moves.names[i] for i in changed} <= {"beard: full"}
