@@ -8,6 +8,7 @@ words stand in `clip_words.toml`.
 from __future__ import annotations
 
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 
 from recipes.render.captions import as_prompt
@@ -19,7 +20,9 @@ _OPENING = "a photo of "
 _SUBJECTS = ("man", "woman")
 
 
-def _read() -> dict[str, dict[str, tuple[str, ...]]]:
+@lru_cache(maxsize=1)
+def clip_words() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Attribute, class, wordings besides those of the captions."""
     found = tomllib.loads(PATH.read_text(encoding="utf-8"))
     words = {a: {v: tuple(ws) for v, ws in cs.items()} for a, cs in found["words"].items()}
     colors = words.setdefault("hair_color", {})
@@ -28,10 +31,6 @@ def _read() -> dict[str, dict[str, tuple[str, ...]]]:
         plain = tuple(_HAIR[0].format(name) for name in names)
         colors[value] = (*colors.get(value, ()), *dict.fromkeys((*plain, *hair)))
     return words
-
-
-CLIP_WORDS = _read()
-"""Attribute, class, wordings; the same classes as the renders' captions."""
 
 
 def forms(attribute: str, wording: str, index: int = 0) -> tuple[str, ...]:
@@ -47,7 +46,7 @@ def class_wordings() -> dict[str, dict[str, tuple[tuple[str, ...], ...]]]:
     """The forms of every wording of every attribute and class; training wordings only."""
     out: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {}
     for attribute, classes in WORDINGS.items():
-        more = CLIP_WORDS.get(attribute, {})
+        more = clip_words().get(attribute, {})
         out[attribute] = {
             value: tuple(
                 forms(attribute, wording, index)

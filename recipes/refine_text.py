@@ -12,7 +12,7 @@ understood; the fit that is kept learns from all of them.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,12 +53,13 @@ class Wordings:
     pictures: Tensor
     classes: tuple[tuple[Wording, ...], ...]
 
-    def part(self, spared: bool) -> tuple[tuple[Wording, ...], ...]:
-        """The wordings that are set aside, or the others; all in classes with very few."""
-        return tuple(
+    def part(self, spared: bool) -> Wordings:
+        """With the wordings that are set aside, or the others; all in classes with very few."""
+        kept = (
             tuple(w for i, w in enumerate(ws) if (i % SPARED == SPARED - 1) == spared) or ws
             for ws in self.classes
         )
+        return replace(self, classes=tuple(kept))
 
 
 def read_wordings(clip: OpenClip, seen: Tensor, known: list[dict[str, str]]) -> list[Wordings]:
@@ -110,12 +111,11 @@ def _random(below: int, source: torch.Generator) -> int:
 def wording_loss(
     proj: nn.Module,
     wordings: list[Wordings],
-    parts: list[tuple[tuple[Wording, ...], ...]],
     scale: float,
     source: torch.Generator,
 ) -> Tensor:
     """Mean cross entropy of drawn sentences among the mean pictures of their attribute."""
-    sentences = [drawn(words, source) for classes in parts for words in classes]
+    sentences = [drawn(forms, source) for words in wordings for forms in words.classes]
     said = F.normalize(proj(jittered(torch.cat(sentences), source)), dim=-1)
     losses, first = [], 0
     for words in wordings:
@@ -144,7 +144,7 @@ def understood(proj: nn.Module, wordings: list[Wordings]) -> float:
     found = []
     for words in wordings:
         shares = []
-        for index, aside in enumerate(words.part(spared=True)):
+        for index, aside in enumerate(words.part(spared=True).classes):
             said = F.normalize(proj(torch.cat(aside)), dim=-1)
             nearest = (said @ words.pictures.T).argmax(dim=1)
             shares.append(float((nearest == index).float().mean()))
@@ -158,7 +158,6 @@ def fit(
     seen: Tensor,
     renders: Renders,
     wordings: list[Wordings],
-    parts: list[tuple[tuple[Wording, ...], ...]],
     scale: float,
     lr: float,
 ) -> None:
@@ -169,7 +168,7 @@ def fit(
         source = torch.Generator().manual_seed(run.config.seed * 1_000_003 + step)
         losses = {
             "captions": caption_loss(proj, seen, renders, scale, source),
-            "wordings": WORDS * wording_loss(proj, wordings, parts, scale, source),
+            "wordings": WORDS * wording_loss(proj, wordings, scale, source),
         }
         adam.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
@@ -180,10 +179,11 @@ def fit(
 
 
 def refine(run: Run, clip: OpenClip, renders: Renders, lr: float = 1e-3) -> dict[str, float]:
-    """Fit the projection of a CLIP in place.
+    """Fit the projection of a CLIP in place; where a fit without the spared wordings understands
+    fewer of them than before, the projection stays as it is.
 
     Returns:
-        the share of spared wordings understood before, and after a fit without them.
+        the share of spared wordings understood before, and after.
     """
     model: Any = clip.model
     renders.read(clip, run.config.out / "captions.pt")
@@ -193,10 +193,11 @@ def refine(run: Run, clip: OpenClip, renders: Renders, lr: float = 1e-3) -> dict
     found = {"spared_before": understood(proj, wordings)}
     run.start_clock()
     trial = copy.deepcopy(proj)
-    some, everything = [w.part(spared=False) for w in wordings], [w.classes for w in wordings]
-    fit(run, trial, seen, renders, wordings, some, scale, lr)
+    fit(run, trial, seen, renders, [w.part(spared=False) for w in wordings], scale, lr)
     found["spared_after"] = understood(trial, wordings)
-    fit(run, proj, seen, renders, wordings, everything, scale, lr)
+    if found["spared_after"] < found["spared_before"]:
+        return {**found, "spared_after": found["spared_before"]}
+    fit(run, proj, seen, renders, wordings, scale, lr)
     model.text.proj.load_state_dict(proj.state_dict())
     return found
 
