@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from audio.alignment import OWN_CLIP, adapter_target, load_adapter, save_adapter
 from recipes.clip_model import ClipConfig, new_clip
-from recipes.clip_truth import class_prompts
+from recipes.clip_words import class_prompts
 from recipes.sound.texts import GROUPS
 from recipes.sound_to_faces import FACES, FaceTargets, classes_of, fit, judge, worded_pairs
 from tests.tiny_text import tiny_sentence_model
