@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,8 @@ class Weights:
         adversarial_from: images seen before the critic speaks.
         recognised: how much otherwise a CLIP sees the drawing than the picture, where one is given:
             a small muscle of the face is few pixels, but another expression.
+        alike: how much less than the same person an identity network sees in the drawing, where
+            one is given: whom a face shows is a matter of few pixels too.
         factors: squared error of the factors read off w, rare ones weighed more.
         size: pull of w towards the unit ball.
         deltas: pull of each row's departure from w towards zero (e4e, equation 5).
@@ -47,6 +49,7 @@ class Weights:
     adversarial: float = 0.05
     adversarial_from: int = 60_000
     recognised: float = 1.0
+    alike: float = 1.0
     factors: float = 4.0
     size: float = 1e-3
     deltas: float = 0.02
@@ -107,4 +110,25 @@ class Recognition:
             with torch.no_grad():
                 wanted = self.clip.encode_image(real)
             seen = self.clip.encode_image(drawn)
+        return 1 - (seen * wanted).sum(dim=1).mean()
+
+
+class Likeness:
+    """How little a drawn face looks like the same person to an identity network.
+
+    Args:
+        identity: unit vectors of faces, differentiable; it is frozen.
+    """
+
+    def __init__(self, identity: nn.Module) -> None:
+        identity.requires_grad_(False).eval()
+        self.identity = cast(Any, identity).to(memory_format=torch.channels_last)
+
+    def __call__(self, drawn: Tensor, real: Tensor) -> Tensor:
+        """One less the mean cosine of faces `[B, 3, R, R]` in [-1, 1]; differentiable in the
+        first."""
+        with fast_autocast(drawn.device):
+            with torch.no_grad():
+                wanted = self.identity(real)
+            seen = self.identity(drawn)
         return 1 - (seen * wanted).sum(dim=1).mean()

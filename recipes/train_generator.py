@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from guidance.clip import load_clip
 from multimodal.devices import fast_autocast, fast_dtype
+from multimodal.dlib_resnet import load_dlib_face
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.inversion.bundle_encoder import EFFICIENTNET, BundleEncoder, BundleEncoderConfig
 from recipes.attributes import NAMES
@@ -33,7 +34,14 @@ from recipes.checkpoint import load_shipped, save_shapes
 from recipes.critic import Critic, LpipsFeatures, critic_loss, deceive_loss
 from recipes.encoder_trunk import new_encoder, take_trunk
 from recipes.factor_code import FactorCode
-from recipes.generator_losses import Recognition, Weights, attention, face, factor_weights
+from recipes.generator_losses import (
+    Likeness,
+    Recognition,
+    Weights,
+    attention,
+    face,
+    factor_weights,
+)
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.pairs import FaceBatch, FaceBatches, MixedBatches
 
@@ -137,17 +145,24 @@ class Judges:
         features: of LPIPS.
         factors: weights of the factors' errors, `[A]`.
         recognition: a CLIP's, or None.
+        likeness: an identity network's, or None.
     """
 
     features: LpipsFeatures
     factors: Tensor
     recognition: Recognition | None = None
+    likeness: Likeness | None = None
 
     @classmethod
-    def of(cls, batches: FaceBatches, clip: Path | None, device: torch.device) -> Judges:
-        """The judges of a training: on its faces' factors, and with a CLIP's folder or without."""
+    def of(
+        cls, batches: FaceBatches, clip: Path | None, alike: bool, device: torch.device
+    ) -> Judges:
+        """The judges of a training: on its faces' factors, with a CLIP's folder or without, and
+        with dlib's identity network or without."""
+        factors = factor_weights(batches.vectors).to(device)
         eyes = None if clip is None else Recognition(load_clip(clip, device))
-        return cls(LpipsFeatures().to(device), factor_weights(batches.vectors).to(device), eyes)
+        memory = Likeness(load_dlib_face(device=device)) if alike else None
+        return cls(LpipsFeatures().to(device), factors, eyes, memory)
 
 
 @dataclass(frozen=True)
@@ -204,6 +219,8 @@ def generator_step(
         terms["factors"] = errors.mean() * rule.factors
     if judges.recognition is not None:
         terms["recognised"] = judges.recognition(made.images, images) * rule.recognised
+    if judges.likeness is not None:
+        terms["alike"] = judges.likeness(made.images, images) * rule.alike
     judged = rule.adversarial > 0 and run.images >= rule.adversarial_from
     if judged:
         terms["adversarial"] = deceive_loss(parts.critic, fake) * rule.adversarial
@@ -321,9 +338,10 @@ def main() -> None:
         calibrate(parts, batches.faces.batch(np.arange(min(64, len(batches.faces)))).to(device))
     run.agree(*(getattr(parts, module) for module in (*MODULES, "average")))
     rule = Weights(adversarial=options.adversarial, adversarial_from=options.adversarial_from)
+    judges = Judges.of(batches, options.clip, options.identity, device)
     photos, share = options.photos, options.photo_share
     mixed = MixedBatches(batches, photos, share, seed + run.step) if photos else None
-    train(run, parts, batches, Judges.of(batches, options.clip, device), rule, mixed)
+    train(run, parts, batches, judges, rule, mixed)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -347,6 +365,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--adversarial", type=float, default=0.05)
     parser.add_argument("--adversarial-from", type=int, default=60_000)
     parser.add_argument("--clip", type=Path, help="a CLIP's folder: drawings must look alike to it")
+    parser.add_argument("--identity", action="store_true", help="drawings must be the same person")
     parser.add_argument("--start-from", type=Path, help="a checkpoint, or a model folder")
     return parser
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import torch
 
+from multimodal.identity import IdentityConfig, IdentityNet
 from recipes.clip_model import ClipConfig, new_clip
-from recipes.generator_losses import Recognition, Weights, attention, factor_weights
+from recipes.generator_losses import Likeness, Recognition, Weights, attention, factor_weights
 from recipes.pairs import FaceBatch
 from tests.tiny_text import tiny_sentence_model
 
@@ -46,3 +47,16 @@ def test_recognition_tells_pictures_apart_and_pulls_the_drawing(tmp_path: Path) 
     far.backward()
     assert drawn.grad is not None
     assert not any(p.requires_grad for p in judge.clip.model.parameters())
+
+
+def test_likeness_tells_people_apart_and_pulls_the_drawing() -> None:
+    torch.manual_seed(0)
+    judge = Likeness(IdentityNet(IdentityConfig((8, 8, 8, 8), (1, 1, 1), 16)))
+    real = torch.rand(2, 3, 64, 64) * 2 - 1
+    torch.testing.assert_close(judge(real, real), torch.tensor(0.0), atol=1e-5, rtol=0)
+    drawn = (-real).requires_grad_()
+    far = judge(drawn, real)
+    assert far > 1e-3
+    far.backward()
+    assert drawn.grad is not None
+    assert not any(p.requires_grad for p in judge.identity.parameters())

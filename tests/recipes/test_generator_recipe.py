@@ -63,7 +63,7 @@ def test_train_resume_fit_and_encode(
     common = ["--data", shards, "--out", run, "--resolution", 32, "--channels", "16,16,16,16"]
     common += ["--batch", 4, "--mapping-layers", 2, "--adversarial-from", 8]
     _run(monkeypatch, train_generator, *common, "--steps", 3)
-    _run(monkeypatch, train_generator, *common, "--steps", 4)
+    _run(monkeypatch, train_generator, *common, "--steps", 4, "--identity")
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     assert (state["step"], state["images"]) == (4, 16)
     generator, encoder = load_run(run)
