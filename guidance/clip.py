@@ -11,8 +11,10 @@ with `open_clip.create_model_and_transforms("local-dir:<folder>", text_cfg=text_
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -239,13 +241,29 @@ def _load_folder(folder: Path, device: torch.device) -> OpenClip:
     weights = folder / WEIGHTS_NAME
     if not weights.is_file():
         raise FileNotFoundError(f"{folder} holds no {WEIGHTS_NAME}")
-    model = open_clip.create_model(
-        f"local-dir:{folder}", load_weights=False, pretrained_text=False,
-        text_cfg=text_config(folder),
-    )  # fmt: skip
+    with _unalarmed():
+        model = open_clip.create_model(
+            f"local-dir:{folder}", load_weights=False, pretrained_text=False,
+            text_cfg=text_config(folder),
+        )  # fmt: skip
     model.load_state_dict(load_file(weights), strict=True)
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
     return _wrap(model.to(device), tokenizer, config)
+
+
+@contextmanager
+def _unalarmed() -> Iterator[None]:
+    """Keep open_clip from warning of random weights, which are replaced a moment later."""
+
+    def wanted(record: logging.LogRecord) -> bool:
+        return "No pretrained weights" not in record.getMessage()
+
+    root = logging.getLogger()
+    root.addFilter(wanted)
+    try:
+        yield
+    finally:
+        root.removeFilter(wanted)
 
 
 def _wrap(model: nn.Module, tokenizer: Any, config: Mapping[str, Any]) -> OpenClip:

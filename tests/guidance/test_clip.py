@@ -135,6 +135,11 @@ def test_raw_open_clip_loads_the_bundle_clip(folder: Path, monkeypatch: pytest.M
         )
 
 
+def test_loading_a_folder_warns_of_nothing(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    load_clip(folder, "cpu")
+    assert not caplog.records
+
+
 def test_project_sentence_is_the_text_tower_after_pooling(folder: Path, clip: OpenClip) -> None:
     mine = load_clip(folder, "cpu")
     pooled = mine.pooled(["a photo of a face"])
