@@ -85,6 +85,7 @@ def animate(
     out: Path,
     on_frames: OnFrames | None = None,
     resumable: bool = True,
+    rest: Image.Image | None = None,
 ) -> Path:
     """Write a clip of a face moved by a sound or by timed prompts.
 
@@ -96,6 +97,8 @@ def animate(
         on_frames: progress.
         resumable: keep drawn frames beside `out` until the clip is whole, so that the same command
             goes on after an interruption.
+        rest: the face as it is drawn unedited, where `face` has edits already: the photo is left
+            alone where a frame looks like it.
 
     Raises:
         ValueError: a model that does not hear, a sound or track that cannot be read.
@@ -106,7 +109,7 @@ def animate(
     generator = editor.generator_for(face)
     drawn = pictures(frames_of(generator, face.latent, timeline, motion.batch, cache, on_frames))
     if motion.whole:
-        drawn = _in_photo(editor, face, drawn)
+        drawn = _in_photo(editor, face, drawn, rest or editor.reconstruct(face))
     write_clip(drawn, out, motion.fps, _soundtrack(motion))
     if cache is not None:
         clear_cache(cache)
@@ -173,7 +176,7 @@ def _offset(
     editor: FaceEditor, face: Face, target: Tensor, motion: Motion, text: str | None = None
 ) -> Offset:
     from guidance.targets import NEUTRAL, embed_text
-    from multimodal.editing import guidance_of, model_options, pick_method
+    from multimodal.choosing import guidance_of, model_options, pick_method
 
     tools = replace(editor.toolkit, generator=editor.generator_for(face))
     name = pick_method(tools) if motion.method == "auto" else motion.method
@@ -184,7 +187,7 @@ def _offset(
 
 
 def _slow(editor: FaceEditor, motion: Motion) -> bool:
-    from multimodal.editing import pick_method
+    from multimodal.choosing import pick_method
 
     name = pick_method(editor.toolkit) if motion.method == "auto" else motion.method
     return name in SLOW_METHODS
@@ -200,8 +203,8 @@ def _soundtrack(motion: Motion) -> Sound | None:
 
 
 def _in_photo(
-    editor: FaceEditor, face: Face, drawn: Iterator[Image.Image]
+    editor: FaceEditor, face: Face, drawn: Iterator[Image.Image], rest: Image.Image
 ) -> Iterator[Image.Image]:
     """Each frame as the whole photo, where there is one."""
     for picture in drawn:
-        yield editor.photo(face, picture) or picture
+        yield editor.photo(face, picture, rest) or picture

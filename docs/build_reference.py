@@ -41,7 +41,9 @@ PAGES: dict[str, Page] = {
         "Invert a face once, edit it often.",
         {
             "multimodal.editor": ("FaceEditor", "Aligned", "Aligner"),
-            "multimodal.editing": ("embed", "edit", "apply", "replay", "generate", "pick_method"),
+            "multimodal.editing": ("embed", "edit", "apply", "replay", "generate"),
+            "multimodal.choosing": ("pick_method", "model_options"),
+            "multimodal.stacking": ("Applied", "stacked"),
             "multimodal.assemble": ("assemble", "model_folder"),
             "multimodal.types": (
                 *("Face", "Latent", "Offset", "EditResult", "EditRequest", "Progress", "Toolkit"),

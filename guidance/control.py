@@ -143,32 +143,34 @@ def identity_limit(
 
 
 @torch.no_grad()
-def blend(generator: Generator, before: Latent, after: Latent, mask: Tensor) -> Tensor:
-    """The edited picture inside a mask and the original outside, blended in every layer's features
-    so that no seam shows (Jakoel et al. 2022, and Bau et al. 2020, "GAN Dissection").
+def blend(generator: Generator, before: Latent, parts: Sequence[tuple[Latent, Tensor]]) -> Tensor:
+    """Edited pictures inside their masks and the original outside, blended in every layer's
+    features so that no seam shows (Jakoel et al. 2022, and Bau et al. 2020, "GAN Dissection").
 
     Args:
         generator: one with an `on_features` hook (ours).
         before: the original, batch 1.
-        after: the edit, batch 1.
-        mask: `[1, 1, H, W]` in [0, 1], 1 where the edit shows.
+        parts: each an edit, batch 1, and its mask `[1, 1, H, W]` in [0, 1], 1 where it shows; later
+            ones lie over earlier ones.
 
     Returns:
         `[1, 3, H, W]`.
     """
-    pairs = zip(styles_of(generator, before), styles_of(generator, after), strict=True)
-    styles = [torch.cat(pair) for pair in pairs]
-    mask = mask.to(generator.device)
+    latents = [before, *(after for after, _ in parts)]
+    styles = [
+        torch.cat(each) for each in zip(*(styles_of(generator, x) for x in latents), strict=True)
+    ]
+    masks = torch.cat([mask.to(generator.device) for _, mask in parts])
 
     def on_features(index: int, features: Tensor) -> Tensor:
-        here = F.interpolate(mask, features.shape[2:], mode="area").to(features.dtype)
+        here = F.interpolate(masks, features.shape[2:], mode="area").to(features.dtype)
         return torch.cat([features[:1], torch.lerp(features[:1], features[1:], here)])
 
     noise: Any = "const" if before.noise is None else before.noise
     drawn: Any = generator
-    original, edited = drawn.synthesize_styles(styles, noise=noise, on_features=on_features).split(
-        1
-    )
-    if mask.shape[2:] != edited.shape[2:]:
-        mask = F.interpolate(mask, edited.shape[2:], mode="bilinear", antialias=True)
-    return torch.lerp(original, edited, mask)
+    out, *edited = drawn.synthesize_styles(styles, noise=noise, on_features=on_features).split(1)
+    if masks.shape[2:] != out.shape[2:]:
+        masks = F.interpolate(masks, out.shape[2:], mode="bilinear", antialias=True)
+    for picture, mask in zip(edited, masks.split(1), strict=True):
+        out = torch.lerp(out, picture, mask)
+    return out

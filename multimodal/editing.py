@@ -6,9 +6,7 @@ as methods.
 
 from __future__ import annotations
 
-import json
 import time
-import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,16 +28,16 @@ from guidance.control import (
 from guidance.edits import EditList
 from guidance.layers import Layers
 from guidance.regions import mask_from_image, region_mask
-from guidance.registry import METHODS, make_guidance
 from guidance.targets import NEUTRAL, embed_image, embed_sound, embed_text
 from guidance.targets import mix as mixed
+from multimodal.choosing import guidance_of, model_options, pick_method
 from multimodal.images import ImageSource, load_image, to_pil, to_tensor
+from multimodal.stacking import Applied, stacked
 from multimodal.types import (
     EditRequest,
     EditResult,
     Face,
     Generator,
-    Guidance,
     Latent,
     Offset,
     OnStep,
@@ -48,14 +46,6 @@ from multimodal.types import (
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-AUTO_FILE = "methods.json"
-AUTO_ORDER = (
-    ("factors", "factors.safetensors"),
-    ("delta", "delta.safetensors"),
-    ("direction", "directions.safetensors"),
-    ("text-encoder", "text_encoder.safetensors"),
-)
 
 
 class EditorParts(Protocol):
@@ -83,10 +73,6 @@ class Wanted:
     target: Tensor
     neutral: Tensor
     text: str | None
-
-
-_made: weakref.WeakKeyDictionary[Any, dict[tuple[str, int], Guidance]] = weakref.WeakKeyDictionary()
-"""Methods by generator: their networks and statistics are read once."""
 
 
 def embed(
@@ -145,7 +131,9 @@ def apply(
 
     Strength 0 is the reconstruction, bit for bit.
     """
-    after = apply_offset(editor.generator_for(face), face.latent, offset, strength)
+    face, tools = _here(editor, face)
+    moved = offset.to(tools.generator.device)
+    after = apply_offset(tools.generator, face.latent, moved, strength)
     return to_pil(_drawn(editor, face, after, region, mask))
 
 
@@ -192,21 +180,18 @@ def edit(
     began = time.perf_counter()
     if region is not None and mask is not None:
         raise ValueError("give a region or a mask, not both")
-    tools = replace(editor.toolkit, generator=editor.generator_for(face))
+    face, tools = _here(editor, face)
     chosen = pick_method(tools) if method == "auto" else method
-    clip = tools.clip
-    wanted = Wanted(
-        embed(editor, text, sound, neutral=neutral, mix=mix),
-        embed_text(clip, neutral or NEUTRAL),
-        text,
-    )
+    wanted = _wanted(editor, text, sound, neutral, mix)
     settings = {**model_options(tools, chosen), **options}
     request = EditRequest(face.latent, wanted.target, wanted.neutral, text, seed, settings)
     offset = guidance_of(editor, tools, chosen).offset(request, on_step)
     offset = restrict(offset, layers, tools.generator.num_layers)
     offset = keep_attributes(tools.generator, offset, _kept(editor, tools, keep))
     used = strength
-    if IDENTITY in keep and tools.identity is not None:
+    if IDENTITY in keep:
+        if tools.identity is None:
+            raise ValueError("this model has no identity network, so it cannot keep the identity")
         used = identity_limit(tools.generator, face.latent, offset, strength, tools.identity)
     return _result(editor, tools, face, offset, used, (region, mask), wanted, began)
 
@@ -219,18 +204,65 @@ def replay(
     Raises:
         ValueError: no edit is enabled.
     """
-    results: list[EditResult] = []
-    current = face
-    for one in edits.edits:
-        if one.enabled:
-            results.append(edit(editor, current, on_step=on_step, **one.options()))
-            current = current.with_latent(results[-1].latent)
-    if not results:
+    face, tools = _here(editor, face)
+    enabled = [one.options() for one in edits.edits if one.enabled]
+    if not enabled:
         raise ValueError("the edit list holds no enabled edit")
-    last = results[-1]
-    seconds = sum(r.scores.get("seconds", 0.0) for r in results)
-    scores = {**last.scores, "seconds": seconds, "edits": float(len(results))}
-    return replace(last, before=editor.reconstruct(face), scores=scores)
+    results: list[EditResult] = []
+    made: list[Applied] = []
+    current = face
+    for asked in enabled:
+        results.append(edit(editor, current, on_step=on_step, **asked))
+        current = current.with_latent(results[-1].latent)
+        made.append(_applied(tools, face, results[-1], asked, len(made)))
+    after, picture = stacked(tools.generator, face.latent, made)
+    with torch.no_grad():
+        before = draw(tools.generator, face.latent)
+        scores = _scores(tools, before, picture, _wanted(editor, **_words(enabled[-1])))
+    scores["strength"] = results[-1].scores["strength"]
+    scores["seconds"] = sum(r.scores.get("seconds", 0.0) for r in results)
+    scores["edits"] = float(len(results))
+    image = to_pil(picture)
+    return EditResult(
+        to_pil(before), image, editor.photo(face, image), after, results[-1].offset, scores
+    )
+
+
+def _applied(
+    tools: Toolkit, face: Face, result: EditResult, asked: Mapping[str, Any], index: int
+) -> Applied:
+    """A made edit and the place it was asked for; every mask picture is a place of its own."""
+    region, mask = asked.get("region"), asked.get("mask")
+    strength = result.scores["strength"]
+    if region is None and mask is None:
+        return Applied(result.offset, strength)
+    where = _mask(face, region, mask, tools.generator.resolution)
+    return Applied(result.offset, strength, region or f"mask {index}", where)
+
+
+def _words(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What an edit's options say of its aim."""
+    return {k: asked[k] for k in ("text", "sound", "neutral", "mix") if k in asked}
+
+
+def _wanted(
+    editor: EditorParts,
+    text: str | None = None,
+    sound: Any = None,
+    neutral: str | None = None,
+    mix: float = 0.5,
+) -> Wanted:
+    return Wanted(
+        embed(editor, text, sound, neutral=neutral, mix=mix),
+        embed_text(editor.toolkit.clip, neutral or NEUTRAL),
+        text,
+    )
+
+
+def _here(editor: EditorParts, face: Face) -> tuple[Face, Toolkit]:
+    """The face where its generator is, for a loaded one comes on the CPU, and the parts for it."""
+    tools = replace(editor.toolkit, generator=editor.generator_for(face))
+    return face.with_latent(face.latent.to(tools.generator.device)), tools
 
 
 def generate(
@@ -245,48 +277,6 @@ def generate(
         latent = method.generate(embed(editor, text), seed, truncation, candidates)
         picture = to_pil(draw(editor.toolkit.generator, latent))
     return Face(latent, picture, report={"seed": seed})
-
-
-def pick_method(tools: Toolkit) -> str:
-    """What "auto" means for a model: the best measured one its `methods.json` names, else the first
-    whose files are there, else optimisation."""
-    folder = None if tools.folder is None else Path(tools.folder)
-    if folder is None:
-        return "optimize"
-    if (folder / AUTO_FILE).is_file():
-        name = str(_measured(folder)["auto"])
-        if name not in METHODS:
-            raise ValueError(f"{folder / AUTO_FILE} names {name!r}, not one of {sorted(METHODS)}")
-        return name
-    return next((name for name, file in AUTO_ORDER if (folder / file).is_file()), "optimize")
-
-
-def model_options(tools: Toolkit, method: str) -> dict[str, Any]:
-    """A method's settings that were measured best for this model (`options` in its
-    `methods.json`); none where nothing was measured."""
-    folder = None if tools.folder is None else Path(tools.folder)
-    if folder is None or not (folder / AUTO_FILE).is_file():
-        return {}
-    return dict(_measured(folder).get("options", {}).get(method, {}))
-
-
-def _measured(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / AUTO_FILE).read_text(encoding="utf-8"))
-    return found
-
-
-def guidance_of(editor: EditorParts, tools: Toolkit, name: str) -> Guidance:
-    """A method: the editor's own of that name, else one kept with the generator; made anew for a
-    face with weights of its own."""
-    if tools.generator is not editor.toolkit.generator:
-        return make_guidance(name, tools)
-    given: Mapping[str, Guidance] = getattr(editor, "guidances", {})
-    if name in given:
-        return given[name]
-    made, key = _made.setdefault(tools.generator, {}), (name, id(tools.clip))
-    if key not in made:
-        made[key] = make_guidance(name, tools)
-    return made[key]
 
 
 def _is_many(sound: Any) -> bool:
@@ -332,7 +322,8 @@ def _drawn(
     generator = editor.generator_for(face)
     if after is face.latent or (region is None and mask is None):
         return draw(generator, after)
-    return blend(generator, face.latent, after, _mask(face, region, mask, generator.resolution))
+    where = _mask(face, region, mask, generator.resolution)
+    return blend(generator, face.latent, [(after, where)])
 
 
 def _mask(face: Face, region: str | None, mask: ImageSource | Tensor | None, size: int) -> Tensor:

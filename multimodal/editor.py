@@ -174,14 +174,21 @@ class FaceEditor:
         """What the generator draws at the face's code."""
         return to_pil(self.draw(face))
 
-    def photo(self, face: Face, image: Image.Image) -> Image.Image | None:
+    def photo(
+        self, face: Face, image: Image.Image, rest: Image.Image | None = None
+    ) -> Image.Image | None:
         """The whole photo with an edited face in its place, or None where there is no photo.
 
-        What `image` has in common with the face's reconstruction leaves the photo as it is.
+        Args:
+            face: knows the photo.
+            image: the edited face.
+            rest: the face as it is drawn unedited, or None: the face's reconstruction. What `image`
+                has in common with it leaves the photo as it is.
         """
         if face.photo is None or face.transform is None or self.aligner is None:
             return None
-        return self.aligner.paste(face.photo, image, face.transform, self.reconstruct(face))
+        before = rest or self.reconstruct(face)
+        return self.aligner.paste(face.photo, image, face.transform, before)
 
     def sample(self, seed: int = 0, truncation: float = 0.7) -> Face:
         """A face that nobody has."""

@@ -1,18 +1,19 @@
 """What words there are for the factors of a face: the file behind the `factors` method.
 
     python -m recipes.factor_words --run runs/g128 --generator runs/mapping/generator.safetensors \
-        --clip runs/refined/clip --data renders/pairs --out runs/factors
+        --clip runs/refined/clip --reader runs/reader --out runs/factors
 
 `recipes.train_generator` on pairs leaves a matrix from factors to w. Every class that captions name
 is joined here to the factors of a face of that class, and to the change in CLIP's space that its
-wordings stand for. How far a factor must go until it shows differs: an old face takes twice the age
-that training called old, a beard less than all of it. The mean pictures of the classes, as CLIP
-sees them, say when an edited face has come as far as faces of its class are.
+wordings stand for. How far a factor must go until it shows differs: an angry brow takes twice what
+training called angry, glasses two thirds. A network that reads classes off faces says when they
+show. It is one of `recipes.train_judge`, but never the one that measures edits: train another, on
+other renders and with another seed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,13 +28,11 @@ from guidance.clip import load_clip
 from guidance.factors import BEYOND, FILE_NAME, FactorMoves
 from guidance.targets import NEUTRAL, embed_phrase
 from multimodal.generators import load_generator
+from multimodal.judge import Judge, load_judge
 from multimodal.types import ClipModel, Generator
 from recipes.attributes import NAMES, attribute_vector
 from recipes.checkpoint import load_factor_code
-from recipes.clip_truth import facts
 from recipes.clip_words import class_prompts
-from recipes.data import Faces
-from recipes.evaluate_clip import embed_images
 from recipes.render.factors import HAIR_COLORS, Factors, hair_tint
 
 PARTS: dict[str, tuple[str, ...]] = {
@@ -115,20 +114,17 @@ CLASSES: dict[tuple[str, str], tuple[tuple[str, ...], dict[str, Any]]] = {
 PLAIN = Factors(sex=0.5, skin_tone=0.5)
 """A face of which nothing is said."""
 
-AMOUNTS = (0.7, 0.85, 1.0, 1.25, 1.5, 1.75, 2.0)
+AMOUNTS = (0.5, 0.6, 0.7, 0.85, 1.0, 1.25, 1.5, 1.75, 2.0, 2.4)
 """How far from a plain face to the class's factors a goal may lie."""
 
-ARRIVED = 0.85
-"""Share of the way from other faces to those of the class, as CLIP sees them, that is enough."""
+SEEN = 0.5
+"""Chance from which a face counts as one of a class."""
+
+ARRIVED = 0.9
+"""Share of the faces that must show a class."""
 
 NEARLY = 0.08
-"""What may be missing to the farthest that any amount comes, where none comes far enough."""
-
-PICTURES = 1500
-"""Renders whose means say where classes lie."""
-
-Axis = tuple[Tensor, Tensor]
-"""The mean picture of faces of other classes, and the way from there to the class's, `[E]` each."""
+"""What may be missing to the most faces that any amount brings there, where none brings enough."""
 
 
 def mask_of(parts: tuple[str, ...]) -> Tensor:
@@ -171,73 +167,57 @@ def _meaning(clip: ClipModel, neutral: Tensor, texts: tuple[str, ...]) -> Tensor
     return F.normalize((said - neutral.cpu()).mean(dim=0, keepdim=True), dim=-1)
 
 
-def class_axes(seen: Tensor, known: Sequence[Mapping[str, str]]) -> dict[tuple[str, str], Axis]:
-    """The way to every class that some pictures show and some do not.
-
-    Args:
-        seen: unit vectors of pictures, `[N, E]`.
-        known: the classes that each picture shows, by attribute.
-    """
-    out = {}
-    for attribute, value in CLASSES:
-        shown = [k.get(attribute) for k in known]
-        some = any(s not in (None, value) for s in shown)
-        mine = [i for i, s in enumerate(shown) if s == value]
-        others = [i for i, s in enumerate(shown) if s != value and (s is not None or not some)]
-        if mine and others:
-            start = seen[others].mean(dim=0)
-            out[attribute, value] = start, seen[mine].mean(dim=0) - start
-    return out
-
-
-def progress(seen: Tensor, axis: Axis) -> Tensor:
-    """How far along an axis pictures `[B, E]` lie, `[B]`: 0 among the others, 1 in the class."""
-    start, way = axis
-    return (seen - start) @ way / way.square().sum()
+def chances(reader: Judge, images: Tensor, attribute: str, value: str) -> Tensor | None:
+    """How sure a network is that pictures `[B, 3, H, W]` show a class, `[B]`; None where it does
+    not know the class."""
+    if value not in reader.config.classes.get(attribute, ()):
+        return None
+    return reader.read(images)[attribute][:, reader.config.index(attribute, value)]
 
 
 @torch.no_grad()
-def calibrated(
-    moves: FactorMoves,
-    clip: ClipModel,
-    generator: Generator,
-    axes: Mapping[tuple[str, str], Axis],
-    faces: int,
-) -> FactorMoves:
-    """The moves with goals as far from a plain face as it takes to come among faces of the class.
+def calibrated(moves: FactorMoves, reader: Judge, generator: Generator, faces: int) -> FactorMoves:
+    """The moves with goals as far from a plain face as it takes until the class shows.
 
     Args:
         moves: with the factors of training as goals.
-        clip: sees.
+        reader: says what shows; classes that it does not know keep their goals.
         generator: draws.
-        axes: where classes lie in CLIP's space; other classes keep their goals.
         faces: of the generator, on which every class is tried.
     """
     w = generator.sample(faces, 7, 0.8).w
     factors = moves.read(w.mean(dim=1).cpu()).clamp(-BEYOND, BEYOND)
-    goals, before = moves.goals.clone(), clip.encode_image(generator.synthesize(w)).cpu()
+    goals, before = moves.goals.clone(), generator.synthesize(w)
     for index, name in enumerate(CLASSES):
-        away = progress(before, axes[name]) < ARRIVED if name in axes else torch.zeros(0)
-        if not away.any():
+        there = chances(reader, before, *name)
+        if there is None or bool((there >= SEEN).all()):
             continue
-        shares = []
+        away = there < SEEN
+        shares: list[float] = []
         for amount in AMOUNTS:
             goal = torch.lerp(moves.rests[index], moves.goals[index], amount)
             step = ((goal - factors) * moves.masks[index]) @ moves.weight.T
-            moved = (w + step.unsqueeze(1).to(w))[away]
-            seen = clip.encode_image(generator.synthesize(moved)).cpu()
-            shares.append(float(progress(seen, axes[name]).mean()))
+            drawn = generator.synthesize((w + step.unsqueeze(1).to(w))[away.to(w.device)])
+            found = chances(reader, drawn, *name)
+            assert found is not None
+            shares.append(float((found >= SEEN).float().mean()))
+            if shares[-1] >= ARRIVED:
+                break
         goals[index] = torch.lerp(moves.rests[index], goals[index], least_amount(shares))
     return replace(moves, goals=goals)
 
 
 def least_amount(shares: Sequence[float]) -> float:
-    """The smallest of `AMOUNTS` that comes far enough, or nearly as far as any; 1 where all come
-    equally far."""
-    if max(shares) - min(shares) < 1e-6:
+    """The smallest of `AMOUNTS` at which enough faces show a class, or nearly as many as at any; 1
+    where no face ever does.
+
+    Args:
+        shares: of the faces, at the first amounts.
+    """
+    if max(shares) <= 0:
         return 1.0
     enough = min(ARRIVED, max(shares) - NEARLY)
-    return next(a for a, share in zip(AMOUNTS, shares, strict=True) if share >= enough)
+    return next(a for a, share in zip(AMOUNTS, shares, strict=False) if share >= enough)
 
 
 def main(
@@ -245,17 +225,13 @@ def main(
     clip: Annotated[Path, typer.Option(help="CLIP folder")],
     out: Annotated[Path, typer.Option(help="folder of the result")],
     generator: Annotated[Path, typer.Option(help="its file, with the mapping network")],
-    data: Annotated[Path, typer.Option(help="renders, to see what classes look like")],
+    reader: Annotated[Path, typer.Option(help="a network of recipes.train_judge, not the judge")],
     faces: Annotated[int, typer.Option(help="faces on which every class is tried")] = 16,
 ) -> None:
     """Write the known factors of a training on pairs, with the words for them."""
     seeing, drawing = load_clip(clip, "cpu"), load_generator(generator, "cpu")
     moves = factor_moves(seeing, *load_factor_code(run))
-    renders = Faces(data, seeing.image_size)
-    rows = np.arange(min(PICTURES, len(renders)))
-    known = [facts(Factors.from_dict(renders.column("factors")[i])) for i in rows]
-    axes = class_axes(embed_images(seeing, renders.batch(rows)), known)
-    calibrated(moves, seeing, drawing, axes, faces).save(out / FILE_NAME)
+    calibrated(moves, load_judge(reader), drawing, faces).save(out / FILE_NAME)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from guidance.delta import DeltaOptions
 from guidance.directions import DirectionConfig
 from guidance.factors import FactorOptions
 from guidance.text_encoder import TextEncoderOptions
-from multimodal.editing import AUTO_FILE
+from multimodal.choosing import AUTO_FILE
 from multimodal.images import to_pil
 from multimodal.types import Offset
 from multimodal.weights import atomic

@@ -13,7 +13,7 @@ from apps.evaluation.setting import Row, Setting
 from apps.motion import SLOW_METHODS
 from guidance.control import IDENTITY_FLOOR
 from guidance.mapper import mapper_path
-from multimodal.editing import AUTO_ORDER, pick_method
+from multimodal.choosing import AUTO_ORDER, pick_method
 
 if TYPE_CHECKING:
     from PIL import Image

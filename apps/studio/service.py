@@ -17,11 +17,10 @@ from PIL import Image
 
 from apps.edits import EditSpec, edit_face
 from apps.studio.session import Session, Step
-from guidance.common import apply_offset, draw
-from guidance.control import blend
 from guidance.edits import EditList
 from guidance.regions import REGIONS, region_mask
 from multimodal.images import load_image, save_image, to_pil
+from multimodal.stacking import Applied, stacked
 from multimodal.types import EditResult, Face, Latent, OnStep, Progress
 
 if TYPE_CHECKING:
@@ -173,16 +172,17 @@ class Studio:
         return replace(session, after=to_pil(picture), latent=latent)
 
     def _drawn(self, session: Session) -> tuple[Latent, torch.Tensor]:
-        generator = self.editor.generator_for(session.face)
-        everywhere = whole = session.face.latent
-        for step in session.steps:
-            whole = apply_offset(generator, whole, step.offset, step.strength)
-            if step.region is None:
-                everywhere = apply_offset(generator, everywhere, step.offset, step.strength)
-        masks = [self._mask(session.face, step.region) for step in session.steps if step.region]
-        if not masks:
-            return whole, draw(generator, whole)
-        return whole, blend(generator, everywhere, whole, torch.stack(masks).amax(0))
+        face = session.face
+        edits = [
+            Applied(
+                step.offset,
+                step.strength,
+                step.region,
+                None if step.region is None else self._mask(face, step.region),
+            )
+            for step in session.steps
+        ]
+        return stacked(self.editor.generator_for(face), face.latent, edits)
 
     def _mask(self, face: Face, region: str) -> torch.Tensor:
         side = self.editor.generator.resolution
@@ -260,7 +260,7 @@ class Studio:
                 on_step(Progress(done, total))
 
         session.folder.mkdir(exist_ok=True)
-        face = session.face.with_latent(session.latent)
+        face, rest = session.face.with_latent(session.latent), session.before
         out = session.folder / f"semblance-clip.{kind}"
         with self.lock:
-            return animate(self.editor, face, motion, out, on_frames, resumable=False)
+            return animate(self.editor, face, motion, out, on_frames, resumable=False, rest=rest)

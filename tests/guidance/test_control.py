@@ -76,11 +76,11 @@ def test_blend_changes_the_masked_part_only(generator: StyleGAN2, latent: Latent
     after = apply_offset(generator, latent, Offset(torch.randn_like(latent.w)))
     mask = torch.zeros(1, 1, 32, 32)
     mask[..., :10] = 1
-    out = blend(generator, latent, after, mask)
+    out = blend(generator, latent, [(after, mask)])
     before = draw(generator, latent)
     torch.testing.assert_close(out[..., 10:], before[..., 10:], atol=1e-5, rtol=0)
     assert float((out - before)[..., :10].abs().mean()) > 1e-3
-    whole = blend(generator, latent, after, torch.ones(1, 1, 32, 32))
+    whole = blend(generator, latent, [(after, torch.ones(1, 1, 32, 32))])
     torch.testing.assert_close(whole, draw(generator, after), atol=1e-4, rtol=0)
 
 

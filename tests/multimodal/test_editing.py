@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageChops
 
 from guidance.clip import random_clip
 from guidance.control import Attributes
 from guidance.directions import StatisticsConfig, compute_statistics
 from guidance.edits import Edit, EditList
 from guidance.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
-from multimodal import editing
+from multimodal import choosing, editing
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.images import to_pil
-from multimodal.types import Face, Generator, Toolkit
+from multimodal.stacking import Applied, stacked
+from multimodal.types import Face, Generator, Offset, Toolkit
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +167,52 @@ def test_replay_stacks_edits(editor: _Editor, face: Face, tmp_path: Path) -> Non
         editing.replay(editor, face, EditList())
 
 
+class _Pasting(_Editor):
+    """Shows as the photo what an edit changed of the face it is given."""
+
+    def photo(self, face: Face, image: Image.Image) -> Image.Image | None:
+        return ImageChops.difference(image, self.reconstruct(face))
+
+
+def test_a_replayed_photo_and_its_scores_are_of_all_edits(editor: _Editor, face: Face) -> None:
+    pasting = _Pasting(editor.toolkit)
+    result = editing.replay(
+        pasting, face, EditList((Edit(text="a smile"), Edit(text="glasses", strength=0.0)))
+    )
+    assert result.photo is not None
+    assert result.photo.getbbox() is not None, "the last edit alone changed nothing"
+    assert _same(result.photo, ImageChops.difference(result.after, result.before))
+    alone = editing.edit(editor, face, text="a smile").latent
+    moved = editing.edit(editor, face.with_latent(alone), text="glasses", strength=0.0)
+    assert result.scores["clip_before"] != pytest.approx(moved.scores["clip_before"], abs=1e-7)
+
+
+def test_replayed_edits_stay_in_their_places(editor: _Editor, face: Face) -> None:
+    mouth = editing.edit(editor, face, text="a smile", strength=3.0, region="mouth")
+    masked = Edit(text="a smile", strength=3.0, region="mouth")
+    result = editing.replay(editor, face, EditList((masked, Edit(text="glasses", strength=0.0))))
+    assert _same(result.after, mouth.after)
+    assert not _same(result.after, to_pil(editor.toolkit.generator.synthesize(result.latent.w)))
+
+
+def test_two_places_do_not_mix(editor: _Editor, face: Face) -> None:
+    generator = editor.toolkit.generator
+    offset = Offset(
+        torch.randn(1, generator.num_layers, 16, generator=torch.Generator().manual_seed(0))
+    )
+    other = Offset(
+        torch.randn(1, generator.num_layers, 16, generator=torch.Generator().manual_seed(1))
+    )
+    left, right = torch.zeros(2, 1, 1, 32, 32)
+    left[..., :16], right[..., 16:] = 1.0, 1.0
+    one, two = Applied(offset, 1.0, "left", left), Applied(other, 1.0, "right", right)
+    _, both = stacked(generator, face.latent, [one, two])
+    _, alone = stacked(generator, face.latent, [one])
+    _, swapped = stacked(generator, face.latent, [two, one])
+    torch.testing.assert_close(both[..., :16], alone[..., :16])
+    torch.testing.assert_close(both, swapped, atol=1e-5, rtol=0)
+
+
 def test_generate_is_seeded(editor: _Editor) -> None:
     one, same, other = (editing.generate(editor, "an old man", seed) for seed in (1, 1, 2))
     assert _same(one.aligned, same.aligned)
@@ -173,10 +220,10 @@ def test_generate_is_seeded(editor: _Editor) -> None:
 
 
 def test_auto_picks_what_the_model_has(editor: _Editor, tmp_path: Path) -> None:
-    assert editing.pick_method(editor.toolkit) == "direction"
-    assert editing.pick_method(replace(editor.toolkit, folder=None)) == "optimize"
+    assert choosing.pick_method(editor.toolkit) == "direction"
+    assert choosing.pick_method(replace(editor.toolkit, folder=None)) == "optimize"
     (tmp_path / "methods.json").write_text('{"auto": "text-encoder"}')
-    assert editing.pick_method(replace(editor.toolkit, folder=tmp_path)) == "text-encoder"
+    assert choosing.pick_method(replace(editor.toolkit, folder=tmp_path)) == "text-encoder"
     with pytest.raises(ValueError, match="not one of"):
         editing.edit(editor, editing.generate(editor, "a man"), text="x", method="magic")
 
@@ -198,7 +245,7 @@ def test_measured_options_are_defaults_and_given_ones_win(
     assert given.styles is not None
     assert torch.allclose(harder.styles[0], 2 * usual.styles[0])
     assert torch.equal(given.styles[0], usual.styles[0])
-    assert editing.model_options(measured.toolkit, "delta") == {}
+    assert choosing.model_options(measured.toolkit, "delta") == {}
 
 
 def test_photo_gets_the_face_back(editor: _Editor, face: Face) -> None:
