@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,6 @@ AUTO_ORDER = (
     ("direction", "directions.safetensors"),
     ("text-encoder", "text_encoder.safetensors"),
 )
-
-_made: weakref.WeakKeyDictionary[Any, dict[tuple[str, int], Guidance]] = weakref.WeakKeyDictionary()
-"""Methods by generator: their networks and statistics are read once."""
 
 
 def pick_method(tools: Toolkit) -> str:
@@ -52,14 +48,14 @@ def _measured(folder: Path) -> dict[str, Any]:
 
 
 def guidance_of(editor: Any, tools: Toolkit, name: str) -> Guidance:
-    """A method: the editor's own of that name, else one kept with the generator; made anew for a
-    face with weights of its own."""
+    """A method: the editor's own of that name, else one kept with the editor, whose networks and
+    statistics are so read once; made anew for a face with weights of its own."""
     if tools.generator is not editor.toolkit.generator:
         return make_guidance(name, tools)
     given: Mapping[str, Guidance] = getattr(editor, "guidances", {})
     if name in given:
         return given[name]
-    made, key = _made.setdefault(tools.generator, {}), (name, id(tools.clip))
-    if key not in made:
-        made[key] = make_guidance(name, tools)
-    return made[key]
+    made: dict[str, tuple[Toolkit, Guidance]] = vars(editor).setdefault("_made", {})
+    if name not in made or made[name][0] is not editor.toolkit:
+        made[name] = (editor.toolkit, make_guidance(name, tools))
+    return made[name][1]

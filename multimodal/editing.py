@@ -183,7 +183,8 @@ def edit(
     face, tools = _here(editor, face)
     chosen = pick_method(tools) if method == "auto" else method
     wanted = _wanted(editor, text, sound, neutral, mix)
-    settings = {**model_options(tools, chosen), **options}
+    own = _method_options(tools, face, chosen, (region, mask), layers)
+    settings = {**model_options(tools, chosen), **own, **options}
     request = EditRequest(face.latent, wanted.target, wanted.neutral, text, seed, settings)
     offset = guidance_of(editor, tools, chosen).offset(request, on_step)
     offset = restrict(offset, layers, tools.generator.num_layers)
@@ -194,6 +195,20 @@ def edit(
             raise ValueError("this model has no identity network, so it cannot keep the identity")
         used = identity_limit(tools.generator, face.latent, offset, strength, tools.identity)
     return _result(editor, tools, face, offset, used, (region, mask), wanted, began)
+
+
+def _method_options(
+    tools: Toolkit,
+    face: Face,
+    method: str,
+    where: tuple[str | None, ImageSource | Tensor | None],
+    layers: Layers,
+) -> dict[str, Any]:
+    """What a method itself should know of where an edit may show, so that it does not spend its
+    steps on what is taken away afterwards."""
+    if method == "optimize" and where != (None, None) and tools.lpips is not None:
+        return {"mask": _mask(face, *where, tools.generator.resolution)}
+    return {"layers": layers} if method == "text-encoder" and layers is not None else {}
 
 
 def replay(

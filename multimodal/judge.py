@@ -1,7 +1,8 @@
 """Which attributes does a face show? A small network that judges edits and never guides them.
 
 It learned from renders whose factors are known exactly (`recipes.train_judge`). Nothing in
-`guidance/` may use it: a figure measured by what was optimised says nothing.
+`guidance/` may use it: a figure measured by what was optimised says nothing. The reader that sets
+goals in `recipes.factor_words` is another network of this shape, learned from other renders.
 """
 
 from __future__ import annotations

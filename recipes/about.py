@@ -52,7 +52,8 @@ class About:
 DATA: tuple[dict[str, str], ...] = (
     {
         "data": "heads drawn by `recipes.render` from MakeHuman's assets; nobody's faces",
-        "seen by": "generator, encoder, CLIP's image side, text encoder, delta, directions, judge",
+        "seen by": "generator, encoder, CLIP's image side, text encoder, delta, directions, judge, "
+        "reader",
         "licence": "CC0-1.0",
     },
     {

@@ -167,6 +167,21 @@ def test_replay_stacks_edits(editor: _Editor, face: Face, tmp_path: Path) -> Non
         editing.replay(editor, face, EditList())
 
 
+def test_optimising_keeps_what_lies_outside_a_mask(editor: _Editor, face: Face) -> None:
+    seen = []
+
+    def lpips(after: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+        seen.append((after - before).detach().abs().amax(dim=(0, 1)))
+        return (after - before).square().mean(dim=(1, 2, 3))
+
+    judged = _Editor(replace(editor.toolkit, lpips=lpips))
+    left = torch.zeros(1, 1, 32, 32)
+    left[..., :16] = 1
+    editing.edit(judged, face, text="a smile", method="optimize", mask=left, steps=3)
+    outside = [change for change in seen if float(change[:, :16].max()) == 0]
+    assert outside, "LPIPS was asked about what lies outside the mask alone"
+
+
 class _Pasting(_Editor):
     """Shows as the photo what an edit changed of the face it is given."""
 
