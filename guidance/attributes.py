@@ -66,7 +66,7 @@ def style_matrix(generator: Generator, style: int) -> Tensor:
     zero = torch.zeros(1, generator.num_layers, size, device=generator.device)
     with torch.no_grad():
         moved, offset = generator.styles(rows)[style], generator.styles(zero)[style]
-    return (moved.double() - offset.double()).T.cpu()
+    return (moved.cpu().double() - offset.cpu().double()).T
 
 
 def sefa(

@@ -69,7 +69,9 @@ def restrict(offset: Offset, layers: Layers, rows: int) -> Offset:
     return Offset(w, tuple(s * k for s, k in zip(offset.styles, kept, strict=True)))
 
 
-def keep_attributes(generator: Generator, offset: Offset, directions: Sequence[Tensor]) -> Offset:
+def keep_attributes(
+    generator: Generator, offset: Offset, directions: Sequence[Tensor], layers: Layers = None
+) -> Offset:
     """The part of an offset at right angles to attribute directions (InterFaceGAN, equation 4, for
     any number of them at once).
 
@@ -77,10 +79,12 @@ def keep_attributes(generator: Generator, offset: Offset, directions: Sequence[T
         generator: carries W+ directions over to S where the offset is there.
         offset: the edit.
         directions: each `[L, D]` in W+.
+        layers: the rows that the edit is restricted to: the others stay as they are.
     """
     if not directions:
         return offset
-    given = [Offset(w=d[None]) for d in directions]
+    rows = generator.num_layers
+    given = [restrict(Offset(w=d[None]), layers, rows) for d in directions]
     if offset.styles is None:
         assert offset.w is not None
         basis = [d.w.to(offset.w).flatten() for d in given if d.w is not None]
@@ -100,10 +104,14 @@ def _w_styles(generator: Generator, direction: Offset, like: Sequence[Tensor]) -
 
 
 def _reject(vector: Tensor, basis: Sequence[Tensor]) -> Tensor:
-    q, r = torch.linalg.qr(torch.stack(list(basis), dim=1).double().cpu())
-    q = q[:, r.diagonal().abs() > 1e-9]
-    flat = vector.double().cpu()
-    return (flat - q @ (q.T @ flat)).to(vector)
+    # On the CPU, for not every device has float64. Left singular vectors, since among dependent
+    # or empty directions those of a QR would point anywhere.
+    u, sizes, _ = torch.linalg.svd(
+        torch.stack(list(basis), dim=1).cpu().double(), full_matrices=False
+    )
+    u = u[:, sizes > 1e-9 * sizes.max().clamp(min=1e-12)]
+    flat = vector.cpu().double()
+    return (flat - u @ (u.T @ flat)).to(vector)
 
 
 @torch.no_grad()

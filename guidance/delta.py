@@ -121,9 +121,12 @@ def load_delta(path: Path | str) -> DeltaNetwork:
     tensors, about = load_tensors(path)
     if about.get("kind") != "delta network":
         raise ValueError(f"{path} does not hold a delta network")
-    config = about["config"] | {"sizes": tuple(about["config"]["sizes"])}
-    network = DeltaNetwork(DeltaConfig(**config))
-    network.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
+    try:
+        config = about["config"] | {"sizes": tuple(about["config"]["sizes"])}
+        network = DeltaNetwork(DeltaConfig(**config))
+        network.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{path} is not a delta network of this kind: {error}") from error
     return network.eval().requires_grad_(False)
 
 

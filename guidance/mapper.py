@@ -100,8 +100,10 @@ def load_mapper(path: Path | str) -> LevelsMapper:
     levels = tuple(n for n, key in _KEYS.items() if any(k.startswith(f"{key}.") for k in state))
     if not levels:
         raise ValueError(f"{path} holds no mapper; its keys start with {sorted(state)[:3]}")
-    dim = int(state[f"{_KEYS[levels[0]]}.mapping.1.weight"].shape[0])
-    mapper = LevelsMapper(MapperConfig(dim, levels))
+    first = state.get(f"{_KEYS[levels[0]]}.mapping.1.weight")
+    if first is None or first.ndim != 2:
+        raise ValueError(f"{path} is not a mapper of this kind: its first layer is missing")
+    mapper = LevelsMapper(MapperConfig(int(first.shape[0]), levels))
     try:
         mapper.load_state_dict(state, strict=True)
     except RuntimeError as error:
@@ -113,7 +115,10 @@ def _published(path: Path) -> dict[str, Tensor]:
     if path.is_file() and path.stat().st_size > MAX_BYTES:
         raise ValueError(f"{path} is larger than {MAX_BYTES} bytes")
     found: Any = load_torch(path)
-    state = found.get("state_dict", found) if isinstance(found, dict) else {}
+    held = found.get("state_dict", found) if isinstance(found, dict) else {}
+    if not isinstance(held, dict):
+        raise ValueError(f"{path} holds no mapper: its 'state_dict' is a {type(held).__name__}")
+    state = {k: v for k, v in held.items() if isinstance(k, str)}
     prefix = "mapper."
     stripped = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     return stripped or {k: v for k, v in state.items() if isinstance(v, Tensor)}
@@ -151,6 +156,11 @@ class Mapper:
         """The mapper's change of this face, in W+."""
         options = read_options(MapperOptions, request.options)
         network = self.network or self._find(request, options)
+        if network.config.dim != request.latent.w.shape[-1]:
+            raise ValueError(
+                f"this mapper is for codes of width {network.config.dim}, "
+                f"the model's are {request.latent.w.shape[-1]} wide"
+            )
         return Offset(w=EDIT_SCALE * network.to(request.latent.w.device)(request.latent.w))
 
     def _find(self, request: EditRequest, options: MapperOptions) -> LevelsMapper:
@@ -236,7 +246,8 @@ def train_mapper(
         mapper = LevelsMapper(MapperConfig(toolkit.generator.style_dim)).to(device)
     adam = torch.optim.Adam(mapper.parameters(), lr=config.lr * 0.01)
     state = Path(f"{out}.state")
-    first = _resume(state, mapper, adam, config)
+    aim = _aim(target, neutral, config)
+    first = _resume(state, mapper, adam, aim)
     for step in range(first, config.steps):
         w = toolkit.generator.sample(config.batch, config.seed + 1 + step, config.truncation).w
         terms = _mapper_terms(toolkit, mapper, w, target.to(device), neutral.to(device), config)
@@ -248,7 +259,7 @@ def train_mapper(
             losses = {k: float(v.detach()) for k, v in terms.items()}
             on_step(Progress(step + 1, config.steps, losses))
         if (step + 1) % config.checkpoint_every == 0:
-            _checkpoint(state, mapper, adam, step + 1, config)
+            _checkpoint(state, mapper, adam, step + 1, aim)
     save_tensors(out, mapper.state_dict(), {"kind": "mapper", "training": asdict(config)})
     state.unlink(missing_ok=True)
     return mapper.eval().requires_grad_(False)
@@ -282,23 +293,32 @@ def _mapper_terms(
 
 
 def _checkpoint(
-    path: Path, mapper: nn.Module, adam: torch.optim.Optimizer, step: int, config: MapperTraining
+    path: Path, mapper: nn.Module, adam: torch.optim.Optimizer, step: int, aim: str
 ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.part")
     parts = {"mapper": mapper.state_dict(), "adam": adam.state_dict(), "step": step}
-    torch.save(parts | {"seed": config.seed}, temporary)
+    torch.save(parts | {"aim": aim}, temporary)
     os.replace(temporary, path)
 
 
-def _resume(
-    path: Path, mapper: nn.Module, adam: torch.optim.Optimizer, config: MapperTraining
-) -> int:
+def _aim(target: Tensor, neutral: Tensor, config: MapperTraining) -> str:
+    """What a run is for; a checkpoint of another aim is not gone on with."""
+    import hashlib
+
+    settings = {k: v for k, v in asdict(config).items() if k not in ("steps", "checkpoint_every")}
+    found = hashlib.sha256(repr(sorted(settings.items())).encode())
+    for vector in (target, neutral):
+        found.update(vector.detach().cpu().float().numpy().round(4).tobytes())
+    return found.hexdigest()
+
+
+def _resume(path: Path, mapper: nn.Module, adam: torch.optim.Optimizer, aim: str) -> int:
     if not path.is_file():
         return 0
     found = load_torch(path)
-    if found["seed"] != config.seed:
-        return 0
+    if found.get("aim") != aim:
+        return 0  # the run was for something else
     mapper.load_state_dict(found["mapper"])
     adam.load_state_dict(found["adam"])
     return int(found["step"])

@@ -100,8 +100,11 @@ def load_text_encoder(path: Path | str) -> TextEncoder:
     tensors, about = load_tensors(path)
     if about.get("kind") != "text encoder":
         raise ValueError(f"{path} does not hold a text encoder")
-    encoder = TextEncoder(TextEncoderConfig(**about["config"]))
-    encoder.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
+    try:
+        encoder = TextEncoder(TextEncoderConfig(**about["config"]))
+        encoder.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{path} is not a text encoder of this kind: {error}") from error
     return encoder.eval().requires_grad_(False)
 
 

@@ -188,7 +188,7 @@ def edit(
     request = EditRequest(face.latent, wanted.target, wanted.neutral, text, seed, settings)
     offset = guidance_of(editor, tools, chosen).offset(request, on_step)
     offset = restrict(offset, layers, tools.generator.num_layers)
-    offset = keep_attributes(tools.generator, offset, _kept(editor, tools, keep))
+    offset = keep_attributes(tools.generator, offset, _kept(editor, tools, keep), layers)
     used = strength
     if IDENTITY in keep:
         if tools.identity is None:

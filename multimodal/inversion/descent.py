@@ -38,7 +38,8 @@ def lbfgs(task: Task, options: LbfgsOptions) -> Outcome:
             _lbfgs_round(walk, options)
         except _NotFiniteError:
             continue
-        if before - walk.lowest <= options.tolerance * abs(before):
+        gained = before - walk.lowest  # without end in the first round
+        if math.isfinite(before) and gained <= options.tolerance * abs(before):
             break
     return walk.outcome()
 
@@ -63,6 +64,8 @@ def start_point(task: Task, space: Space, options: DescentOptions) -> Tensor:
 def best_of(task: Task, space: Space, options: DescentOptions, points: Tensor) -> Tensor:
     """The start `[1, *shape]` among `[B, *shape]` that is best after `options.trial` steps."""
     settings = replace(options, steps=max(1, options.trial), noise=False, patience=None, jitter=0.0)
+    if isinstance(options, LbfgsOptions):
+        settings = replace(settings, lr=DescentOptions.lr)  # the trials are Adam's
     silent = replace(task, on_step=None)
     found, losses = [], []
     for point in points.split(4):

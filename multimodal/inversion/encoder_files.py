@@ -68,7 +68,11 @@ def read_public(path: Path) -> PublicEncoder:
     """
     content = _unpickled(path)
     state = content.get("state_dict", content)
-    tensors = {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    tensors = {
+        key: value
+        for key, value in state.items()
+        if isinstance(key, str) and isinstance(value, Tensor)
+    }
     encoder = {
         k.removeprefix("encoder."): v for k, v in tensors.items() if k.startswith("encoder.")
     }
@@ -187,7 +191,9 @@ def _unpickled(path: Path) -> dict[str, Any]:
 
 def _options(content: Mapping[str, Any]) -> dict[str, Any]:
     found = content.get("opts", {})
-    return vars(found) if isinstance(found, argparse.Namespace) else dict(found or {})
+    if isinstance(found, argparse.Namespace):
+        return vars(found)
+    return dict(found) if isinstance(found, Mapping) else {}
 
 
 def _has_body(encoder: Mapping[str, Tensor]) -> bool:

@@ -39,9 +39,23 @@ def test_keeping_is_orthogonal_in_w(generator: StyleGAN2, latent: Latent) -> Non
     for d in directions:
         assert abs(float((kept[0] * d).sum())) < 1e-3
     assert keep_attributes(generator, offset, []) is offset
+    empty = keep_attributes(generator, offset, [torch.zeros_like(directions[0]), *directions]).w
+    assert empty is not None
+    torch.testing.assert_close(empty, kept, atol=1e-4, rtol=0)
     again = keep_attributes(generator, Offset(kept), directions).w
     assert again is not None
     torch.testing.assert_close(again, kept, atol=1e-5, rtol=0)
+
+
+def test_keeping_leaves_rows_alone_that_the_edit_may_not_touch(
+    generator: StyleGAN2, latent: Latent
+) -> None:
+    offset = restrict(Offset(torch.randn_like(latent.w)), "coarse", generator.num_layers)
+    kept = keep_attributes(generator, offset, [torch.randn_like(latent.w[0])], "coarse").w
+    assert offset.w is not None
+    assert kept is not None
+    assert float(kept[offset.w == 0].abs().max()) == 0
+    assert not torch.equal(kept, offset.w)
 
 
 def test_keeping_is_orthogonal_in_s(generator: StyleGAN2, latent: Latent) -> None:

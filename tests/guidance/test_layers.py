@@ -17,6 +17,7 @@ from guidance.layers import layer_mask
         ([0, -1], [0, 9]),
         ("3-5", [3, 4, 5]),
         ([], []),
+        ("0-2,7", [0, 1, 2, 7]),
     ],
 )
 def test_masks(layers: object, rows: list[int]) -> None:
@@ -29,3 +30,9 @@ def test_masks(layers: object, rows: list[int]) -> None:
 def test_unknown_layers_are_refused(layers: object) -> None:
     with pytest.raises(ValueError, match="layers"):
         layer_mask(layers, 10)  # type: ignore[arg-type]
+
+
+def test_small_networks_have_three_groups_too() -> None:
+    masks = [layer_mask(name, 8).flatten() for name in ("coarse", "medium", "fine")]
+    assert all(mask.any() for mask in masks)
+    assert sum(masks).tolist() == [1.0] * 8  # type: ignore[union-attr]

@@ -60,6 +60,15 @@ def test_rubbish_is_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": {"other": torch.zeros(1)}}, tmp_path / "other.pt")
     with pytest.raises(ValueError, match="holds no mapper"):
         load_mapper(tmp_path / "other.pt")
+    torch.save({"state_dict": [torch.zeros(1)]}, tmp_path / "list.pt")
+    torch.save({"state_dict": {1: torch.zeros(1)}}, tmp_path / "numbers.pt")
+    for name in ("list.pt", "numbers.pt"):
+        with pytest.raises(ValueError, match="holds no mapper"):
+            load_mapper(tmp_path / name)
+    part = {"mapper.course_mapping.mapping.2.weight": torch.zeros(4, 4)}
+    torch.save({"state_dict": part}, tmp_path / "part.pt")
+    with pytest.raises(ValueError, match="first layer is missing"):
+        load_mapper(tmp_path / "part.pt")
     with pytest.raises(FileNotFoundError):
         load_mapper(tmp_path / "missing.pt")
     with pytest.raises(ValueError, match="does not end"):
@@ -101,6 +110,29 @@ def test_training_improves_resumes_and_serves_edits(toolkit: Toolkit, tmp_path: 
     again = Mapper(toolkit).offset(replace(request, options={"mapper": out})).w
     assert again is not None
     assert torch.equal(offset.w, again)
+
+
+def test_a_run_for_another_prompt_is_not_gone_on_with(toolkit: Toolkit, tmp_path: Path) -> None:
+    words = [embed_text(toolkit.clip, text) for text in ("a smile", "glasses", "a face")]
+    config = MapperTraining(steps=6, batch=2, checkpoint_every=2, directional=0.0)
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 5:
+            raise InterruptedError
+
+    out, seen = tmp_path / "mapper.safetensors", list[Progress]()
+    with pytest.raises(InterruptedError):
+        train_mapper(toolkit, words[0], words[2], out, config, stop)
+    train_mapper(toolkit, words[1], words[2], out, replace(config, steps=4), seen.append)
+    assert [p.step for p in seen] == [1, 2, 3, 4]
+
+
+def test_a_mapper_of_another_width_is_refused(toolkit: Toolkit) -> None:
+    latent = toolkit.generator.sample(1, 0)
+    request = EditRequest(latent, *embed_text(toolkit.clip, "a face").expand(2, 1, -1))
+    mapper = Mapper(toolkit, LevelsMapper(MapperConfig(latent.w.shape[-1] + 1)))
+    with pytest.raises(ValueError, match="width"):
+        mapper.offset(request)
 
 
 def test_missing_mapper_says_what_to_do(toolkit: Toolkit) -> None:

@@ -216,3 +216,11 @@ def test_what_cannot_work_is_refused_at_the_door(tiny: StyleGAN2, face: Tensor) 
         invert(tiny, torch.zeros(2, 3, 32, 32), perceptual=None)
     with pytest.raises(ValueError, match="not finite"):
         invert(tiny, face * float("nan"), perceptual=None)
+
+
+def test_lbfgs_goes_on_after_its_first_round(tiny: StyleGAN2, face: Tensor, distance: Any) -> None:
+    short, long = (
+        invert(tiny, face, "lbfgs", perceptual=distance, steps=steps) for steps in (20, 120)
+    )
+    assert long.report["steps"] > 40
+    assert long.report["mse"] < short.report["mse"]
