@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -23,9 +23,11 @@ from multimodal.images import save_image
 from multimodal.weights import atomic
 
 TABLES = (".csv", ".parquet")
+COLUMNS = ("name", "path", "output", "error", "seconds")
+"""What the table says of every photo, before the scores."""
 
 Process = Callable[[Item], tuple[Image.Image, Mapping[str, float]]]
-"""Edits one photo; returns the picture to keep and its scores, or raises ValueError/OSError."""
+"""Edits one photo; returns the picture to keep and its scores, or raises."""
 
 Staged = tuple[Row, Path | None]
 """A finished row and the picture waiting to be put in place."""
@@ -99,7 +101,7 @@ def run_batch(config: BatchConfig, engine: Engine, on_photo: Advance | None = No
     items = read_items(config.source, config.out)
     with Journal(config.out, config.plan) as journal:
         _clear_stale(config.out)
-        todo = [item for item in items if not journal.done(item.name, config.retry_failed)]
+        todo = [item for item in items if not journal.done(item, config.retry_failed)]
         skipped = len(items) - len(todo)
         try:
             for count, (row, staged) in enumerate(engine(todo, _staging(config.out)), start=1):
@@ -124,19 +126,36 @@ def local_engine(process: Process) -> Engine:
     return run
 
 
+def loading_engine(load: Callable[[], Process]) -> Engine:
+    """The same, loading the model before the first photo.
+
+    A model that cannot be loaded ends the run: it is no photo's fault. Nothing is loaded where
+    nothing is left to do.
+    """
+
+    def run(items: list[Item], staging: Path) -> Iterator[Staged]:
+        if items:
+            yield from local_engine(load())(items, staging)
+
+    return run
+
+
 def stage(process: Process, item: Item, staging: Path) -> Staged:
-    """Edit one photo into a file below `staging`; an error becomes a row."""
+    """Edit one photo into a file below `staging`; an error becomes a row.
+
+    Whatever goes wrong with one photo must not end the rest, so every `Exception` is taken; one
+    that is not bad input is named by its type.
+    """
     started = time.monotonic()
+    row = Row(item.name, str(item.path), overrides=item.digest)
     try:
         picture, scores = process(item)
         staged = _save_staged(picture, staging, Path(item.name).suffix)
-    except (ValueError, OSError) as error:
-        row = Row(item.name, str(item.path), error=_one_line(error), seconds=_since(started))
-        return row, None
+    except Exception as error:
+        return replace(row, error=_one_line(error), seconds=_since(started)), None
     kept = {name: float(value) for name, value in scores.items() if _is_number(value)}
-    return Row(
-        item.name, str(item.path), f"pictures/{item.name}", "", _since(started), kept
-    ), staged
+    output = f"pictures/{item.name}"
+    return replace(row, output=output, seconds=_since(started), scores=kept), staged
 
 
 def write_table(rows: Iterable[Row], path: Path) -> Path:
@@ -144,11 +163,10 @@ def write_table(rows: Iterable[Row], path: Path) -> Path:
     import pandas
 
     records = [
-        {**{k: v for k, v in vars(row).items() if k != "scores"}, **row.scores} for row in rows
+        {**{k: v for k, v in vars(row).items() if k in COLUMNS}, **row.scores} for row in rows
     ]
-    first = ["name", "path", "output", "error", "seconds"]
-    rest = sorted({name for record in records for name in record} - set(first))
-    table = pandas.DataFrame(records, columns=first + rest)
+    rest = sorted({name for record in records for name in record} - set(COLUMNS))
+    table = pandas.DataFrame(records, columns=[*COLUMNS, *rest])
     with atomic(path) as part:
         if path.suffix.lower() == ".csv":
             table.to_csv(part, index=False)
@@ -187,4 +205,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    words, kind = " ".join(str(error).split()), type(error).__name__
+    if not words:
+        return kind
+    return words if isinstance(error, ValueError | OSError) else f"{kind}: {words}"

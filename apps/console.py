@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -58,6 +59,14 @@ def steps(label: str) -> Iterator[OnStep]:
 def say(message: str) -> None:
     """One plain line on stderr."""
     STATUS.print(message, markup=False, soft_wrap=True)
+
+
+def warn_of_sound(path: Path) -> None:
+    """Say what is wrong with a sound that can still be heard."""
+    from apps.hearing import warnings_of
+
+    for warning in warnings_of(path):
+        say(f"{path.name}: {warning}")
 
 
 def report(values: Mapping[str, Any], as_json: bool) -> None:

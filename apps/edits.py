@@ -85,12 +85,15 @@ class EditSpec:
         )
 
     def as_edit(self, strength: float) -> Edit:
-        """This edit as an entry of an edit list, at the strength it ended with."""
+        """This edit as an entry of an edit list, at the strength it ended with.
+
+        A sound is named by its file name alone: where it lay on this machine is nobody's business.
+        """
         from guidance.edits import Edit
 
         return Edit(
             text=self.text,
-            sound=str(self.sounds[0]) if self.sounds else None,
+            sound=self.sounds[0].name if self.sounds else None,
             neutral=self.neutral,
             method=self.method,
             strength=strength,

@@ -28,6 +28,23 @@ def heard(editor: FaceEditor, path: Path, count: int = 5) -> dict[str, float]:
     return dict(listen(*_ears(tools.sound, tools.clip), path)[:count])
 
 
+def warnings_of(path: Path, seconds: float | None = None) -> tuple[str, ...]:
+    """What a person should know about a sound before it is used ("the recording is clipped").
+
+    Args:
+        path: the sound.
+        seconds: how much of it will be heard; as much as for one edit when None.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a sound that cannot be read.
+    """
+    from audio.alignment import LONGEST_S
+    from audio.io import load_sound
+
+    return load_sound(path, LONGEST_S if seconds is None else seconds).warnings
+
+
 def _ears(sound: SoundEmbedder, clip: Any) -> tuple[SoundEmbedder, TextEmbedder]:
     """Sounds and texts in one space: that of sentences where both speak it, since CLIP's own space
     knows faces better than what else can be heard; else CLIP's."""

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from apps.console import plain
+from apps.manifest import Item
 
 JOURNAL = "journal.jsonl"
 
@@ -30,6 +31,7 @@ class Row:
         error: why there is no picture, or "".
         seconds: time spent on it.
         scores: figures of the edit.
+        overrides: digest of what a manifest's row set for this photo, "" for nothing.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Row:
     error: str = ""
     seconds: float = 0.0
     scores: Mapping[str, float] = field(default_factory=dict)
+    overrides: str = ""
 
 
 class Journal:
@@ -74,10 +77,12 @@ class Journal:
     ) -> None:
         self._file.close()
 
-    def done(self, name: str, retry_failed: bool = False) -> bool:
-        """Whether `name` needs no more work."""
-        row = self.rows.get(name)
-        return row is not None and not (row.error and retry_failed)
+    def done(self, item: Item, retry_failed: bool = False) -> bool:
+        """Whether a photo needs no more work: done before, from that file, with those settings."""
+        row = self.rows.get(item.name)
+        if row is None or (row.error and retry_failed):
+            return False
+        return row.overrides == item.digest and Path(row.path).name == item.path.name
 
     def commit(self, row: Row, staged: Path | None) -> None:
         """Record `row` and put its staged picture in place."""
@@ -91,7 +96,9 @@ class Journal:
     def _read(self, plan: Mapping[str, Any]) -> dict[str, Row]:
         entries = list(self._entries())
         wanted = plain(plan)
-        if not entries:
+        if not any("row" in entry for entry in entries):
+            # A run that did nothing (its model did not load) does not bind the next one.
+            self._file.truncate(0)
             self._append({"plan": wanted})
             return {}
         if entries[0].get("plan") != wanted:

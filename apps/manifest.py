@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from multimodal.weights import sha256_of
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 KEPT_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -23,11 +27,14 @@ class Item:
         name: unique in the batch; the output's path below `--out`, with a suffix we write.
         path: the file to read.
         overrides: settings of this photo's edit that differ from the batch's.
+        digest: stands for the overrides, sounds by their content; "" without any. A photo whose
+            digest has changed is edited again.
     """
 
     name: str
     path: Path
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = ""
 
 
 def read_items(source: Path, out: Path | None = None) -> list[Item]:
@@ -55,11 +62,19 @@ def read_items(source: Path, out: Path | None = None) -> list[Item]:
 
 
 def _folder_items(folder: Path) -> Iterator[Item]:
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inside.parts)
-        if not hidden and path.suffix.lower() in PHOTO_SUFFIXES and path.is_file():
-            yield Item(_output_name(PurePosixPath(inside.as_posix())), path)
+    paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    found = {
+        inside: path
+        for inside, path in paths.items()
+        if not any(part.startswith(".") for part in PurePosixPath(inside).parts)
+        and path.suffix.lower() in PHOTO_SUFFIXES
+        and path.is_file()
+    }
+    # Photos that keep their name come before those that become PNG: `x.bmp` yields to `x.bmp.png`.
+    taken = {inside for inside in found if _output_name(PurePosixPath(inside)) == inside}
+    for inside, path in found.items():
+        name = inside if inside in taken else None
+        yield Item(name or _unique(_output_name(PurePosixPath(inside)), taken), path)
 
 
 def _below(path: Path, folder: Path | None) -> bool:
@@ -72,13 +87,29 @@ def _manifest_items(source: Path) -> Iterator[Item]:
         found = ", ".join(map(str, table.columns))
         raise ValueError(f"{source.name} has no column 'path' (it has: {found})")
     names: set[str] = set()
+    content_of = functools.cache(_content)
     for record in table.to_dict("records"):
         given = Path(str(record["path"]))
         name = _unique(_output_name(_inside(given)), names)
         overrides = {k: v for k, v in record.items() if k in OVERRIDES and _given(v)}
         if "sound" in overrides:
             overrides["sound"] = str(source.parent / str(overrides["sound"]))
-        yield Item(name, source.parent / given, overrides)
+        yield Item(name, source.parent / given, overrides, _digest(overrides, content_of))
+
+
+def _digest(overrides: Mapping[str, Any], content_of: Callable[[Path], str]) -> str:
+    if not overrides:
+        return ""
+    values = {name: str(value) for name, value in overrides.items()}
+    if isinstance(overrides.get("strength"), int | float):
+        values["strength"] = str(float(overrides["strength"]))  # a gap elsewhere turns 1 into 1.0
+    if "sound" in values:
+        values["sound"] = content_of(Path(values["sound"]))
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _content(path: Path) -> str:
+    return sha256_of(path) if path.is_file() else ""
 
 
 def _read_table(source: Path) -> Any:

@@ -110,7 +110,7 @@ def animate(
     drawn = pictures(frames_of(generator, face.latent, timeline, motion.batch, cache, on_frames))
     if motion.whole:
         drawn = _in_photo(editor, face, drawn, rest or editor.reconstruct(face))
-    write_clip(drawn, out, motion.fps, _soundtrack(motion))
+    write_clip(drawn, out, motion.fps, _soundtrack(motion, len(timeline) / motion.fps))
     if cache is not None:
         clear_cache(cache)
     return out
@@ -162,7 +162,7 @@ def _by_track(
     assert motion.track is not None
     cues = read_cues(motion.track)
     if not frames:
-        frames = frame_count(min(cues[-1].end, motion.seconds), motion.fps)
+        frames = frame_count(min(max(cue.end for cue in cues), motion.seconds), motion.fps)
     texts = list(dict.fromkeys(cue.text for cue in cues))
     offsets = [_offset(editor, face, editor.embed(text=text), motion, text) for text in texts]
     spans = crossfade([(cue.start, cue.end) for cue in cues], frames, motion.fps)
@@ -193,12 +193,13 @@ def _slow(editor: FaceEditor, motion: Motion) -> bool:
     return name in SLOW_METHODS
 
 
-def _soundtrack(motion: Motion) -> Sound | None:
+def _soundtrack(motion: Motion, seconds: float) -> Sound | None:
+    """The sound as it was recorded, from its beginning: the frames count from there too."""
     if motion.sound is None:
         return None
-    from audio.io import load_sound
+    from audio.io import load_recording
 
-    sound = load_sound(str(motion.sound), trim=False)
+    sound = load_recording(motion.sound, seconds)
     return sound.rate, sound.samples
 
 

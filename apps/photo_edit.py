@@ -53,6 +53,10 @@ class PhotoEdit:
         return process
 
     def lazily(self) -> Process:
-        """The same function, loading the model at the first photo."""
+        """The same function, loading the model at the first photo.
+
+        A model that does not load is then every photo's error; `apps.batch.loading_engine` loads it
+        before the first photo instead.
+        """
         load = functools.cache(self.load)
         return lambda item: load()(item)

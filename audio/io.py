@@ -6,28 +6,22 @@ Files are untrusted: their size, channels, rate and duration are bounded before 
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 import torchaudio
 
+from audio.decode import decode
+
 RATE = 16000
-MAX_BYTES = 200 * 2**20
 MAX_SECONDS = 60.0
-MAX_CHANNELS = 64
-RATES = (2000, 384_000)
-FORMATS = ("wav", "flac", "ogg", "mp3", "m4a", "aac", "opus")
 MAX_RATIO = 500
 CLIPPED_SHARE = 0.002
 SILENCE_PEAK = 1e-5
-MAX_VALUE = 1e9
 TRIM_DB = -45.0
 PEAK = 0.8
 
@@ -39,7 +33,7 @@ class Sound:
     """A sound ready to be heard.
 
     Args:
-        samples: float32 `[T]` in [-1, 1], mono, peak 0.8.
+        samples: float32 `[T]`, mono; peak 0.8 from `load_sound`, its own from `load_recording`.
         rate: samples per second.
         start: seconds cut from the beginning of the source (silence).
         warnings: what the person should know ("the recording is clipped").
@@ -78,10 +72,22 @@ def load_sound(
     """
     if isinstance(source, Sound):
         return source
+    recorded = load_recording(source, max_seconds)
+    samples = resample(recorded.samples / _peak(recorded.samples), recorded.rate, RATE)
+    samples, cut = trim_silence(samples) if trim else (samples, 0)
+    samples = samples * np.float32(PEAK / _peak(samples))
+    return Sound(samples, RATE, cut / RATE, recorded.warnings)
+
+
+def load_recording(source: SoundSource, max_seconds: float = MAX_SECONDS) -> Sound:
+    """The sound as it was recorded: mono, at its own rate and level, from its beginning.
+
+    Arguments and errors are `load_sound`'s, which hears the same samples: with `trim=False` both
+    have one time.
+    """
     if not (math.isfinite(max_seconds) and max_seconds > 0):
         raise ValueError(f"max_seconds must be a positive number, got {max_seconds}")
-    samples, rate = _decode(source, max_seconds)
-    samples = _mono(samples, rate)
+    samples, rate = decode(source, max_seconds + 1)
     warnings = []
     if len(samples) > max_seconds * rate:
         samples = samples[: int(max_seconds * rate)]
@@ -89,10 +95,7 @@ def load_sound(
     peak = _peak(samples)
     if float(np.mean(np.abs(samples) >= 0.999 * peak)) > CLIPPED_SHARE and peak > 0.5:
         warnings.append("the recording is clipped")
-    samples = resample(samples / peak, rate, RATE)
-    samples, cut = trim_silence(samples) if trim else (samples, 0)
-    samples = samples * np.float32(PEAK / _peak(samples))
-    return Sound(samples, RATE, cut / RATE, tuple(warnings))
+    return Sound(samples, rate, 0.0, tuple(warnings))
 
 
 def resample(samples: np.ndarray, rate: int, to: int) -> np.ndarray:
@@ -146,105 +149,3 @@ def _peak(samples: np.ndarray) -> float:
     if peak < SILENCE_PEAK:
         raise ValueError("the sound is silent")
     return peak
-
-
-def _decode(source: Any, max_seconds: float) -> tuple[np.ndarray, int]:
-    """Samples `[T, C]`, any scale, and their rate."""
-    if isinstance(source, tuple):
-        return _from_pair(source)
-    if isinstance(source, bytes):
-        if len(source) > MAX_BYTES:
-            raise ValueError(f"the sound has {len(source)} bytes, at most {MAX_BYTES} are read")
-        return _from_file(lambda: io.BytesIO(source), "the sound", max_seconds)
-    if not isinstance(source, str | Path):
-        kind = type(source).__name__
-        raise ValueError(f"a sound is a path, bytes or (rate, samples), not {kind}")
-    path = Path(source)
-    if not path.is_file():
-        raise FileNotFoundError(f"no sound at {path}")
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise ValueError(f"{path.name} has {size} bytes, at most {MAX_BYTES} are read")
-    return _from_file(lambda: path.open("rb"), path.name, max_seconds)
-
-
-def _from_pair(pair: tuple[Any, ...]) -> tuple[np.ndarray, int]:
-    if len(pair) != 2 or not isinstance(pair[0], int | np.integer):
-        raise ValueError("a microphone's sound is (rate, samples)")
-    samples = np.asarray(pair[1])
-    if samples.dtype.kind not in "iuf" or samples.ndim not in (1, 2):
-        raise ValueError(
-            f"samples must be numbers [T] or [T, C], got {samples.dtype} {samples.shape}"
-        )
-    if samples.dtype.kind == "u":
-        samples = samples.astype(np.float64) - 2.0 ** (8 * samples.itemsize - 1)
-        samples /= 2.0 ** (8 * np.asarray(pair[1]).itemsize - 1)
-    elif samples.dtype.kind == "i":
-        samples = samples.astype(np.float64) / 2.0 ** (8 * samples.itemsize - 1)
-    return samples if samples.ndim == 2 else samples[:, None], int(pair[0])
-
-
-def _from_file(
-    opened: Callable[[], BinaryIO], name: str, max_seconds: float
-) -> tuple[np.ndarray, int]:
-    """libsndfile first; what it does not know (M4A, AAC) goes through FFmpeg's libraries."""
-    import soundfile
-
-    try:
-        with opened() as stream, soundfile.SoundFile(stream) as file:
-            _check(file.channels, file.samplerate)
-            frames = int((max_seconds + 1) * file.samplerate)
-            samples = file.read(frames, dtype="float32", always_2d=True)
-            return samples, int(file.samplerate)
-    except soundfile.LibsndfileError:
-        return _by_av(opened, name, max_seconds)
-
-
-def _by_av(opened: Callable[[], BinaryIO], name: str, max_seconds: float) -> tuple[np.ndarray, int]:
-    import av
-
-    known = ", ".join(FORMATS)
-    try:
-        with opened() as stream, av.open(stream, mode="r") as container:
-            if not container.streams.audio:
-                raise ValueError(f"{name} holds no sound; formats: {known}")
-            track = container.streams.audio[0]
-            rate = int(track.rate or 0)
-            _check(track.channels, rate)
-            blocks, total = [], 0
-            to_float = av.AudioResampler(format="fltp")
-            for frame in container.decode(track):
-                for part in to_float.resample(frame):
-                    blocks.append(part.to_ndarray().T)
-                    total += part.samples
-                if total > (max_seconds + 1) * rate:
-                    break
-    except (av.FFmpegError, OSError, EOFError) as error:
-        raise ValueError(f"{name} is not a sound this can read; formats: {known}") from error
-    if not blocks:
-        raise ValueError(f"{name} holds no samples")
-    return np.concatenate(blocks), rate
-
-
-def _check(channels: int, rate: int) -> None:
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise ValueError(f"the sound has {channels} channels, 1 to {MAX_CHANNELS} are read")
-    if not RATES[0] <= rate <= RATES[1]:
-        raise ValueError(f"the sound's rate is {rate} Hz, {RATES[0]} to {RATES[1]} are read")
-
-
-def _mono(samples: np.ndarray, rate: int) -> np.ndarray:
-    """`[T, C]` -> finite float32 `[T]`: the mean, or the loudest channel where the mean cancels."""
-    if samples.shape[0] == 0 or samples.shape[1] == 0:
-        raise ValueError("the sound has no samples")
-    _check(samples.shape[1], rate)
-    if not np.isfinite(samples).all():
-        raise ValueError("the sound holds values that are not finite")
-    samples = np.asarray(samples, dtype=np.float64)
-    if np.abs(samples).max() > MAX_VALUE:
-        raise ValueError(f"the sound holds values out of range (over {MAX_VALUE:g})")
-    mono = samples.mean(axis=1)
-    power = np.square(samples).mean(axis=0)
-    if np.square(mono).mean() < 0.01 * power.max():
-        mono = samples[:, int(power.argmax())]
-    return mono.astype(np.float32)

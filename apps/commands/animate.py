@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from apps.commands import options as o
-from apps.console import counter, report, steps
+from apps.console import counter, report, steps, warn_of_sound
 
 SoundFile = Annotated[Path | None, typer.Option(help="The sound that moves the face.")]
 Track = Annotated[
@@ -66,6 +66,7 @@ def listen(
     from apps.edits import load_editor
     from apps.hearing import heard
 
+    warn_of_sound(sound)
     ranked = heard(load_editor(model, device), sound, count)
     if as_json:
         report(

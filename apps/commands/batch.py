@@ -68,11 +68,11 @@ def batch(
 
 
 def engine_of(job: PhotoEdit, ray: str | None, workers: int) -> Engine:
-    """The engine that was asked for; the model loads when the first photo needs it."""
+    """The engine that was asked for; the model loads when there is a photo to edit."""
     if ray is None:
-        from apps.batch import local_engine
+        from apps.batch import loading_engine
 
-        return local_engine(job.lazily())
+        return loading_engine(job.load)
     from apps.ray_engine import RayConfig, ray_engine
 
     return ray_engine(partial(type(job).load, job), RayConfig(ray, workers))

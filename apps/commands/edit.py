@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from apps.commands import options as o
-from apps.console import report, say, steps
+from apps.console import report, say, steps, warn_of_sound
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -60,6 +60,8 @@ def edit(
         names(keep), region, mask, names(layers), seed, edits,
     )  # fmt: skip
     with_suffix_of(out, SUFFIXES, "a picture")
+    for path in spec.sounds:
+        warn_of_sound(path)
     editor = load_editor(model, device, encoder, clip)
     with steps("inverting") as on_step:
         found = load_face(editor, photo, inversion, face, on_step, seed)

@@ -66,9 +66,9 @@ class Choice:
 def calibrate(setting: Setting, wishes: Sequence[Wish] = PROMPTS) -> Choice:
     """Try every quick method at several gains on held-out faces, and choose.
 
-    The gain of a method: the one at which most edits do what was asked and keep the identity cosine
-    at 0.80 too; where no identity is measured, at which most do what was asked. The method: the same
-    between methods at their gains, fewer flipped attributes in a tie.
+    The gain of a method: the one at which most edits do what was asked and keep the identity
+    cosine at 0.80 too; where no identity is measured, at which most do what was asked. The method:
+    the same between methods at their gains, fewer flipped attributes in a tie.
     """
     faces = edits.subjects(setting, spread(setting.renders(), FACES))
     table: list[Row] = []

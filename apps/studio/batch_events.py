@@ -17,8 +17,9 @@ from apps.motion import Motion
 from apps.studio.checks import clean_prompt
 from apps.studio.progress import Stopped, reporter
 from apps.studio.session import Session, new_folder
-from apps.studio.stage import BAR, Stage, required
+from apps.studio.stage import BAR, Stage, required, warn_of
 from apps.studio.tabs import AnimateTab, BatchTab
+from audio.io import MAX_SECONDS
 from multimodal.weights import atomic
 
 BATCH_LIMIT = 24
@@ -62,6 +63,7 @@ class LongEvents:
         here = required(session)
         if sound is None:
             raise ValueError("Record or choose a sound first.")
+        warn_of(sound, MAX_SECONDS)
         with self.stage.stops.running(request) as flag:
             on_step = reporter(progress, flag, "Drawing frames")
             motion = Motion(
@@ -95,6 +97,8 @@ class LongEvents:
         if words or sound:
             sounds = (Path(sound),) if sound else ()
             spec = EditSpec(text=words, sounds=sounds, strength=float(strength))
+            if sound:
+                warn_of(sound)
         elif session is None or not session.steps:
             raise ValueError("Say what to change, or make some edits on one face first.")
         with self.stage.stops.running(request) as flag:

@@ -13,7 +13,7 @@ from apps.studio.checks import clean_prompt
 from apps.studio.page import Fine
 from apps.studio.progress import reporter
 from apps.studio.session import Session
-from apps.studio.stage import BAR, Stage, required
+from apps.studio.stage import BAR, Stage, required, warn_of
 from apps.studio.tabs import ExploreTab, MixTab, SoundTab, TextTab
 
 
@@ -33,7 +33,13 @@ class EditEvents:
         both = [stage.state, mix.strength, mix.text, mix.sound, mix.mix, *common]
         stage.on(mix.apply.click, self.by_both, both, stage.shown)
         for slider in (text.strength, sound.strength, mix.strength):
-            stage.on(slider.release, self.change_strength, [stage.state, slider], stage.shown)
+            stage.on(
+                slider.release,
+                self.change_strength,
+                [stage.state, slider],
+                stage.shown,
+                trigger_mode="always_last",
+            )
 
     def by_text(
         self,
@@ -66,6 +72,7 @@ class EditEvents:
         if sound is None:
             raise ValueError("Record or choose a sound first.")
         spec = spec_of(strength, fine, sounds=(Path(sound),))
+        warn_of(sound)
         heard = self.stage.studio.hear(Path(sound))
         label = f"♪ {next(iter(heard), 'sound')}"
         return (*self.stage.show(self._add(request, session, spec, label, progress)), heard)
@@ -87,6 +94,7 @@ class EditEvents:
         if words is None or sound is None:
             raise ValueError("A mix needs words and a sound.")
         spec = spec_of(strength, fine, text=words, sounds=(Path(sound),), mix=mix)
+        warn_of(sound)
         return self.stage.show(self._add(request, session, spec, f"{words} + ♪", progress))
 
     def change_strength(self, session: Session | None, strength: float) -> tuple[Any, ...]:
@@ -114,7 +122,13 @@ class HistoryEvents:
     def __init__(self, stage: Stage, explore: ExploreTab) -> None:
         self.stage = stage
         for slider, name in zip(explore.sliders, explore.names, strict=True):
-            stage.on(slider.release, self._slide(name), [stage.state, slider], stage.shown)
+            stage.on(
+                slider.release,
+                self._slide(name),
+                [stage.state, slider],
+                stage.shown,
+                trigger_mode="always_last",
+            )
         moves: dict[gr.Button, Callable[[Session], Session]] = {
             stage.result.undo: Session.undo,
             stage.result.redo: Session.redo,

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from apps.edits import EditSpec, edit_face
+from apps.studio.lists import specs_of
 from apps.studio.session import Session, Step
 from guidance.edits import EditList
 from guidance.regions import REGIONS, region_mask
@@ -151,13 +152,16 @@ class Studio:
         return self.redraw(session.with_step(Step(name, offset, strength, group=name)))
 
     def replay(self, session: Session, path: Path, on_step: OnStep | None = None) -> Session:
-        """The edits of a list on the face at hand, in place of those made before."""
+        """The edits of a list on the face at hand, in place of those made before.
+
+        Raises:
+            ValueError: something in the list that this session may not use, see `specs_of`.
+        """
+        specs = specs_of(path, session)
         found = self.redraw(session.reset())
-        for one in EditList.load(path).edits:
-            if one.enabled:
-                spec = EditSpec.from_edit(one)
-                label = one.text or f"♪ {Path(one.sound or '').stem}"
-                found = self.add(found, spec, label, on_step)
+        for spec in specs:
+            label = spec.text or f"♪ {spec.sounds[0].stem}"
+            found = self.add(found, spec, label, on_step)
         return found
 
     def redraw(self, session: Session) -> Session:

@@ -5,11 +5,15 @@ Sessions are values: every event makes a new one, so a slow event can never mix 
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import stat
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,16 +24,57 @@ from multimodal.types import Face, Latent, Offset
 
 MAX_STEPS = 30
 FOLDER_SECONDS = 2 * 3600
+LEFT_SECONDS = 24 * 3600
+HOME_PREFIX = "semblance-studio-"
+
+
+class _Home:
+    """The process's own folder, made when first needed and gone when the process ends."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._path: Path | None = None
+
+    def path(self) -> Path:
+        """The folder; its time shows to other processes that it is in use."""
+        with self._lock:
+            if self._path is None or not self._path.is_dir():
+                _remove_left(Path(tempfile.gettempdir()))
+                self._path = Path(tempfile.mkdtemp(prefix=HOME_PREFIX))
+                atexit.register(shutil.rmtree, self._path, ignore_errors=True)
+            os.utime(self._path)
+            return self._path
+
+
+_HOME = _Home()
 
 
 def new_folder() -> Path:
     """A folder for files of one person or request; those of long ago are removed."""
-    home = Path(tempfile.gettempdir()) / f"semblance-studio-{os.getpid()}"
-    home.mkdir(mode=0o700, exist_ok=True)
-    for old in home.iterdir():
-        if time.time() - old.stat().st_mtime > FOLDER_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
+    home = _HOME.path()
+    _remove_older(home.iterdir(), FOLDER_SECONDS)
     return Path(tempfile.mkdtemp(dir=home))
+
+
+def _remove_left(temporary: Path) -> None:
+    """Remove what processes of this user left behind when they were killed."""
+    own = getattr(os, "getuid", lambda: 0)()
+    left = temporary.glob(f"{HOME_PREFIX}*")
+    _remove_older((path for path in left if _is_own_folder(path, own)), LEFT_SECONDS)
+
+
+def _is_own_folder(path: Path, own: int) -> bool:
+    with suppress(FileNotFoundError):
+        found = path.lstat()
+        return stat.S_ISDIR(found.st_mode) and found.st_uid == own
+    return False
+
+
+def _remove_older(folders: Iterable[Path], seconds: float) -> None:
+    for old in folders:
+        with suppress(FileNotFoundError):  # another thread sweeps too
+            if time.time() - old.lstat().st_mtime > seconds:
+                shutil.rmtree(old, ignore_errors=True)
 
 
 @dataclass(frozen=True)

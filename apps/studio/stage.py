@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import gradio as gr
 
+from apps.hearing import warnings_of
 from apps.studio.checks import friendly, sentence
 from apps.studio.page import ResultPanel
 from apps.studio.progress import Stops
@@ -51,8 +53,13 @@ class Stage:
         inputs: Any,
         outputs: Any,
         files: bool = True,
+        trigger_mode: Literal["once", "multiple", "always_last"] | None = None,
     ) -> Any:
-        """An event that computes, one at a time for everybody, with its downloads after it."""
+        """An event that computes, one at a time for everybody, with its downloads after it.
+
+        Sliders want the `trigger_mode` "always_last": by default Gradio drops what is asked while
+        the same event is pending, and the page would show a slider's place that was never drawn.
+        """
         event = trigger(
             friendly(handler),
             inputs,
@@ -60,6 +67,7 @@ class Stage:
             concurrency_id=MODEL,
             concurrency_limit=1,
             api_visibility="private",
+            trigger_mode=trigger_mode,
         )
         self.stoppable.append(event)
         if files:
@@ -122,6 +130,12 @@ def required(session: Session | None) -> Session:
     if session is None:
         raise ValueError("Choose a face first: upload a photo, pick a sample, or be surprised.")
     return session
+
+
+def warn_of(sound: str, seconds: float | None = None) -> None:
+    """Show what is wrong with a sound that can still be heard."""
+    for warning in warnings_of(Path(sound), seconds):
+        gr.Warning(sentence(ValueError(warning)))
 
 
 def summary(session: Session) -> str:

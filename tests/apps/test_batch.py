@@ -14,7 +14,7 @@ import pandas
 import pytest
 from PIL import Image
 
-from apps.batch import BatchConfig, local_engine, run_batch
+from apps.batch import BatchConfig, Process, loading_engine, local_engine, run_batch
 from apps.journal import JOURNAL, Journal
 from apps.manifest import Item, read_items
 
@@ -191,3 +191,104 @@ def test_sigkill_three_times_then_all_done_once(tmp_path: Path) -> None:
     assert len({row["row"]["name"] for row in rows}) == 60
     worked = log.read_text().split()
     assert len(worked) <= 63  # only the photo in hand at each kill is begun again
+
+
+def test_a_model_that_does_not_load_ends_the_command_without_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from apps.cli import run
+
+    source, out = photos(tmp_path / "in", 2), tmp_path / "out"
+    words = ["batch", str(source), "--text", "old", "--inversion", "encoder", "--out", str(out)]
+    for wrong in (["--model", "nothing"], ["--model", "tiny", "--device", "gpu7"]):
+        assert run([*words, *wrong]) == 2
+        assert wrong[-1] in capsys.readouterr().err
+        assert '"row"' not in (out / JOURNAL).read_text()
+    # The folder is not bound to the model that did not load.
+    plan = {"model": "right"}
+    assert run_batch(BatchConfig(source, out, plan), local_engine(invert_colours)).done == 2
+
+
+def test_nothing_is_loaded_where_nothing_is_left_to_do(tmp_path: Path) -> None:
+    config = BatchConfig(photos(tmp_path / "in", 1), tmp_path / "out")
+    run_batch(config, loading_engine(lambda: invert_colours))
+
+    def never() -> Process:
+        raise AssertionError("loaded")
+
+    assert run_batch(config, loading_engine(never)).skipped == 1
+
+
+def test_any_error_of_one_photo_is_its_row_and_ctrl_c_stops(tmp_path: Path) -> None:
+    source = photos(tmp_path / "in", 3)
+
+    def moody(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
+        if item.name == "photo001.png":
+            raise RuntimeError("no kernel image")
+        return invert_colours(item)
+
+    summary = run_batch(BatchConfig(source, tmp_path / "out"), local_engine(moody))
+    assert (summary.done, summary.failed) == (2, 1)
+    errors = pandas.read_csv(summary.table).set_index("name")["error"]
+    assert errors["photo001.png"] == "RuntimeError: no kernel image"
+
+    def stopped(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
+        if item.name == "photo001.png":
+            raise KeyboardInterrupt
+        return invert_colours(item)
+
+    config = BatchConfig(source, tmp_path / "again")
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(config, local_engine(stopped))
+    assert run_batch(config, local_engine(invert_colours)).skipped == 1
+
+
+def test_photos_of_a_folder_never_share_an_output(tmp_path: Path) -> None:
+    source = photos(tmp_path / "in", 0)
+    Image.new("RGB", (8, 8), (1, 2, 3)).save(source / "x.bmp.png")
+    config = BatchConfig(source, tmp_path / "out")
+    run_batch(config, local_engine(invert_colours))
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(source / "x.bmp")
+    summary = run_batch(config, local_engine(invert_colours))
+    assert (summary.done, summary.skipped) == (2, 1)
+    colours = set()
+    for path in (tmp_path / "out" / "pictures").iterdir():
+        with Image.open(path) as image:
+            colours.add(image.convert("RGB").getpixel((0, 0)))
+    assert colours == {(254, 253, 252), (246, 246, 246)}
+
+
+def test_a_photo_takes_its_name_back_and_is_done_again(tmp_path: Path) -> None:
+    source = photos(tmp_path / "in", 0)
+    Image.new("RGB", (8, 8), (9, 9, 9)).save(source / "x.bmp")
+    config = BatchConfig(source, tmp_path / "out")
+    run_batch(config, local_engine(invert_colours))
+    Image.new("RGB", (8, 8), (1, 2, 3)).save(source / "x.bmp.png")
+    assert run_batch(config, local_engine(invert_colours)).skipped == 0
+    with Image.open(tmp_path / "out" / "pictures" / "x.bmp.png") as image:
+        assert image.convert("RGB").getpixel((0, 0)) == (254, 253, 252)
+
+
+def test_rows_of_a_manifest_that_changed_are_done_again(tmp_path: Path) -> None:
+    source = photos(tmp_path / "in", 4)
+    (source / "a.wav").write_bytes(b"one sound")
+    manifest = source / "list.csv"
+
+    def told(rows: list[str]) -> list[str]:
+        manifest.write_text("path,text,sound,strength\n" + "\n".join(rows) + "\n")
+        seen: list[str] = []
+
+        def process(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
+            seen.append(item.name)
+            return invert_colours(item)
+
+        run_batch(BatchConfig(manifest, tmp_path / "out"), local_engine(process))
+        return seen
+
+    rows = ["photo000.png,old,,1", "photo001.png,,a.wav,2", "photo002.png,,,1", "photo003.png,,,1"]
+    assert len(told(rows)) == 4
+    assert told(rows) == []
+    assert told(["photo000.png,young,,1", *rows[1:]]) == ["photo000.png"]
+    assert told(["photo000.png,young,,1", *rows[1:3], "photo003.png,,,"]) == ["photo003.png"]
+    (source / "a.wav").write_bytes(b"another sound")
+    assert told(["photo000.png,young,,1", *rows[1:3], "photo003.png,,,"]) == ["photo001.png"]

@@ -5,6 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from apps.motion import Motion, animate, timeline_of
@@ -65,3 +66,30 @@ def test_what_cannot_move(editor: FaceEditor, tmp_path: Path, laugh: Path) -> No
     text.write_text("hello")
     with pytest.raises(ValueError):
         timeline_of(editor, editor.sample(0), motion(sound=text))
+
+
+def test_the_clip_lasts_until_the_last_cue_has_ended(editor: FaceEditor, tmp_path: Path) -> None:
+    track = tmp_path / "prompts.srt"
+    track.write_text(
+        "1\n00:00:00,000 --> 00:00:01,800\na smile\n\n2\n00:00:00,500 --> 00:00:01,000\nold\n"
+    )
+    assert len(timeline_of(editor, editor.sample(1), motion(track=track))) == 18
+
+
+def test_the_clip_carries_the_sound_as_it_was_recorded(editor: FaceEditor, tmp_path: Path) -> None:
+    rate = 44_100
+    wave = 0.1 * np.sin(2 * np.pi * 11_000 * np.arange(2 * rate) / rate)
+    wave[: rate // 2] = 0
+    soundfile.write(tmp_path / "quiet.wav", wave, rate)
+    moved = motion(sound=tmp_path / "quiet.wav", seconds=1.5)
+    path = animate(editor, editor.sample(1), moved, tmp_path / "a.mp4")
+    with av.open(str(path)) as container:
+        heard = np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=0)])
+    assert len(heard) == pytest.approx(1.5 * 48_000, abs=2048)
+    middle = heard[36_000:60_000]
+    assert np.abs(middle).max() == pytest.approx(0.1, abs=0.03)
+    assert np.abs(np.fft.rfft(middle)).argmax() * 2 == pytest.approx(11_000, abs=10)
+    begins = int(np.argmax(np.abs(heard) > 0.05)) / 48_000
+    assert begins == pytest.approx(0.5, abs=0.03)
+    loud = timeline_of(editor, editor.sample(1), moved).weights.sum(1)
+    assert int(loud.gt(0.5).nonzero()[0]) in (5, 6)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from audio.io import RATE, Sound, load_sound, loudness, save_sound
+from audio.io import RATE, Sound, load_recording, load_sound, loudness, save_sound
 
 
 def tone(rate: int = RATE, seconds: float = 0.5, hertz: float = 440.0) -> np.ndarray:
@@ -179,3 +180,62 @@ def test_any_bytes_give_a_sound_or_a_value_error(data: bytes, head: bytes) -> No
         load_sound(head + data)
     except ValueError:
         return
+
+
+@pytest.mark.parametrize("kind", ["FLAC", "WAV"])
+def test_many_channels_are_mixed_in_bounded_memory(tmp_path: Path, kind: str) -> None:
+    """Many channels at a high rate: decoded at once they would take 150 MB and more."""
+    rate, channels = 192_000, 8 if kind == "FLAC" else 16
+    path = tmp_path / f"wide.{kind.lower()}"
+    with soundfile.SoundFile(path, "w", rate, channels, "PCM_16", format=kind) as file:
+        second = np.zeros((rate, channels), dtype=np.float32)
+        second[:, 0] = tone(rate, 1.0)
+        for _ in range(6):
+            file.write(second)
+    tracemalloc.start()
+    sound = load_recording(path, max_seconds=4.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (sound.rate, sound.seconds) == (rate, 4.0)
+    # One of 16 channels is lost in their mean, so it is heard alone.
+    expected = 0.5 / 8 if channels == 8 else 0.5
+    assert np.abs(sound.samples).max() == pytest.approx(expected, rel=0.01)
+    assert peak < 40 * 2**20
+
+
+def test_bounded_memory_through_ffmpeg(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    path = tmp_path / "wide.m4a"
+    rate = 48_000
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=rate, layout="5.1")
+        second = np.tile(tone(rate, 1.0), (6, 1))
+        for k in range(20):
+            frame = av.AudioFrame.from_ndarray(second, format="fltp", layout="5.1")
+            frame.sample_rate, frame.pts = rate, k * rate
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
+    tracemalloc.start()
+    sound = load_sound(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sound.seconds == pytest.approx(20, abs=0.2)
+    assert loudest_hertz(sound) == pytest.approx(440, abs=5)
+    assert peak < 25 * 2**20
+    assert load_sound(path, max_seconds=2.0).seconds <= 2.0
+
+
+def test_channels_that_cancel_in_a_file_of_many_blocks(tmp_path: Path) -> None:
+    wave = tone(seconds=3.0)
+    soundfile.write(tmp_path / "side.wav", np.stack([wave, -wave], axis=1), RATE)
+    assert loudest_hertz(load_sound(tmp_path / "side.wav")) == pytest.approx(440, abs=5)
+
+
+def test_a_recording_keeps_its_rate_level_and_beginning(tmp_path: Path) -> None:
+    wave = np.concatenate([np.zeros(22_050, np.float32), 0.2 * tone(44_100, 1.0)])
+    soundfile.write(tmp_path / "quiet.wav", wave, 44_100)
+    sound = load_recording(tmp_path / "quiet.wav")
+    assert (sound.rate, sound.start) == (44_100, 0.0)
+    np.testing.assert_allclose(sound.samples, wave, atol=1e-4)

@@ -1,0 +1,170 @@
+"""From a file, its bytes or a microphone's pair to mono samples, block by block.
+
+Files are untrusted: a few megabytes can hold hours of 64 channels. Each block is mixed to mono as
+it comes and reading stops at a bounded time, so memory stays that of the mono sound.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+MAX_BYTES = 200 * 2**20
+MAX_CHANNELS = 64
+RATES = (2000, 384_000)
+FORMATS = ("wav", "flac", "ogg", "mp3", "m4a", "aac", "opus")
+MAX_VALUE = 1e9
+BLOCK = 16_384
+
+Blocks = Callable[[], Iterator[np.ndarray]]
+"""Reads the sound from its beginning: blocks `[B, C]`, full scale 1."""
+
+Opened = Callable[[], BinaryIO]
+
+
+def decode(source: Any, seconds: float) -> tuple[np.ndarray, int]:
+    """Mono float32 samples `[T]` of at most `seconds`, and their rate.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a sound, or out of the bounds above.
+    """
+    if isinstance(source, tuple):
+        return _from_pair(source, seconds)
+    if isinstance(source, bytes):
+        if len(source) > MAX_BYTES:
+            raise ValueError(f"the sound has {len(source)} bytes, at most {MAX_BYTES} are read")
+        return _from_file(lambda: io.BytesIO(source), "the sound", seconds)
+    if not isinstance(source, str | Path):
+        kind = type(source).__name__
+        raise ValueError(f"a sound is a path, bytes or (rate, samples), not {kind}")
+    path = Path(source)
+    if not path.is_file():
+        raise FileNotFoundError(f"no sound at {path}")
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ValueError(f"{path.name} has {size} bytes, at most {MAX_BYTES} are read")
+    return _from_file(lambda: path.open("rb"), path.name, seconds)
+
+
+def _from_pair(pair: tuple[Any, ...], seconds: float) -> tuple[np.ndarray, int]:
+    if len(pair) != 2 or not isinstance(pair[0], int | np.integer):
+        raise ValueError("a microphone's sound is (rate, samples)")
+    rate, samples = int(pair[0]), np.asarray(pair[1])
+    if samples.dtype.kind not in "iuf" or samples.ndim not in (1, 2):
+        raise ValueError(
+            f"samples must be numbers [T] or [T, C], got {samples.dtype} {samples.shape}"
+        )
+    if samples.size == 0:
+        raise ValueError("the sound has no samples")
+    columns = samples if samples.ndim == 2 else samples[:, None]
+    _check(columns.shape[1], rate)
+    kept = columns[: int(seconds * rate)]
+
+    def blocks() -> Iterator[np.ndarray]:
+        return (_scaled(kept[at : at + BLOCK]) for at in range(0, len(kept), BLOCK))
+
+    return _mono(blocks), rate
+
+
+def _scaled(samples: np.ndarray) -> np.ndarray:
+    """Integers of any width to full scale 1; unsigned ones rest at the middle of their range."""
+    if samples.dtype.kind == "f":
+        return samples
+    half = 2.0 ** (8 * samples.itemsize - 1)
+    moved = samples.astype(np.float64) - (half if samples.dtype.kind == "u" else 0.0)
+    return moved / half
+
+
+def _from_file(opened: Opened, name: str, seconds: float) -> tuple[np.ndarray, int]:
+    """libsndfile first; what it does not know (M4A, AAC) goes through FFmpeg's libraries."""
+    import soundfile
+
+    try:
+        with opened() as stream, soundfile.SoundFile(stream) as file:
+            _check(file.channels, file.samplerate)
+            rate = int(file.samplerate)
+        return _mono(partial(_sndfile_blocks, opened, int(seconds * rate))), rate
+    except soundfile.LibsndfileError:
+        return _by_av(opened, name, seconds)
+
+
+def _sndfile_blocks(opened: Opened, frames: int) -> Iterator[np.ndarray]:
+    import soundfile
+
+    with opened() as stream, soundfile.SoundFile(stream) as file:
+        for left in range(frames, 0, -BLOCK):
+            block = file.read(min(BLOCK, left), dtype="float32", always_2d=True)
+            if not len(block):
+                return
+            yield block
+
+
+def _by_av(opened: Opened, name: str, seconds: float) -> tuple[np.ndarray, int]:
+    import av
+
+    known = ", ".join(FORMATS)
+    try:
+        with opened() as stream, av.open(stream, mode="r") as container:
+            if not container.streams.audio:
+                raise ValueError(f"{name} holds no sound; formats: {known}")
+            track = container.streams.audio[0]
+            rate = int(track.rate or 0)
+            _check(track.channels, rate)
+        return _mono(partial(_av_blocks, opened, int(seconds * rate))), rate
+    except (av.FFmpegError, OSError, EOFError) as error:
+        raise ValueError(f"{name} is not a sound this can read; formats: {known}") from error
+
+
+def _av_blocks(opened: Opened, frames: int) -> Iterator[np.ndarray]:
+    import av
+
+    with opened() as stream, av.open(stream, mode="r") as container:
+        to_float = av.AudioResampler(format="fltp")
+        for frame in container.decode(container.streams.audio[0]):
+            for part in to_float.resample(frame):
+                yield part.to_ndarray().T[: max(frames, 0)]
+                frames -= part.samples
+            if frames <= 0:
+                return
+
+
+def _check(channels: int, rate: int) -> None:
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise ValueError(f"the sound has {channels} channels, 1 to {MAX_CHANNELS} are read")
+    if not RATES[0] <= rate <= RATES[1]:
+        raise ValueError(f"the sound's rate is {rate} Hz, {RATES[0]} to {RATES[1]} are read")
+
+
+def _mono(blocks: Blocks) -> np.ndarray:
+    """Finite float32 `[T]`: the mean, or the loudest channel where the mean cancels.
+
+    Which of the two is known only at the end, so the second reads the sound again.
+    """
+    parts: list[np.ndarray] = []
+    power, kept = np.zeros(1), 0.0
+    for block in map(_checked, blocks()):
+        mean = block.mean(axis=1)
+        power = power + np.square(block).sum(axis=0)
+        kept += float(np.square(mean).sum())
+        parts.append(mean.astype(np.float32))
+    if not sum(map(len, parts)):
+        raise ValueError("the sound has no samples")
+    if kept < 0.01 * power.max():
+        loudest = int(power.argmax())
+        parts = [block[:, loudest].astype(np.float32) for block in blocks()]
+    return np.concatenate(parts)
+
+
+def _checked(block: np.ndarray) -> np.ndarray:
+    if not np.isfinite(block).all():
+        raise ValueError("the sound holds values that are not finite")
+    values = np.asarray(block, dtype=np.float64)
+    if np.abs(values).max(initial=0.0) > MAX_VALUE:
+        raise ValueError(f"the sound holds values out of range (over {MAX_VALUE:g})")
+    return values

@@ -1,0 +1,174 @@
+"""What the studio remembers and lets in: folders, edit lists, sliders and warnings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from apps.samples import sounds
+from apps.studio.service import Studio
+from apps.studio.session import Session
+from apps.web import build_demo
+from guidance.edits import FORMAT
+from multimodal import FaceEditor
+
+
+@pytest.fixture
+def studio(editor: FaceEditor) -> Studio:
+    return Studio(editor)
+
+
+@pytest.fixture
+def session(studio: Studio) -> Session:
+    return studio.open(studio.surprise(1))
+
+
+def listed(folder: Path, *edits: dict[str, Any]) -> Path:
+    path = folder / "edits.json"
+    path.write_text(json.dumps({"format": FORMAT, "edits": edits}))
+    return path
+
+
+def clipped(path: Path, seconds: float = 1.0) -> Path:
+    wave = np.sin(2 * np.pi * 440 * np.arange(int(16_000 * seconds)) / 16_000)
+    soundfile.write(path, np.clip(4 * wave, -1, 1), 16_000)
+    return path
+
+
+def test_moves_of_a_slider_are_never_dropped(editor: FaceEditor) -> None:
+    events = build_demo(editor).config["dependencies"]
+    moved = [event for event in events if any(name == "release" for _, name in event["targets"])]
+    assert len(moved) == 3 + len(editor.directions)
+    assert {event["trigger_mode"] for event in moved} == {"always_last"}
+
+
+def test_a_list_finds_samples_and_the_sessions_sounds_by_name(
+    studio: Studio, session: Session, tmp_path: Path
+) -> None:
+    from apps.edits import EditSpec
+
+    own = clipped(tmp_path / "mine.wav")
+    edited = studio.add(session, EditSpec(sounds=(own,)), "\u266a mine")
+    exported = studio.downloads(edited).edits
+    assert exported is not None
+    assert json.loads(exported.read_text())["edits"][0]["sound"] == "mine.wav"
+    again = studio.replay(edited, exported)
+    assert again.after.tobytes() == edited.after.tobytes()
+    assert again.steps[0].spec is not None
+    assert again.steps[0].spec.sounds == (own,)
+    name = sounds()[0].name
+    for written in (name, f"/home/someone/{name}", f"C:\\sounds\\{name}"):
+        found = studio.replay(session, listed(tmp_path, {"sound": written}))
+        assert found.steps[0].spec is not None
+        assert found.steps[0].spec.sounds == (sounds()[0],)
+
+
+def test_a_list_reads_no_other_file_of_the_server(
+    studio: Studio, session: Session, tmp_path: Path
+) -> None:
+    secret = clipped(tmp_path / "secret.wav")
+    path = listed(tmp_path, {"text": "old"}, {"sound": str(secret)})
+    with pytest.raises(ValueError, match=r"needs the sound secret\.wav: add it on the Sound tab"):
+        studio.replay(session, path)
+
+
+def test_two_sounds_of_one_name_are_not_confused(
+    studio: Studio, session: Session, tmp_path: Path
+) -> None:
+    from apps.edits import EditSpec
+
+    for index, folder in enumerate(("a", "b")):
+        (tmp_path / folder).mkdir()
+        path = clipped(tmp_path / folder / "audio.wav", 1.0 + index)
+        session = studio.add(session, EditSpec(sounds=(path,)), "\u266a")
+    with pytest.raises(ValueError, match=r"2 sounds here are called audio\.wav"):
+        studio.replay(session, listed(tmp_path, {"sound": "audio.wav"}))
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ({"text": "x" * 400}, "at most 300"),
+        ({"text": "a \x07 bell"}, "control characters"),
+        ({"text": "old", "neutral": "y" * 400}, "looks like now"),
+    ],
+)
+def test_words_of_a_list_pass_the_pages_checks(
+    studio: Studio, session: Session, tmp_path: Path, edit: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        studio.replay(session, listed(tmp_path, edit))
+
+
+def test_a_disabled_edit_is_left_out(studio: Studio, session: Session, tmp_path: Path) -> None:
+    path = listed(tmp_path, {"text": "old"}, {"sound": "none.wav", "enabled": False})
+    assert [step.label for step in studio.replay(session, path).steps] == ["old"]
+
+
+FOLDERS = """
+import os
+from apps.studio.session import new_folder
+folder = new_folder()
+(folder / "kept").write_text("x")
+assert new_folder().parent == folder.parent
+print(folder.parent, oct(folder.parent.stat().st_mode & 0o777))
+"""
+
+
+def test_folders_go_with_the_process_and_stale_ones_at_the_start(tmp_path: Path) -> None:
+    day = 24 * 3600
+    for name, age in (
+        ("semblance-studio-old", 2 * day),
+        ("semblance-studio-new", 60),
+        ("other", 9e5),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("x")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": root}
+    command = [sys.executable, "-c", FOLDERS]
+    told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    home, mode = told.stdout.split()
+    assert Path(home).parent == tmp_path
+    assert Path(home).name.startswith("semblance-studio-")
+    assert mode == "0o700"
+    assert not Path(home).exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"semblance-studio-new", "other"}
+
+
+def test_warnings_about_a_sound_are_shown(
+    editor: FaceEditor, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    import apps.edits
+    from apps.cli import run
+
+    monkeypatch.setattr(apps.edits, "load_editor", lambda *_, **__: editor)
+    sound = clipped(tmp_path / "loud.wav", 32.0)
+    out = tmp_path / "a.png"
+    for words in (
+        ["listen", str(sound)],
+        ["edit", str(photo), "--sound", str(sound), "--out", str(out)],
+    ):
+        assert run([*words, "--json"]) == 0
+        told = capsys.readouterr()
+        assert "loud.wav: the recording is clipped" in told.err
+        assert "loud.wav: only the first 30 seconds are heard" in told.err
+        json.loads(told.out)
+
+
+def test_the_studio_warns_about_a_sound(tmp_path: Path) -> None:
+    from apps.studio.stage import warn_of
+
+    with pytest.warns(UserWarning, match="The recording is clipped"):
+        warn_of(str(clipped(tmp_path / "loud.wav")))
