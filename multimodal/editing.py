@@ -190,9 +190,7 @@ def edit(
     offset = restrict(offset, layers, tools.generator.num_layers)
     offset = keep_attributes(tools.generator, offset, _kept(editor, tools, keep), layers)
     used = strength
-    if IDENTITY in keep:
-        if tools.identity is None:
-            raise ValueError("this model has no identity network, so it cannot keep the identity")
+    if IDENTITY in keep and tools.identity is not None:
         used = identity_limit(tools.generator, face.latent, offset, strength, tools.identity)
     return _result(editor, tools, face, offset, used, (region, mask), wanted, began)
 
