@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,12 +50,3 @@ class PhotoEdit:
             return result.photo or result.after, result.scores
 
         return process
-
-    def lazily(self) -> Process:
-        """The same function, loading the model at the first photo.
-
-        A model that does not load is then every photo's error; `apps.batch.loading_engine` loads it
-        before the first photo instead.
-        """
-        load = functools.cache(self.load)
-        return lambda item: load()(item)

@@ -16,7 +16,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from apps.batch import BatchConfig, Engine, Summary, local_engine, run_batch
+from apps.batch import BatchConfig, Engine, Summary, loading_engine, run_batch
 from apps.edits import EditSpec
 from apps.photo_edit import PhotoEdit
 from apps.ray_engine import RayConfig, ray_engine
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ray", default="local", help="auto, local, or a cluster's address")
     asked = parser.parse_args(arguments)
     job = PhotoEdit(EditSpec(text=asked.text), asked.inversion, asked.model)
-    engines: dict[str, Engine] = {"plain": local_engine(job.lazily())}
+    engines: dict[str, Engine] = {"plain": loading_engine(job.load)}
     for workers in asked.workers:
         config = RayConfig(asked.ray, workers)
         engines[f"Ray, {workers} workers"] = ray_engine(partial(PhotoEdit.load, job), config)

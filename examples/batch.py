@@ -9,7 +9,7 @@ import csv
 
 from common import start
 
-from apps.batch import BatchConfig, local_engine, run_batch
+from apps.batch import BatchConfig, loading_engine, run_batch
 from apps.edits import EditSpec
 from apps.photo_edit import PhotoEdit
 from apps.samples import faces
@@ -28,7 +28,7 @@ def main() -> None:
         rows.writerows(zip(faces(), TEXTS, strict=False))
     job = PhotoEdit(EditSpec(text="a smile"), model=options.model)
     config = BatchConfig(manifest, options.out / "batch", job.plan())
-    summary = run_batch(config, local_engine(job.lazily()))
+    summary = run_batch(config, loading_engine(job.load))
     print(f"{summary.done} of {summary.photos} photos, {summary.skipped} done before:")
     print(summary.table)
 

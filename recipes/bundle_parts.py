@@ -205,16 +205,10 @@ def _probe_identity(folder: Path, pictures: Tensor) -> Tensor:
     return load_identity(folder / IDENTITY)(pictures).flatten()
 
 
-def _probe_reading(name: str) -> Callable[[Path, Tensor], Tensor]:
-    """Reads pictures with the network of that file."""
+def _probe_judge(folder: Path, pictures: Tensor) -> Tensor:
+    from multimodal.judge import load_judge
 
-    def probe(folder: Path, pictures: Tensor) -> Tensor:
-        from multimodal.judge import load_judge
-
-        read = load_judge(folder / name).read(pictures)
-        return torch.cat([v.flatten() for v in read.values()])
-
-    return probe
+    return torch.cat([v.flatten() for v in load_judge(folder).read(pictures).values()])
 
 
 def _probe_text_encoder(folder: Path, _: Tensor) -> Tensor:
@@ -276,7 +270,7 @@ PARTS: tuple[Part, ...] = (
          "train_delta's delta.safetensors"),
     Part("factors", (FACTORS,), _place_as(FACTORS), _probe_factors, FACTORS,
          "factor_words' factors.safetensors"),
-    Part("judge", (JUDGE,), _place_as(JUDGE), _probe_reading(JUDGE), "judge.",
+    Part("judge", (JUDGE,), _place_as(JUDGE), _probe_judge, "judge.",
          "train_judge's judge.safetensors"),
     Part("edits", (EDITS_FILE,), _place_edits, _probe_edits, EDITS_FILE,
          "train_generator's folder: what going on with its training needs"),

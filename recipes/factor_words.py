@@ -5,8 +5,8 @@
 
 `recipes.train_generator` on pairs leaves a matrix from factors to w. Every class that captions name
 is joined here to the factors of a face of that class, and to the change in CLIP's space that its
-wordings stand for. How far a factor must go until it shows differs: an angry brow takes twice what
-training called angry, glasses two thirds. A network that reads classes off faces says when they
+wordings stand for. How far a factor must go until it shows differs: surprise takes twice what
+training called surprised, glasses two thirds. A network that reads classes off faces says when they
 show. It is one of `recipes.train_judge`, but never the one that measures edits: train another, on
 other renders and with another seed.
 """

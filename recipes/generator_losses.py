@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -91,44 +92,35 @@ def factor_weights(factors: Tensor) -> Tensor:
     return weights / weights.mean()
 
 
-class Recognition:
-    """How differently a CLIP, trained on the same faces, sees two pictures.
+class Viewer:
+    """How differently a frozen network sees two pictures: a CLIP trained on the same faces, or a
+    network that knows people.
 
     Args:
-        clip: judges; it is frozen.
+        network: what is frozen.
+        look: pictures `[B, 3, R, R]` in [-1, 1] to unit vectors `[B, E]`, differentiable.
     """
 
-    def __init__(self, clip: OpenClip) -> None:
-        model: Any = clip.model
-        model.requires_grad_(False).eval()
-        self.clip = clip
+    def __init__(self, network: nn.Module, look: Callable[[Tensor], Tensor]) -> None:
+        network.requires_grad_(False).eval()
+        self.network, self.look = network, look
 
     def __call__(self, drawn: Tensor, real: Tensor) -> Tensor:
         """One less the mean cosine of pictures `[B, 3, R, R]` in [-1, 1]; differentiable in the
         first."""
         with fast_autocast(drawn.device):
             with torch.no_grad():
-                wanted = self.clip.encode_image(real)
-            seen = self.clip.encode_image(drawn)
+                wanted = self.look(real)
+            seen = self.look(drawn)
         return 1 - (seen * wanted).sum(dim=1).mean()
 
 
-class Likeness:
-    """How little a drawn face looks like the same person to an identity network.
+def recognition(clip: OpenClip) -> Viewer:
+    """Does a CLIP see a drawing as it sees its picture?"""
+    return Viewer(clip.model, clip.encode_image)
 
-    Args:
-        identity: unit vectors of faces, differentiable; it is frozen.
-    """
 
-    def __init__(self, identity: nn.Module) -> None:
-        identity.requires_grad_(False).eval()
-        self.identity = cast(Any, identity).to(memory_format=torch.channels_last)
-
-    def __call__(self, drawn: Tensor, real: Tensor) -> Tensor:
-        """One less the mean cosine of faces `[B, 3, R, R]` in [-1, 1]; differentiable in the
-        first."""
-        with fast_autocast(drawn.device):
-            with torch.no_grad():
-                wanted = self.identity(real)
-            seen = self.identity(drawn)
-        return 1 - (seen * wanted).sum(dim=1).mean()
+def likeness(identity: nn.Module) -> Viewer:
+    """Does an identity network, pictures to unit vectors, see the same person?"""
+    quick = cast(Any, identity).to(memory_format=torch.channels_last)
+    return Viewer(quick, quick)

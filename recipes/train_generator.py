@@ -35,12 +35,13 @@ from recipes.critic import Critic, LpipsFeatures, critic_loss, deceive_loss
 from recipes.encoder_trunk import new_encoder, take_trunk
 from recipes.factor_code import FactorCode
 from recipes.generator_losses import (
-    Likeness,
-    Recognition,
+    Viewer,
     Weights,
     attention,
     face,
     factor_weights,
+    likeness,
+    recognition,
 )
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.pairs import FaceBatch, FaceBatches, MixedBatches
@@ -150,8 +151,8 @@ class Judges:
 
     features: LpipsFeatures
     factors: Tensor
-    recognition: Recognition | None = None
-    likeness: Likeness | None = None
+    recognition: Viewer | None = None
+    likeness: Viewer | None = None
 
     @classmethod
     def of(
@@ -160,8 +161,8 @@ class Judges:
         """The judges of a training: on its faces' factors, with a CLIP's folder or without, and
         with dlib's identity network or without."""
         factors = factor_weights(batches.vectors).to(device)
-        eyes = None if clip is None else Recognition(load_clip(clip, device))
-        memory = Likeness(load_dlib_face(device=device)) if alike else None
+        eyes = None if clip is None else recognition(load_clip(clip, device))
+        memory = likeness(load_dlib_face(device=device)) if alike else None
         return cls(LpipsFeatures().to(device), factors, eyes, memory)
 
 

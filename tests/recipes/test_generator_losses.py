@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from multimodal.identity import IdentityConfig, IdentityNet
 from recipes.clip_model import ClipConfig, new_clip
-from recipes.generator_losses import Likeness, Recognition, Weights, attention, factor_weights
+from recipes.generator_losses import (
+    Weights,
+    attention,
+    factor_weights,
+    likeness,
+    recognition,
+)
 from recipes.pairs import FaceBatch
 from tests.tiny_text import tiny_sentence_model
 
@@ -36,22 +43,14 @@ def test_what_an_edit_changed_counts_more() -> None:
     assert attention(FaceBatch(images), Weights()) == 1.0
 
 
-def test_recognition_tells_pictures_apart_and_pulls_the_drawing(tmp_path: Path) -> None:
-    config = ClipConfig(image_tower="test_resnet", image_size=32, dim=16, context_length=48)
-    judge = Recognition(new_clip(tiny_sentence_model(tmp_path), config))
-    real = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    torch.testing.assert_close(judge(real, real), torch.tensor(0.0), atol=1e-5, rtol=0)
-    drawn = (-real).requires_grad_()
-    far = judge(drawn, real)
-    assert far > 1e-3
-    far.backward()
-    assert drawn.grad is not None
-    assert not any(p.requires_grad for p in judge.clip.model.parameters())
-
-
-def test_likeness_tells_people_apart_and_pulls_the_drawing() -> None:
+@pytest.mark.parametrize("kind", ["recognition", "likeness"])
+def test_viewers_tell_pictures_apart_and_pull_the_drawing(kind: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    judge = Likeness(IdentityNet(IdentityConfig((8, 8, 8, 8), (1, 1, 1), 16)))
+    if kind == "recognition":
+        config = ClipConfig(image_tower="test_resnet", image_size=32, dim=16, context_length=48)
+        judge = recognition(new_clip(tiny_sentence_model(tmp_path), config))
+    else:
+        judge = likeness(IdentityNet(IdentityConfig((8, 8, 8, 8), (1, 1, 1), 16)))
     real = torch.rand(2, 3, 64, 64) * 2 - 1
     torch.testing.assert_close(judge(real, real), torch.tensor(0.0), atol=1e-5, rtol=0)
     drawn = (-real).requires_grad_()
@@ -59,4 +58,4 @@ def test_likeness_tells_people_apart_and_pulls_the_drawing() -> None:
     assert far > 1e-3
     far.backward()
     assert drawn.grad is not None
-    assert not any(p.requires_grad for p in judge.identity.parameters())
+    assert not any(p.requires_grad for p in judge.network.parameters())
