@@ -31,8 +31,8 @@ from multimodal.weights import atomic
 from recipes.data import Faces
 
 QUALITY = 92
-SIDE = 128
-MAX_BYTES = 1_000_000
+SIDE = 256
+MAX_BYTES = 1_500_000
 """Of the pictures and their tables together; the judge comes on top."""
 
 LICENCES = f"""# Licences of the evaluation pack

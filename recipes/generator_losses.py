@@ -41,6 +41,8 @@ class Weights:
             generator so learns what factors look like before the encoder can read them.
         plain: share of pictures drawn from w alone, which keeps W itself good.
         jitter: standard deviation of the noise added to w, which keeps the space smooth.
+        again: share of the batches on which the encoder also sees what its first codes drew, and
+            learns to correct them (ReStyle, Alaluf et al. 2021, section 3).
     """
 
     pixels: float = 2.0
@@ -57,6 +59,7 @@ class Weights:
     told: float = 0.6
     plain: float = 0.35
     jitter: float = 0.05
+    again: float = 0.0
 
 
 def attention(batch: FaceBatch, rule: Weights) -> Tensor | float:

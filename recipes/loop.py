@@ -186,6 +186,8 @@ def start(config: RunConfig, devices: str = "auto", accelerator: str = "auto") -
         num_nodes=int(os.environ.get("GROUP_WORLD_SIZE", "1")),
     )
     fabric.launch()
+    if fabric.device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
     fabric.seed_everything(config.seed + fabric.global_rank, verbose=False)
     if fabric.is_global_zero:
         config.out.mkdir(parents=True, exist_ok=True)

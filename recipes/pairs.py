@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recipes.attributes import MIRRORED, NAMES, attribute_matrix
 from recipes.clip_augment import vary
-from recipes.data import Faces, index_batches
+from recipes.data import Faces, index_batches, read_rows
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,9 @@ class FaceBatches:
     def __init__(
         self, folder: Path, resolution: int, batch: int, seed: int, device: torch.device
     ) -> None:
-        self.faces = Faces(folder, resolution)
+        self.faces = Faces(folder, resolution, device)
         self.batch, self.device = batch, device
+        self._shards: dict[Path, tuple[Tensor, np.ndarray]] = {}
         self._known, self.vectors = 0, torch.empty(0, len(NAMES))
         self.refresh(seed)
 
@@ -85,10 +86,10 @@ class FaceBatches:
         """Look for new shards, and shuffle anew."""
         self.faces.refresh()
         if self.faces.shards and len(self.faces) != self._known:
-            rows = self.faces.column("factors")
-            self._known = len(rows)
-            self.vectors = torch.from_numpy(attribute_matrix(rows))
-            seeds = np.asarray([row["seed"] for row in rows])
+            found = [self._read(shard) for shard in self.faces.shards]
+            self._known = len(self.faces)
+            self.vectors = torch.cat([vectors for vectors, _ in found])
+            seeds = np.concatenate([seeds for _, seeds in found])
             paired = len(seeds) % 2 == 0 and bool((seeds[0::2] == seeds[1::2]).all())
             self.paired = paired and len(seeds) > 2
         elif not self.faces.shards:
@@ -96,6 +97,13 @@ class FaceBatches:
         heads = len(self.faces) // 2 if self.paired else len(self.faces)
         self._source = np.random.default_rng(seed)
         self._order = index_batches(heads, self.batch, seed)
+
+    def _read(self, shard: Path) -> tuple[Tensor, np.ndarray]:
+        if shard not in self._shards:
+            rows = read_rows(shard, "factors")
+            seeds = np.asarray([row["seed"] for row in rows])
+            self._shards[shard] = torch.from_numpy(attribute_matrix(rows)), seeds
+        return self._shards[shard]
 
     def __iter__(self) -> FaceBatches:
         return self
@@ -114,7 +122,8 @@ class FaceBatches:
 
     def _images(self, index: np.ndarray, flip: Tensor) -> Tensor:
         images = self.faces.batch(index)
-        images = torch.where(flip[:, None, None, None], images.flip(3), images)
+        mirrored = flip.to(images.device)[:, None, None, None]
+        images = torch.where(mirrored, images.flip(3), images)
         return images.to(self.device, memory_format=torch.channels_last)
 
     def _factors(self, index: np.ndarray, flip: Tensor) -> Tensor:

@@ -43,13 +43,15 @@ class ClipTrainee(nn.Module):
 
     Args:
         clip: the model; its transformer stays frozen.
+        keep_text: leave the text projection as it is too, and with it everything that was aligned
+            to this CLIP's texts.
     """
 
-    def __init__(self, clip: OpenClip) -> None:
+    def __init__(self, clip: OpenClip, keep_text: bool = False) -> None:
         super().__init__()
         model: Any = clip.model
         self.visual = model.visual.train().requires_grad_(True)
-        self.proj = model.text.proj.train().requires_grad_(True)
+        self.proj = model.text.proj.train(not keep_text).requires_grad_(not keep_text)
         self.scale = model.logit_scale.requires_grad_(True)
         with torch.no_grad():  # many attributes share a unit vector: each has a small part of it
             self.scale.fill_(math.log(FIRST_SCALE))
@@ -155,10 +157,11 @@ class Renders:
     Args:
         folders: shards of renders.
         size: side of the pictures.
+        device: a GPU holds the pictures.
     """
 
-    def __init__(self, folders: list[Path], size: int) -> None:
-        self.sets = [Faces(folder, size) for folder in folders]
+    def __init__(self, folders: list[Path], size: int, device: torch.device | str = "cpu") -> None:
+        self.sets = [Faces(folder, size, device) for folder in folders]
         rows = [row for faces in self.sets for row in faces.column("factors")]
         self.known = [facts(Factors.from_dict(row)) for row in rows]
         self.vectors = torch.from_numpy(attribute_matrix(rows))
@@ -193,6 +196,8 @@ class Renders:
         for k, faces in enumerate(self.sets):
             begin = 0 if k == 0 else self.ends[k - 1]
             mine = np.flatnonzero((indices >= begin) & (indices < self.ends[k]))
+            if len(mine) == len(indices):
+                return faces.batch(indices - begin)
             if len(mine):
                 pictures = faces.batch(indices[mine] - begin)
                 for where, picture in zip(mine, pictures, strict=True):
@@ -220,9 +225,16 @@ def jittered(sentences: Tensor, source: torch.Generator) -> Tensor:
     return (sentences + noise) * scale.to(sentences)
 
 
-def train(run: Run, clip: OpenClip, renders: Renders, batch: int = 48, lr: float = 2e-3) -> None:
+def train(
+    run: Run,
+    clip: OpenClip,
+    renders: Renders,
+    batch: int = 48,
+    lr: float = 2e-3,
+    keep_text: bool = False,
+) -> None:
     """Train until the run's steps or minutes are used up; `clip` ends with averaged weights."""
-    fabric, trainee = run.fabric, ClipTrainee(clip)
+    fabric, trainee = run.fabric, ClipTrainee(clip, keep_text)
     prompts = PromptLoss(clip)
     average = Average(trainee, half_life=15_000)
     trainee.visual.to(memory_format=torch.channels_last)
@@ -348,6 +360,8 @@ def main(
     image_size: Annotated[int, typer.Option(help="side of the image tower's input")] = 128,
     image_tower: Annotated[str, typer.Option(help="pooled-resnet, or of timm")] = PRETRAINED,
     start_from: Annotated[Path | None, typer.Option(help="a CLIP's folder to go on from")] = None,
+    keep_text: Annotated[bool, typer.Option(help="train its image tower alone")] = False,
+    lr: Annotated[float, typer.Option(help="highest rate")] = 2e-3,
     seed: int = 0,
 ) -> None:
     """Train the bundle's CLIP, write it as an open_clip folder and judge it."""
@@ -355,10 +369,15 @@ def main(
     from recipes.minilm import minilm_folder
 
     run = start(RunConfig(out, steps, minutes, seed, log_every=25))
-    clip = new_clip(minilm_folder(), ClipConfig(image_tower, image_size=image_size), seed)
-    if start_from is not None:
-        begin_from(clip, start_from)
-    train(run, clip, Renders(data, clip.image_size), batch)
+    if keep_text and start_from is None:
+        raise typer.BadParameter("--keep-text needs the CLIP whose texts are kept: --start-from")
+    if keep_text and start_from is not None:
+        clip = load_clip(start_from, "cpu")
+    else:
+        clip = new_clip(minilm_folder(), ClipConfig(image_tower, image_size=image_size), seed)
+        if start_from is not None:
+            begin_from(clip, start_from)
+    train(run, clip, Renders(data, clip.image_size, run.fabric.device), batch, lr, keep_text)
     if run.fabric.is_global_zero:
         save_clip(clip, out / "clip")
         if heldout is not None:

@@ -43,6 +43,7 @@ from recipes.generator_losses import (
     likeness,
     recognition,
 )
+from recipes.growth import grown
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.pairs import FaceBatch, FaceBatches, MixedBatches
 
@@ -60,6 +61,8 @@ WARM_UP = 200
 COOL_DOWN = 0.3
 """Share of the steps or minutes over which they fall, to `COOLEST` of their height."""
 COOLEST = 0.1
+LOOK_EVERY = 200
+"""Steps between looks for new shards: rendering may go on beside."""
 MODULES = ("generator", "encoder", "edits", "critic")
 
 
@@ -124,11 +127,26 @@ def build(
     )
 
 
-def codes(encoder: BundleEncoder, images: Tensor) -> tuple[Tensor, Tensor]:
-    """w `[B, 512]` and the rows' departures from it `[B, L, 512]`, float32."""
+def codes(
+    encoder: BundleEncoder, images: Tensor, current: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """w `[B, 512]` and the rows' departures from it `[B, L, 512]`, float32; with what they drew so
+    far, `current` `[B, 3, R, R]`, the correction of both."""
     with fast_autocast(images.device):
-        w, deltas = encoder.codes(images)
+        w, deltas = encoder.codes(images, current)
     return w.float(), deltas.float()
+
+
+def corrected(parts: Parts, images: Tensor) -> tuple[Tensor, Tensor]:
+    """As `codes`, of a second look at the pictures and at what the first look's codes drew; only
+    the second learns."""
+    rows = parts.generator.num_layers
+    with torch.no_grad():
+        w, deltas = codes(parts.encoder, images)
+        w_plus = w.unsqueeze(1) + deltas[:, :rows]
+        drawn = parts.generator.synthesize(w_plus, noise="none")
+    more, further = codes(parts.encoder, images, drawn)
+    return w + more, deltas + further
 
 
 @torch.no_grad()
@@ -185,7 +203,9 @@ class Drawing:
 
 def reconstruct(parts: Parts, batch: FaceBatch, rule: Weights) -> Drawing:
     """Encode the pictures, set some codes' factors right, draw, and draw the edited ones."""
-    w, deltas = codes(parts.encoder, batch.images)
+    again = float(torch.rand(())) < rule.again
+    look = corrected if again else lambda parts, images: codes(parts.encoder, images)
+    w, deltas = look(parts, batch.images)
     read, rows, device = parts.edits.read(w), parts.generator.num_layers, w.device
     deltas = deltas[:, :rows] * (torch.rand(len(w), 1, 1, device=device) >= rule.plain)
     used = w + rule.jitter * torch.randn_like(w)
@@ -265,7 +285,7 @@ def train(
     shipped, size = parts.trio(), batches.batch * (2 if batches.paired else 1)
     run.start_clock()
     for step in run.steps(parts.named(), size):
-        if step % 500 == 0:
+        if step % LOOK_EVERY == 0:
             batches.refresh(run.config.seed + 1000 * step + run.fabric.global_rank)
         _set_rates(parts, step, run.share_done())
         terms = generator_step(parts, run, judges, next(source), rule)
@@ -298,15 +318,13 @@ def _grid(parts: Parts, probe: Tensor) -> Tensor:
 
 
 def start_from(parts: Parts, source: Path) -> None:
-    """Begin from a checkpoint, of another resolution perhaps, or from a model folder: every tensor
-    whose key and shape fit is taken."""
+    """Begin from a checkpoint, of another resolution or width perhaps, or from a model folder: see
+    `recipes.growth`."""
     shipped = source.is_dir()
     state = load_shipped(source) if shipped else torch.load(source, "cpu", weights_only=True)
     for name in MODULES:
         part = getattr(parts, name)
-        mine, theirs = part.state_dict(), state.get(name, {})
-        fitting = {k: v for k, v in theirs.items() if k in mine and v.shape == mine[k].shape}
-        part.load_state_dict(mine | fitting)
+        part.load_state_dict(grown(part.state_dict(), state.get(name, {})))
     parts.average.module.load_state_dict(parts.trio().state_dict())
 
 
@@ -320,7 +338,15 @@ def main() -> None:
     rows = max(2 * int(np.log2(options.resolution)) - 2, 12)
     seen = min(options.encoder_resolution or max(options.resolution, 64), 128)
     trunk = "" if options.plain_encoder else EFFICIENTNET
-    shape = BundleEncoderConfig(rows, seen, width=options.encoder_width, feedback=True, trunk=trunk)
+    shape = BundleEncoderConfig(
+        rows,
+        seen,
+        width=options.encoder_width,
+        hidden=options.encoder_hidden,
+        feedback=True,
+        passes=2 if options.again > 0 else 1,
+        trunk=trunk,
+    )
     dtype = fast_dtype(device)
     parts = build(options.resolution, channels, options.lr, options.mapping_layers, shape, dtype)
     for module in (*MODULES, "average"):
@@ -338,7 +364,11 @@ def main() -> None:
     if not resumed and not options.start_from:
         calibrate(parts, batches.faces.batch(np.arange(min(64, len(batches.faces)))).to(device))
     run.agree(*(getattr(parts, module) for module in (*MODULES, "average")))
-    rule = Weights(adversarial=options.adversarial, adversarial_from=options.adversarial_from)
+    rule = Weights(
+        adversarial=options.adversarial,
+        adversarial_from=options.adversarial_from,
+        again=options.again,
+    )
     judges = Judges.of(batches, options.clip, options.identity, device)
     photos, share = options.photos, options.photo_share
     mixed = MixedBatches(batches, photos, share, seed + run.step) if photos else None
@@ -356,6 +386,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mapping-layers", type=int, default=8)
     parser.add_argument("--encoder-resolution", type=int, default=0, help="0: the pictures' own")
     parser.add_argument("--encoder-width", type=int, default=32)
+    parser.add_argument("--encoder-hidden", type=int, default=192, help="features of its heads")
+    parser.add_argument("--again", type=float, default=0.0, help="share that learns to correct")
     parser.add_argument("--plain-encoder", action="store_true", help="no trunk that knows ImageNet")
     parser.add_argument("--trunk", type=Path, help="a CLIP's folder: its eyes become the trunk")
     parser.add_argument("--batch", type=int, default=8, help="faces a step; a pair counts as one")

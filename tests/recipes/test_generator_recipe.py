@@ -61,7 +61,7 @@ def test_train_resume_fit_and_encode(
 ) -> None:
     run = tmp_path / "generator"
     common = ["--data", shards, "--out", run, "--resolution", 32, "--channels", "16,16,16,16"]
-    common += ["--batch", 4, "--mapping-layers", 2, "--adversarial-from", 8]
+    common += ["--batch", 4, "--mapping-layers", 2, "--adversarial-from", 8, "--again", 0.5]
     _run(monkeypatch, train_generator, *common, "--steps", 3)
     _run(monkeypatch, train_generator, *common, "--steps", 4, "--identity")
     state = torch.load(run / "checkpoint.pt", weights_only=True)
