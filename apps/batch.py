@@ -143,8 +143,7 @@ def loading_engine(load: Callable[[], Process]) -> Engine:
 def stage(process: Process, item: Item, staging: Path) -> Staged:
     """Edit one photo into a file below `staging`; an error becomes a row.
 
-    Whatever goes wrong with one photo must not end the rest, so every `Exception` is taken; one
-    that is not bad input is named by its type.
+    Whatever goes wrong with one photo must not end the rest, so every `Exception` is taken.
     """
     started = time.monotonic()
     row = Row(item.name, str(item.path), overrides=item.digest)
@@ -152,10 +151,18 @@ def stage(process: Process, item: Item, staging: Path) -> Staged:
         picture, scores = process(item)
         staged = _save_staged(picture, staging, Path(item.name).suffix)
     except Exception as error:
-        return replace(row, error=_one_line(error), seconds=_since(started)), None
+        return replace(row, error=one_line(error), seconds=_since(started)), None
     kept = {name: float(value) for name, value in scores.items() if _is_number(value)}
     output = f"pictures/{item.name}"
     return replace(row, output=output, seconds=_since(started), scores=kept), staged
+
+
+def one_line(error: Exception) -> str:
+    """An error in a line; one that is not bad input is named by its type."""
+    words, kind = " ".join(str(error).split()), type(error).__name__
+    if not words:
+        return kind
+    return words if isinstance(error, ValueError | OSError) else f"{kind}: {words}"
 
 
 def write_table(rows: Iterable[Row], path: Path) -> Path:
@@ -202,10 +209,3 @@ def _since(started: float) -> float:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _one_line(error: Exception) -> str:
-    words, kind = " ".join(str(error).split()), type(error).__name__
-    if not words:
-        return kind
-    return words if isinstance(error, ValueError | OSError) else f"{kind}: {words}"

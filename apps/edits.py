@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import InitVar, asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,7 @@ class EditSpec:
         layers: layer groups to change; empty means all.
         seed: everything random follows from it.
         edits: an edit list to replay instead, or None.
+        later: the words or sounds come later, by `overridden`.
     """
 
     text: str | None = None
@@ -52,9 +53,10 @@ class EditSpec:
     layers: tuple[str, ...] = ()
     seed: int = 0
     edits: Path | None = None
+    later: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
-        if not (self.text or self.sounds or self.edits):
+    def __post_init__(self, later: bool) -> None:
+        if not (self.text or self.sounds or self.edits or later):
             raise ValueError("say what to change: a text, a sound or an edit list")
         if self.edits and (self.text or self.sounds):
             raise ValueError("an edit list cannot be joined with a text or a sound")
@@ -113,17 +115,16 @@ class EditSpec:
         return values
 
     def overridden(self, values: Mapping[str, Any]) -> EditSpec:
-        """This edit with what a manifest's row sets: `text`, `neutral`, `sound`, `strength`."""
-        spec = self
-        if "text" in values:
-            spec = replace(spec, text=str(values["text"]))
-        if "neutral" in values:
-            spec = replace(spec, neutral=str(values["neutral"]))
+        """This edit with what a manifest's row sets: `text`, `neutral`, `sound`, `strength`.
+
+        Raises:
+            ValueError: neither of them says what to change.
+        """
+        kinds: dict[str, Callable[[Any], Any]] = {"text": str, "neutral": str, "strength": float}
+        changes = {name: kind(values[name]) for name, kind in kinds.items() if name in values}
         if "sound" in values:
-            spec = replace(spec, sounds=(Path(values["sound"]),))
-        if "strength" in values:
-            spec = replace(spec, strength=float(values["strength"]))
-        return spec
+            changes["sounds"] = (Path(values["sound"]),)
+        return replace(self, **changes)
 
 
 def names(given: str | None) -> tuple[str, ...]:

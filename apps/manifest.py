@@ -61,6 +61,13 @@ def read_items(source: Path, out: Path | None = None) -> list[Item]:
     return items
 
 
+def says_what_to_change(source: Path) -> bool:
+    """Whether a manifest has a column of texts or sounds."""
+    if source.suffix.lower() not in MANIFEST_SUFFIXES or not source.is_file():
+        return False
+    return not {"text", "sound"}.isdisjoint(_read_table(source).columns)
+
+
 def _folder_items(folder: Path) -> Iterator[Item]:
     paths = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
     found = {

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.batch import Engine, Process, Staged, stage
-from apps.journal import Row
+from apps.batch import Engine, Process, Staged, one_line, stage
 from apps.manifest import Item
 
 ProcessFactory = Callable[[], Process]
@@ -51,16 +50,25 @@ class RayConfig:
 
 
 class PhotoActor:
-    """A Ray Data actor: loads the model when it starts, then edits blocks of photos."""
+    """A Ray Data actor: loads the model when it starts, then edits blocks of photos.
+
+    A model that does not load is told in place of each photo: raised here, Ray would start the
+    actor anew, and in the end bury the reason.
+    """
 
     def __init__(self, factory: ProcessFactory, staging: str, threads: int) -> None:
         import torch
 
         torch.set_num_threads(threads)
-        self.process = factory()
-        self.staging = Path(staging)
+        self.staging, self.broken = Path(staging), ""
+        try:
+            self.process = factory()
+        except Exception as error:
+            self.broken = one_line(error)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, Any]:
+        if self.broken:
+            return {"staged": _objects([self.broken] * len(block["item"]))}
         results = [stage(self.process, item, self.staging) for item in block["item"]]
         return {"staged": _objects(results)}
 
@@ -69,7 +77,7 @@ def ray_engine(factory: ProcessFactory, config: RayConfig | None = None) -> Engi
     """An engine that edits photos in Ray Data actors.
 
     Raises:
-        ValueError: no cluster answers at the address.
+        ValueError: no cluster answers at the address, or a worker cannot load the model.
     """
     settings = config or RayConfig()
 
@@ -97,14 +105,18 @@ def ray_engine(factory: ProcessFactory, config: RayConfig | None = None) -> Engi
                 num_gpus=gpus,
             )
             for record in staged.iter_rows():
-                row, path = record["staged"]
-                assert isinstance(row, Row)
-                yield row, path
+                yield _checked(record["staged"])
         finally:
             if own:
                 ray.shutdown()
 
     return run
+
+
+def _checked(told: Staged | str) -> Staged:
+    if isinstance(told, str):
+        raise ValueError(f"a worker cannot load the model: {told}")
+    return told
 
 
 def _connect(config: RayConfig) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import GifImagePlugin, Image
 
 from apps.outputs import with_suffix_of
 from multimodal.weights import atomic
@@ -50,8 +50,10 @@ def write_clip(
     with atomic(path) as part:
         if path.suffix.lower() == ".mp4":
             _write_mp4(checked, part, fps, sound)
+        elif path.suffix.lower() == ".webp":
+            _write_webp(checked, part, fps)
         else:
-            _write_animation(checked, part, fps)
+            _write_gif(checked, part, fps)
     return path
 
 
@@ -61,32 +63,43 @@ def _one_size(frames: Iterable[Image.Image]) -> Iterator[Image.Image]:
         size = size or frame.size
         if frame.size != size:
             raise ValueError(f"frames differ in size: {size} and {frame.size}")
-        yield frame.convert("RGB")
+        yield frame if frame.mode == "RGB" else frame.convert("RGB")
     if size is None:
         raise ValueError("a clip needs at least one frame")
 
 
-def _write_animation(frames: Iterator[Image.Image], path: Path, fps: float) -> None:
+def _write_gif(frames: Iterator[Image.Image], path: Path, fps: float) -> None:
+    """Frame by frame, each in its own colours; Pillow's `save` keeps all frames until the end."""
+    options = {"duration": max(1, round(1000 / fps)), "loop": 0, "include_color_table": True}
+    with path.open("wb") as file:
+        for index, frame in enumerate(frames):
+            drawn = frame.convert("P", palette=Image.Palette.ADAPTIVE)
+            if index == 0:
+                about = {**options, "comment": MARK.encode()}
+                file.writelines(GifImagePlugin.getheader(drawn, info=about)[0])
+            file.writelines(GifImagePlugin.getdata(drawn, **options))
+        file.write(b";")
+
+
+def _write_webp(frames: Iterator[Image.Image], path: Path, fps: float) -> None:
+    import av
+
     first = next(frames)
-    kind = "GIF" if path.suffix.lower() == ".gif" else "WEBP"
-    options: dict[str, Any] = {"comment": MARK.encode()} if kind == "GIF" else {}
-    duration = max(1, round(1000 / fps))
-    first.save(
-        path,
-        format=kind,
-        save_all=True,
-        append_images=frames,
-        duration=duration,
-        loop=0,
-        **options,
-    )
+    rate = _rate(fps)
+    with av.open(str(path), "w", format="webp", options={"loop": "0"}) as container:
+        stream = container.add_stream("libwebp_anim", rate=rate, options={"quality": "80"})
+        stream.width, stream.height = first.size
+        stream.pix_fmt = "yuv420p"
+        for index, frame in enumerate(chain([first], frames)):
+            _mux(container, stream, _video_frame(frame, stream, index, rate))
+        _mux(container, stream, None)
 
 
 def _write_mp4(frames: Iterator[Image.Image], path: Path, fps: float, sound: Sound | None) -> None:
     import av
 
     first = next(frames)
-    rate = Fraction(fps).limit_denominator(1001)
+    rate = _rate(fps)
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         container.metadata["comment"] = MARK
         video = container.add_stream("libx264", rate=rate, options={"crf": "18"})
@@ -100,6 +113,10 @@ def _write_mp4(frames: Iterator[Image.Image], path: Path, fps: float, sound: Sou
         _mux(container, video, None)
         if track is not None:
             track.close()
+
+
+def _rate(fps: float) -> Fraction:
+    return Fraction(fps).limit_denominator(1001)
 
 
 def _video_frame(frame: Image.Image, stream: Any, index: int, rate: Fraction) -> Any:

@@ -47,10 +47,10 @@ def build_demo(editor: FaceEditor) -> gr.Blocks:
                 fine = page.fine_controls(studio.methods(), studio.regions())
             with gr.Column(scale=6, min_width=320):
                 result = page.result_panel()
-        stage = Stage(studio, result)
+        stage = Stage(studio, result, explore)
         FaceEvents(stage, face)
         EditEvents(stage, fine, text, sound, mix)
-        HistoryEvents(stage, explore)
+        HistoryEvents(stage)
         LongEvents(stage, animate, batch)
         stage.wire_stop()
         Api(studio, studio.inversions()[0]).register()

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guidance.common import conv_indices
-from guidance.control import Attributes
+from guidance.control import Attributes, reject
 from guidance.layers import Layers, layer_mask
 from guidance.targets import embed_phrase
 from multimodal.types import ClipModel, Generator, OnStep, Progress
@@ -144,7 +144,7 @@ def boundary(codes: Tensor, scores: Tensor, share: float = 0.1, seed: int = 0) -
     count = max(2, int(len(codes) * share))
     if len(codes) < 2 * count or len(codes) != len(scores):
         raise ValueError(f"{len(codes)} codes and {len(scores)} scores are too few or differ")
-    order = scores.argsort()
+    codes, order = codes.cpu(), scores.cpu().argsort()  # not every device has float64
     ends = torch.cat([codes[order[:count]], codes[order[-count:]]]).double()
     labels = np.repeat([0, 1], count)
     scale = float(ends.std())
@@ -159,11 +159,7 @@ def conditional(direction: Tensor, others: Sequence[Tensor]) -> Tensor:
     3.3): moving along it leaves their attributes alone, to first order."""
     if not others:
         return direction
-    basis = torch.stack([o.flatten() for o in others], dim=1).double()
-    q, r = torch.linalg.qr(basis)
-    q = q[:, r.diagonal().abs() > 1e-9]
-    flat = direction.flatten().double()
-    return (flat - q @ (q.T @ flat)).view_as(direction).to(direction)
+    return reject(direction.flatten(), [o.flatten() for o in others]).view_as(direction)
 
 
 def text_scores(clip: ClipModel, named: Named) -> Scores:

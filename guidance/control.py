@@ -88,11 +88,11 @@ def keep_attributes(
     if offset.styles is None:
         assert offset.w is not None
         basis = [d.w.to(offset.w).flatten() for d in given if d.w is not None]
-        return Offset(w=_reject(offset.w.flatten(), basis).view_as(offset.w))
+        return Offset(w=reject(offset.w.flatten(), basis).view_as(offset.w))
     own = offset_styles(generator, offset)
     total = [torch.stack(parts).sum(0) for parts in zip(*own, strict=True)]
     basis = [torch.cat(_w_styles(generator, d, total), dim=1)[0] for d in given]
-    flat = _reject(torch.cat(total, dim=1)[0], basis)
+    flat = reject(torch.cat(total, dim=1)[0], basis)
     return Offset(styles=tuple(flat[None].split([t.shape[1] for t in total], dim=1)))
 
 
@@ -103,13 +103,14 @@ def _w_styles(generator: Generator, direction: Offset, like: Sequence[Tensor]) -
     return [m if bool(t.any()) else torch.zeros_like(m) for m, t in pairs]
 
 
-def _reject(vector: Tensor, basis: Sequence[Tensor]) -> Tensor:
+def reject(vector: Tensor, basis: Sequence[Tensor]) -> Tensor:
+    """The part of a vector `[N]` at right angles to others `[N]`, however many and dependent."""
     # On the CPU, for not every device has float64. Left singular vectors, since among dependent
-    # or empty directions those of a QR would point anywhere.
+    # or empty directions those of a QR would point anywhere; below 1e-6 lies float32's rounding.
     u, sizes, _ = torch.linalg.svd(
         torch.stack(list(basis), dim=1).cpu().double(), full_matrices=False
     )
-    u = u[:, sizes > 1e-9 * sizes.max().clamp(min=1e-12)]
+    u = u[:, sizes > 1e-6 * sizes.max().clamp(min=1e-12)]
     flat = vector.cpu().double()
     return (flat - u @ (u.T @ flat)).to(vector)
 

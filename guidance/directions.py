@@ -47,7 +47,7 @@ class StatisticsConfig:
         samples: codes from which the channels' mean and deviation are taken (100,000 published).
         images: faces on which each channel is moved (100 published; the mean of their changes
             settles much sooner).
-        sigmas: how far each way, in standard deviations.
+        sigmas: how far each way from the mean, in standard deviations.
         batch: pictures drawn at once.
         truncation: psi of the samples.
         seed: of the samples.
@@ -225,6 +225,9 @@ def compute_statistics(
 ) -> ChannelStatistics:
     """Measure what each style channel does (StyleCLIP, section 6.1, equation 4).
 
+    As in the published code, a channel goes to so many deviations on either side of its mean over
+    all faces, whatever it was in the face at hand.
+
     Args:
         generator: draws.
         clip: judges.
@@ -233,7 +236,7 @@ def compute_statistics(
         config: how many samples and faces.
     """
     config = config or StatisticsConfig()
-    _, std = style_moments(generator, config)
+    mean, std = style_moments(generator, config)
     faces = generator.sample(config.images, config.seed + 1, config.truncation)
     base = [s.repeat_interleave(2, dim=0) for s in generator.styles(faces.w)]
     sizes = tuple(s.shape[0] for s in std)
@@ -248,7 +251,7 @@ def compute_statistics(
         styles = [s.repeat(len(chosen), 1) for s in base]
         for k, (i, c) in enumerate(chosen):
             rows = slice(k * len(sign), (k + 1) * len(sign))
-            styles[i][rows, c] += sign * config.sigmas * std[i][c]
+            styles[i][rows, c] = mean[i][c] + sign * config.sigmas * std[i][c]
         vectors = judge(styles).unflatten(0, (len(chosen), config.images, 2))
         effects.append(channel_effects(vectors.float()).cpu())
         if on_step is not None:

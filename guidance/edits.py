@@ -60,7 +60,10 @@ class Edit:
         if not isinstance(self.enabled, bool):
             raise ValueError(f"enabled {self.enabled!r} is neither true nor false")
         _check_items("keep", self.keep, (str,))
-        _check_items("layers", self.layers or (), (str, int))
+        if self.layers is not None:
+            _check_items("layers", self.layers, (str, int))
+        if self.layers == ():
+            raise ValueError("layers is empty: name rows or groups, or leave it out for all")
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments of `editor.edit`."""

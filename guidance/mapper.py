@@ -118,10 +118,10 @@ def _published(path: Path) -> dict[str, Tensor]:
     held = found.get("state_dict", found) if isinstance(found, dict) else {}
     if not isinstance(held, dict):
         raise ValueError(f"{path} holds no mapper: its 'state_dict' is a {type(held).__name__}")
-    state = {k: v for k, v in held.items() if isinstance(k, str)}
+    state = {k: v for k, v in held.items() if isinstance(k, str) and isinstance(v, Tensor)}
     prefix = "mapper."
     stripped = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    return stripped or {k: v for k, v in state.items() if isinstance(v, Tensor)}
+    return stripped or state
 
 
 @dataclass(frozen=True)

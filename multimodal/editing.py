@@ -26,7 +26,7 @@ from guidance.control import (
     restrict,
 )
 from guidance.edits import EditList
-from guidance.layers import Layers
+from guidance.layers import Layers, layer_mask
 from guidance.regions import mask_from_image, region_mask
 from guidance.targets import NEUTRAL, embed_image, embed_sound, embed_text
 from guidance.targets import mix as mixed
@@ -181,6 +181,7 @@ def edit(
     if region is not None and mask is not None:
         raise ValueError("give a region or a mask, not both")
     face, tools = _here(editor, face)
+    layer_mask(layers, tools.generator.num_layers)  # refuses before the method's slow work
     chosen = pick_method(tools) if method == "auto" else method
     wanted = _wanted(editor, text, sound, neutral, mix)
     own = _method_options(tools, face, chosen, (region, mask), layers)

@@ -203,15 +203,17 @@ def parse_layers(spec: LayerSpec, rows: int) -> tuple[int, ...]:
         rows: rows L of W+.
 
     Raises:
-        ValueError: something that is neither, or a row that does not exist.
+        ValueError: something that is neither, nothing at all, or a row that does not exist.
     """
     if spec is None:
         return tuple(range(rows))
     items: Sequence[int | str] = [spec] if isinstance(spec, int | str) else spec
-    words = [word for item in items for word in str(item).split(",")]
+    words = [word.strip() for item in items for word in str(item).split(",")]
+    if not any(words):
+        raise ValueError(f"layers {spec!r} name no row: give rows or groups, or None for all")
     found: set[int] = set()
     for word in words:
-        found.update(_rows_of(word.strip(), rows))
+        found.update(_rows_of(word, rows))
     return tuple(sorted(found))
 
 

@@ -53,11 +53,12 @@ def batch(
     """
     from apps.batch import BatchConfig, run_batch
     from apps.edits import EditSpec, names
+    from apps.manifest import says_what_to_change
     from apps.photo_edit import PhotoEdit
 
     spec = EditSpec(
         text, neutral, tuple(sound or ()), mix, method, strength,
-        names(keep), region, None, names(layers), seed, edits,
+        names(keep), region, None, names(layers), seed, edits, says_what_to_change(source),
     )  # fmt: skip
     job = PhotoEdit(spec, inversion, model, device, encoder, clip)
     config = BatchConfig(source, out, job.plan(), table, retry_failed)

@@ -16,8 +16,10 @@ from apps.edits import EditSpec
 from apps.motion import Motion
 from apps.studio.checks import clean_prompt, friendly, photo_input, sound_input
 from apps.studio.edit_events import spec_of
+from apps.studio.progress import while_wanted
 from apps.studio.service import Studio
 from apps.studio.stage import MODEL
+from multimodal.types import Face
 
 Answer = tuple[dict[str, Any], Any, Any]
 
@@ -88,7 +90,7 @@ class Api:
             face: which face, 0 is the largest.
             inversion: inversion method.
         """
-        found = self.studio.invert(_given(picture, "picture"), inversion, int(face))
+        found = self._met(picture, face, inversion)
         return dict(found.report), self.studio.open(found).before
 
     def edit_with_text(
@@ -218,7 +220,7 @@ class Api:
             face: which face, 0 is the largest.
             inversion: inversion method.
         """
-        found = self.studio.invert(_given(picture, "picture"), inversion, int(face))
+        found = self._met(picture, face, inversion)
         motion = Motion(
             _given(sound, "sound"),
             clean_prompt(words),
@@ -226,7 +228,7 @@ class Api:
             fps=float(fps),
             seconds=float(seconds),
         )
-        return str(self.studio.animate(self.studio.open(found), motion))
+        return str(self.studio.animate(self.studio.open(found), motion, on_step=while_wanted))
 
     def generate(self, text: str = "", seed: int = 0) -> Any:
         """Draw a face that nobody has, by a description; another seed draws another face.
@@ -237,9 +239,13 @@ class Api:
         """
         return self.studio.open(self.studio.generate(clean_prompt(text), int(seed))).before
 
+    def _met(self, picture: str, face: int, inversion: str) -> Face:
+        path = _given(picture, "picture")
+        return self.studio.invert(path, inversion, int(face), while_wanted)
+
     def _edit(self, picture: str, spec: EditSpec, face: int, inversion: str) -> Answer:
-        found = self.studio.invert(_given(picture, "picture"), inversion, int(face))
-        result = self.studio.edit(found, spec)
+        found = self._met(picture, face, inversion)
+        result = self.studio.edit(found, spec, while_wanted)
         return dict(result.scores), result.photo, result.after
 
 

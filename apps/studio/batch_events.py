@@ -15,7 +15,7 @@ from apps.edits import EditSpec
 from apps.manifest import Item
 from apps.motion import Motion
 from apps.studio.checks import clean_prompt
-from apps.studio.progress import Stopped, reporter
+from apps.studio.progress import check_wanted, reporter
 from apps.studio.session import Session, new_folder
 from apps.studio.stage import BAR, Stage, required, warn_of
 from apps.studio.tabs import AnimateTab, BatchTab
@@ -48,7 +48,6 @@ class LongEvents:
 
     def make_clip(
         self,
-        request: gr.Request,
         session: Session | None,
         sound: str | None,
         text: str,
@@ -64,22 +63,20 @@ class LongEvents:
         if sound is None:
             raise ValueError("Record or choose a sound first.")
         warn_of(sound, MAX_SECONDS)
-        with self.stage.stops.running(request) as flag:
-            on_step = reporter(progress, flag, "Drawing frames")
-            motion = Motion(
-                Path(sound),
-                clean_prompt(text),
-                strength=float(strength),
-                fps=float(fps),
-                seconds=float(seconds),
-                whole=whole,
-            )
-            path = self.stage.studio.animate(here, motion, kind, on_step)
+        motion = Motion(
+            Path(sound),
+            clean_prompt(text),
+            strength=float(strength),
+            fps=float(fps),
+            seconds=float(seconds),
+            whole=whole,
+        )
+        on_step = reporter(progress, "Drawing frames")
+        path = self.stage.studio.animate(here, motion, kind, on_step)
         return str(path) if kind == "mp4" else None, gr.update(value=str(path), interactive=True)
 
     def edit_all(
         self,
-        request: gr.Request,
         session: Session | None,
         photos: list[str] | None,
         text: str,
@@ -101,25 +98,23 @@ class LongEvents:
                 warn_of(sound)
         elif session is None or not session.steps:
             raise ValueError("Say what to change, or make some edits on one face first.")
-        with self.stage.stops.running(request) as flag:
-            on_step = reporter(progress, flag, "Editing")
+        on_step = reporter(progress, "Editing")
 
-            def process(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
-                return self.stage.studio.edit_photo(item.path, spec, session, on_step)
+        def process(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
+            return self.stage.studio.edit_photo(item.path, spec, session, on_step)
 
-            rows, archive = [], None
-            folder = new_folder()
-            staged: dict[str, Path] = {}
-            for index, photo in enumerate(photos):
-                if flag.is_set():
-                    raise Stopped("Stopped.")
-                progress((index, len(photos)), desc=f"Photo {index + 1} of {len(photos)}")
-                name = f"{index + 1:02}-{Path(photo).stem[:60]}.png"
-                row, path = stage_photo(process, Item(name, Path(photo)), folder)
-                rows.append([Path(photo).name, row.error or "done", f"{row.seconds:.1f}"])
-                if path is not None:
-                    staged[name] = path
-            archive = _zip(staged, folder / "semblance-batch.zip")
+        rows, archive = [], None
+        folder = new_folder()
+        staged: dict[str, Path] = {}
+        for index, photo in enumerate(photos):
+            check_wanted()
+            progress((index, len(photos)), desc=f"Photo {index + 1} of {len(photos)}")
+            name = f"{index + 1:02}-{Path(photo).stem[:60]}.png"
+            row, path = stage_photo(process, Item(name, Path(photo)), folder)
+            rows.append([Path(photo).name, row.error or "done", f"{row.seconds:.1f}"])
+            if path is not None:
+                staged[name] = path
+        archive = _zip(staged, folder / "semblance-batch.zip")
         return rows, gr.update(value=archive and str(archive), interactive=archive is not None)
 
 

@@ -14,7 +14,7 @@ from apps.studio.page import Fine
 from apps.studio.progress import reporter
 from apps.studio.session import Session
 from apps.studio.stage import BAR, Stage, required, warn_of
-from apps.studio.tabs import ExploreTab, MixTab, SoundTab, TextTab
+from apps.studio.tabs import MixTab, SoundTab, TextTab
 
 
 class EditEvents:
@@ -43,7 +43,6 @@ class EditEvents:
 
     def by_text(
         self,
-        request: gr.Request,
         session: Session | None,
         strength: float,
         text: str,
@@ -56,11 +55,10 @@ class EditEvents:
         if words is None:
             raise ValueError("Say what the face should look like.")
         spec = spec_of(strength, fine, text=words)
-        return self.stage.show(self._add(request, session, spec, words, progress))
+        return self.stage.show(self._add(session, spec, words, progress))
 
     def by_sound(
         self,
-        request: gr.Request,
         session: Session | None,
         strength: float,
         sound: str | None,
@@ -75,11 +73,10 @@ class EditEvents:
         warn_of(sound)
         heard = self.stage.studio.hear(Path(sound))
         label = f"♪ {next(iter(heard), 'sound')}"
-        return (*self.stage.show(self._add(request, session, spec, label, progress)), heard)
+        return (*self.stage.show(self._add(session, spec, label, progress)), heard)
 
     def by_both(
         self,
-        request: gr.Request,
         session: Session | None,
         strength: float,
         text: str,
@@ -95,7 +92,7 @@ class EditEvents:
             raise ValueError("A mix needs words and a sound.")
         spec = spec_of(strength, fine, text=words, sounds=(Path(sound),), mix=mix)
         warn_of(sound)
-        return self.stage.show(self._add(request, session, spec, f"{words} + ♪", progress))
+        return self.stage.show(self._add(session, spec, f"{words} + ♪", progress))
 
     def change_strength(self, session: Session | None, strength: float) -> tuple[Any, ...]:
         """Further or less far along the last edit; a slider's step has its own slider."""
@@ -105,22 +102,20 @@ class EditEvents:
 
     def _add(
         self,
-        request: gr.Request,
         session: Session | None,
         spec: EditSpec,
         label: str,
         progress: Any,
     ) -> Session:
-        with self.stage.stops.running(request) as flag:
-            on_step = reporter(progress, flag, "Editing")
-            return self.stage.studio.add(required(session), spec, label, on_step)
+        on_step = reporter(progress, "Editing")
+        return self.stage.studio.add(required(session), spec, label, on_step)
 
 
 class HistoryEvents:
     """Wires the Explore sliders, undo, redo, start over and edit lists."""
 
-    def __init__(self, stage: Stage, explore: ExploreTab) -> None:
-        self.stage = stage
+    def __init__(self, stage: Stage) -> None:
+        self.stage, explore = stage, stage.explore
         for slider, name in zip(explore.sliders, explore.names, strict=True):
             stage.on(
                 slider.release,
@@ -135,18 +130,9 @@ class HistoryEvents:
             stage.result.reset: Session.reset,
         }
         for button, move in moves.items():
-            stage.on(button.click, self._step(move), [stage.state], stage.shown)
-        if explore.sliders:
-            stage.result.reset.click(
-                lambda: [0] * len(explore.sliders) if len(explore.sliders) > 1 else 0,
-                None,
-                list(explore.sliders),
-                api_visibility="private",
-                queue=False,
-                show_progress="hidden",
-            )
+            stage.follow(stage.on(button.click, self._step(move), [stage.state], stage.shown))
         loads = [stage.state, stage.result.load]
-        stage.on(stage.result.load.upload, self.replay, loads, stage.shown)
+        stage.follow(stage.on(stage.result.load.upload, self.replay, loads, stage.shown))
 
     def _slide(self, name: str) -> Callable[..., tuple[Any, ...]]:
         def slide(session: Session | None, strength: float) -> tuple[Any, ...]:
@@ -162,15 +148,13 @@ class HistoryEvents:
 
     def replay(
         self,
-        request: gr.Request,
         session: Session | None,
         path: str,
         progress: gr.Progress = BAR,
     ) -> tuple[Any, ...]:
         """An edit list from a file, on the face at hand."""
-        with self.stage.stops.running(request) as flag:
-            on_step = reporter(progress, flag, "Replaying")
-            found = self.stage.studio.replay(required(session), Path(path), on_step)
+        on_step = reporter(progress, "Replaying")
+        found = self.stage.studio.replay(required(session), Path(path), on_step)
         return self.stage.show(found)
 
 

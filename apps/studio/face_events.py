@@ -22,18 +22,19 @@ class FaceEvents:
         self.stage, self.panel = stage, panel
         outputs = [panel.status, panel.aligned, panel.which, *stage.shown]
         inputs = [panel.photo, panel.inversion, stage.state]
-        stage.on(panel.photo.upload, self.meet, inputs, outputs)
-        stage.on(panel.inversion.input, self.meet, inputs, outputs)
-        stage.on(panel.which.input, self.meet_other, [*inputs, panel.which], outputs)
-        stage.on(panel.surprise.click, self.surprise, [stage.state], outputs)
+        chosen = [*inputs, panel.which]
+        stage.follow(stage.on(panel.photo.upload, self.meet, inputs, outputs))
+        stage.follow(stage.on(panel.inversion.input, self.meet_again, chosen, outputs))
+        stage.follow(stage.on(panel.which.input, self.meet_other, chosen, outputs))
+        drawn = [panel.photo, *outputs]
+        stage.follow(stage.on(panel.surprise.click, self.surprise, [stage.state], drawn))
         picked = panel.samples.select(
             pick, None, panel.photo, api_visibility="private", show_progress="hidden", queue=False
         )
-        stage.on(picked.then, self.meet, inputs, outputs)
+        stage.follow(stage.on(picked.then, self.meet, inputs, outputs))
 
     def meet(
         self,
-        request: gr.Request,
         photo: str | None,
         method: str,
         old: Session | None,
@@ -43,47 +44,56 @@ class FaceEvents:
         if photo is None:
             raise ValueError("Choose a photo first.")
         count = self.stage.studio.count_faces(photo)
-        face = self._invert(request, photo, method, None, progress)
+        face = self._invert(photo, method, None, progress)
         picker = gr.update(
             choices=[(f"Face {k + 1}", k) for k in range(count)], value=0, visible=count > 1
         )
-        return self._introduce(face, describe(face, count), picker, old)
+        return self._introduce(self.stage.studio.open(face), describe(face, count), picker, old)
 
     def meet_other(
         self,
-        request: gr.Request,
         photo: str | None,
         method: str,
         old: Session | None,
-        which: int,
+        which: int | None,
         progress: gr.Progress = BAR,
     ) -> tuple[Any, ...]:
         """Invert the face that was chosen among several."""
-        if photo is None:
-            raise ValueError("Choose a photo first.")
-        face = self._invert(request, photo, method, int(which), progress)
-        return self._introduce(face, describe(face, 1), gr.skip(), old)
+        face = self._invert(photo, method, which, progress)
+        return self._introduce(self.stage.studio.open(face), describe(face, 1), gr.skip(), old)
+
+    def meet_again(
+        self,
+        photo: str | None,
+        method: str,
+        old: Session | None,
+        which: int | None,
+        progress: gr.Progress = BAR,
+    ) -> tuple[Any, ...]:
+        """Invert the chosen face by another method and put the edits made so far on it."""
+        face = self._invert(photo, method, which, progress)
+        session = self.stage.studio.reopen(face, old)
+        return self._introduce(session, describe(face, 1), gr.skip(), old)
 
     def surprise(self, old: Session | None) -> tuple[Any, ...]:
-        """A new face that nobody has."""
+        """A new face that nobody has, in place of the photo."""
         face = self.stage.studio.surprise(random.randrange(2**31))
         note = "**A face that nobody has.** Press again for another."
-        return self._introduce(face, note, gr.update(visible=False), old)
+        session = self.stage.studio.open(face)
+        return (None, *self._introduce(session, note, gr.update(visible=False), old))
 
-    def _invert(
-        self, request: gr.Request, photo: str, method: str, which: int | None, progress: Any
-    ) -> Face:
+    def _invert(self, photo: str | None, method: str, which: int | None, progress: Any) -> Face:
+        if photo is None:
+            raise ValueError("Choose a photo first.")
         progress((0, 1), desc="Finding the face")
-        with self.stage.stops.running(request) as flag:
-            on_step = reporter(progress, flag, "Inverting")
-            return self.stage.studio.invert(photo, method, which, on_step)
+        on_step = reporter(progress, "Inverting")
+        return self.stage.studio.invert(photo, method, which, on_step)
 
     def _introduce(
-        self, face: Face, note: str, picker: Any, old: Session | None
+        self, session: Session, note: str, picker: Any, old: Session | None
     ) -> tuple[Any, ...]:
-        session = self.stage.studio.open(face)
         forget(old)
-        return (note, face.aligned, picker, *self.stage.show(session))
+        return (note, session.face.aligned, picker, *self.stage.show(session))
 
 
 def pick(chosen: gr.SelectData) -> str:

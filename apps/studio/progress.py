@@ -1,51 +1,44 @@
-"""Progress bars in the page, and Stop: both live in the core's `on_step` callback."""
+"""Progress bars in the page, and giving up: both live in the core's `on_step` callback."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import gradio as gr
+from gradio.context import LocalContext
 
 from multimodal.types import OnStep, Progress
 
 
 class Stopped(ValueError):
-    """The person pressed Stop."""
+    """Nobody waits for the answer any more."""
 
 
-class Stops:
-    """Which sessions asked to stop; long work looks here at every step."""
+def check_wanted() -> None:
+    """Give up what nobody waits for: Stop was pressed, the job cancelled, its client gone.
 
-    def __init__(self) -> None:
-        self._flags: dict[str, threading.Event] = {}
+    Gradio takes such an event out of its queue at once, but lets the thread that works on it run.
 
-    @contextmanager
-    def running(self, request: gr.Request | None) -> Iterator[threading.Event]:
-        """The flag of the event that runs in this block."""
-        flag, name = threading.Event(), getattr(request, "session_hash", None) or ""
-        self._flags[name] = flag
-        try:
-            yield flag
-        finally:
-            if self._flags.get(name) is flag:
-                del self._flags[name]
-
-    def stop(self, request: gr.Request) -> None:
-        """Ask the session's running event to stop."""
-        flag = self._flags.get(request.session_hash or "")
-        if flag is not None:
-            flag.set()
+    Raises:
+        Stopped: the event at hand is out of the queue.
+    """
+    blocks, event_id = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    if blocks is None or event_id is None:
+        return  # called by other code than the queue
+    event = blocks._queue.event_ids_to_events.get(event_id)
+    if event is None or not event.alive:
+        raise Stopped("Stopped.")
 
 
-def reporter(progress: Any, flag: threading.Event, label: str) -> OnStep:
-    """An `on_step` that moves the page's bar and gives up when Stop was pressed."""
+def while_wanted(_: Progress) -> None:
+    """An `on_step` that gives up when nobody waits any more."""
+    check_wanted()
+
+
+def reporter(progress: Any, label: str) -> OnStep:
+    """The same, moving the page's bar."""
 
     def on_step(step: Progress) -> None:
-        if flag.is_set():
-            raise Stopped("Stopped.")
+        check_wanted()
         progress((step.step, step.total), desc=step.message or label)
 
     return on_step

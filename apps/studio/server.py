@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -109,5 +111,14 @@ def launch(
     if on_ready is not None:
         on_ready(demo.share_url or url)
     if block:
+        signal.signal(signal.SIGTERM, _end)
         demo.block_thread()
     return url
+
+
+def _end(number: int, _: Any) -> None:
+    """End at once, whatever is being computed, but leave nobody's files behind."""
+    from apps.studio.session import forget_all
+
+    forget_all()
+    os._exit(128 + number)

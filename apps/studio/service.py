@@ -129,6 +129,16 @@ class Studio:
             before = self.editor.reconstruct(face)
         return Session(face, before, before, face.latent)
 
+    def reopen(self, face: Face, old: Session | None) -> Session:
+        """A new session about a face, with the edits of an old one; nothing is measured anew."""
+        fresh = self.open(face)
+        if old is None:
+            return fresh
+        steps, undone = (
+            tuple(replace(step, scores={}) for step in steps) for steps in (old.steps, old.undone)
+        )
+        return self.redraw(replace(fresh, steps=steps, undone=undone))
+
     # --- edits ------------------------------------------------------------------------------
 
     def edit(self, face: Face, spec: EditSpec, on_step: OnStep | None = None) -> EditResult:
@@ -143,8 +153,9 @@ class Studio:
         current = session.face.with_latent(session.latent)
         result = self.edit(current, spec, on_step)
         strength = result.scores.get("strength", spec.strength)
-        step = Step(label, result.offset, strength, spec, region=spec.region)
-        return replace(self.redraw(session.with_step(step)), scores=dict(result.scores))
+        scores = dict(result.scores)
+        step = Step(label, result.offset, strength, spec, region=spec.region, scores=scores)
+        return self.redraw(session.with_step(step))
 
     def slide(self, session: Session, name: str, strength: float) -> Session:
         """A named direction at another strength."""
@@ -238,8 +249,7 @@ class Studio:
         if spec is not None:
             result = self.edit(face, spec, on_step)
             return result.photo or result.after, result.scores
-        steps = session.steps if session is not None else ()
-        mine = self.redraw(replace(self.open(face), steps=steps))
+        mine = self.reopen(face, session)
         return self.editor.photo(face, mine.after) or mine.after, {}
 
     def animate(

@@ -41,9 +41,14 @@ class _Home:
             if self._path is None or not self._path.is_dir():
                 _remove_left(Path(tempfile.gettempdir()))
                 self._path = Path(tempfile.mkdtemp(prefix=HOME_PREFIX))
-                atexit.register(shutil.rmtree, self._path, ignore_errors=True)
+                atexit.register(self.remove)
             os.utime(self._path)
             return self._path
+
+    def remove(self) -> None:
+        """Remove the folder. Takes no lock: a signal may come while this thread holds it."""
+        if self._path is not None:
+            shutil.rmtree(self._path, ignore_errors=True)
 
 
 _HOME = _Home()
@@ -54,6 +59,11 @@ def new_folder() -> Path:
     home = _HOME.path()
     _remove_older(home.iterdir(), FOLDER_SECONDS)
     return Path(tempfile.mkdtemp(dir=home))
+
+
+def forget_all() -> None:
+    """Remove what all sessions of this process wrote."""
+    _HOME.remove()
 
 
 def _remove_left(temporary: Path) -> None:
@@ -88,6 +98,7 @@ class Step:
         spec: what was asked for, or None for a slider.
         region: the part of the face it shows in, or None for everywhere.
         group: steps of one group replace each other (a slider moved again), or None.
+        scores: figures of the edit as it was made; none for a slider.
     """
 
     label: str
@@ -96,6 +107,7 @@ class Step:
     spec: EditSpec | None = None
     region: str | None = None
     group: str | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,7 +121,6 @@ class Session:
         latent: the code of `after`.
         steps: edits, in order.
         undone: edits taken back, the last first.
-        scores: figures of the last edit.
         folder: where its downloads are written.
     """
 
@@ -119,8 +130,12 @@ class Session:
     latent: Latent
     steps: tuple[Step, ...] = ()
     undone: tuple[Step, ...] = ()
-    scores: Mapping[str, float] = field(default_factory=dict)
     folder: Path = field(default_factory=new_folder)
+
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """Figures of the last edit."""
+        return self.steps[-1].scores if self.steps else {}
 
     def with_step(self, step: Step) -> Session:
         """With one more edit; it takes the place of an earlier one of its group.
@@ -134,10 +149,10 @@ class Session:
         return replace(self, steps=(*kept, step), undone=())
 
     def with_strength(self, strength: float) -> Session:
-        """With the last edit at another strength."""
+        """With the last edit at another strength, at which nothing was measured yet."""
         if not self.steps:
             return self
-        last = replace(self.steps[-1], strength=strength)
+        last = replace(self.steps[-1], strength=strength, scores={})
         return replace(self, steps=(*self.steps[:-1], last))
 
     def undo(self) -> Session:

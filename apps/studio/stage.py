@@ -11,9 +11,9 @@ import gradio as gr
 from apps.hearing import warnings_of
 from apps.studio.checks import friendly, sentence
 from apps.studio.page import ResultPanel
-from apps.studio.progress import Stops
 from apps.studio.service import Studio
 from apps.studio.session import Session, forget
+from apps.studio.tabs import ExploreTab
 
 MODEL = "model"
 """Everything that computes shares this queue, one event at a time."""
@@ -28,11 +28,11 @@ class Stage:
     Args:
         studio: does the work.
         result: the right panel.
+        explore: the sliders of directions.
     """
 
-    def __init__(self, studio: Studio, result: ResultPanel) -> None:
-        self.studio, self.result = studio, result
-        self.stops = Stops()
+    def __init__(self, studio: Studio, result: ResultPanel, explore: ExploreTab) -> None:
+        self.studio, self.result, self.explore = studio, result, explore
         self.stoppable: list[Any] = []
         self.state = gr.State(None, time_to_live=FORGET_SECONDS, delete_callback=forget)
         self.shown: list[Any] = [
@@ -109,16 +109,35 @@ class Stage:
             for path in paths
         )
 
-    def wire_stop(self) -> None:
-        """Stop ends what runs at its next step and takes what waits out of the queue."""
-        self.result.stop.click(
-            self.stop, None, None, cancels=self.stoppable, queue=False, api_visibility="private"
-        )
+    def follow(self, event: Any) -> None:
+        """Once `event` is done, the Explore sliders stand where the session's edits say."""
+        if self.explore.sliders:
+            event.success(
+                self.places,
+                [self.state],
+                list(self.explore.sliders),
+                api_visibility="private",
+                show_progress="hidden",
+                queue=False,
+            )
 
-    def stop(self, request: gr.Request) -> None:
-        """The person has had enough."""
-        self.stops.stop(request)
-        gr.Info("Stopped.")
+    def places(self, session: Session | None) -> dict[gr.Slider, float]:
+        """How far each Explore slider is moved; 0 where there is no such edit."""
+        steps = () if session is None else session.steps
+        moved = {step.group: step.strength for step in steps}
+        sliders = zip(self.explore.sliders, self.explore.names, strict=True)
+        return {slider: moved.get(name, 0.0) for slider, name in sliders}
+
+    def wire_stop(self) -> None:
+        """Stop takes the person's events out of the queue; what runs ends at its next step."""
+        self.result.stop.click(
+            lambda: gr.Info("Stopped."),
+            None,
+            None,
+            cancels=self.stoppable,
+            concurrency_limit=None,  # in the queue, since only what is queued can speak up
+            api_visibility="private",
+        )
 
 
 def required(session: Session | None) -> Session:

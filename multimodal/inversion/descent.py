@@ -138,7 +138,7 @@ class Walk:
     @torch.enable_grad()
     def evaluate(self) -> bool:
         """Loss and gradients at the current points; False after a restart."""
-        points = self._jittered()
+        points = self.jittered()
         w_plus = self.space.to_w_plus(points)
         images = self.task.generator.synthesize(w_plus, noise=self.noise or "const")
         terms = self._terms(images, w_plus, points)
@@ -151,7 +151,7 @@ class Walk:
         for variable, gradient in zip(self.variables, gradients, strict=True):
             variable.grad = gradient
         self.total = totals.detach().sum()
-        self._remember(totals.detach())
+        self._remember(points.detach(), totals.detach())
         self._tell(terms)
         return True
 
@@ -169,11 +169,12 @@ class Walk:
         w_plus = self.space.to_w_plus(self.best[winner : winner + 1]).detach().contiguous()
         return Outcome(Latent(w_plus, noise=self.best_noise), self.steps)
 
-    def _jittered(self) -> Tensor:
+    def jittered(self) -> Tensor:
+        """The points with the projector's noise on them, `[B, *shape]`."""
         if self.jitter <= 0:
             return self.point
         wobble = torch.randn(self.point.shape, generator=self.source).to(self.point.device)
-        return self.point + wobble * self.jitter * self.space.w_spread
+        return self.point + wobble * self.jitter * self.space.radius
 
     def _terms(self, images: Tensor, w_plus: Tensor, points: Tensor) -> Terms:
         options, terms = self.options, dict(self.task.objective(images))
@@ -196,18 +197,17 @@ class Walk:
         seen = F.interpolate(images, (256, 256), mode="area")
         return (self.task.encoder(seen) - w_plus).square().mean(dim=(1, 2))
 
-    def _remember(self, totals: Tensor) -> None:
-        if self.jitter > 0:
-            return  # the loss is that of a neighbour, not of this point
+    def _remember(self, points: Tensor, totals: Tensor) -> None:
+        """Keep what was drawn where its loss is the lowest: jittered points, not those between."""
         better = totals < self.losses
         shape = (-1,) + (1,) * (self.best.ndim - 1)
-        self.best = torch.where(better.view(shape), self.point.detach(), self.best)
+        self.best = torch.where(better.view(shape), points, self.best)
         self.losses = torch.where(better, totals, self.losses)
         lowest = float(self.losses.min())
         enough = self.options.tolerance * abs(self.lowest) if self.lowest < math.inf else 0.0
         if lowest < self.lowest - enough:
             self.lowest, self.stale = lowest, 0
-        else:
+        elif self.jitter <= 0:  # a wobbling loss says nothing of patience
             self.stale += 1
         if bool(better.any()):
             self.best_noise = self._noise_now()

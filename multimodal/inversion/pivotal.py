@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from multimodal.inversion.objective import Terms
 from multimodal.inversion.options import PivotalOptions
+from multimodal.inversion.spaces import z_dim
 from multimodal.inversion.task import Method, Outcome, Task
 from multimodal.types import Generator
 
@@ -119,7 +120,7 @@ class _Tuning:
 
     def _locality(self) -> Tensor:
         """Faces near the pivot should stay what they were (PTI, equations 4 and 5)."""
-        width = self.task.generator.style_dim
+        width = z_dim(self.task.generator)
         z = torch.randn(1, width, generator=self.source).to(self.task.generator.device)
         with torch.no_grad():
             drawn = self.task.generator.mapping(z)

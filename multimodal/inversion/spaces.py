@@ -48,6 +48,11 @@ class Space:
         """Numbers in a point."""
         return self.centre.numel()
 
+    @property
+    def radius(self) -> Tensor:
+        """Root mean squared distance of a row from the average row, one number."""
+        return self.spread.expand_as(self.centre).norm(dim=-1).mean()
+
     def distance(self, points: Tensor) -> Tensor:
         """Mean squared distance from the centre in units of the spread, `[B]`."""
         return ((points - self.centre) / self.spread).square().flatten(1).mean(dim=1)
@@ -83,7 +88,7 @@ def sample_w(generator: Generator, seed: int, count: int = SAMPLES) -> Tensor:
 
 def _z(generator: Generator, seed: int) -> Space:
     source = torch.Generator().manual_seed(seed)
-    width = _z_dim(generator)
+    width = z_dim(generator)
     z = torch.randn(SAMPLES, width, generator=source).to(generator.device)
     w = generator.mapping(z)[:, 0]
     nearest = z[(w - generator.w_avg).square().sum(dim=1).argmin()]
@@ -157,11 +162,12 @@ def _pn_plus(generator: Generator, seed: int) -> Space:
 
 
 def _draw_w(generator: Generator, count: int, source: torch.Generator) -> Tensor:
-    z = torch.randn(count, _z_dim(generator), generator=source).to(generator.device)
+    z = torch.randn(count, z_dim(generator), generator=source).to(generator.device)
     return generator.mapping(z)[:, 0]
 
 
-def _z_dim(generator: Generator) -> int:
+def z_dim(generator: Generator) -> int:
+    """Size of the noise vectors that a generator maps."""
     return int(getattr(getattr(generator, "config", None), "z_dim", generator.style_dim))
 
 

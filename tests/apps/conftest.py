@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
 
 from multimodal import FaceEditor
+from multimodal.types import Face, OnStep, Progress
 from tests.tiny_editor import tiny_editor
 
 SOUNDS = Path(__file__).parents[2] / "apps" / "samples" / "sounds"
@@ -46,6 +50,33 @@ def studio_url(editor: FaceEditor) -> Iterator[str]:
         yield launch(demo, ServerConfig(port=free_port()), block=False).rstrip("/")
     finally:
         demo.close(verbose=False)
+
+
+@dataclass(frozen=True)
+class Endless:
+    """An inversion of many small steps."""
+
+    begun: threading.Event = field(default_factory=threading.Event)
+    given_up: threading.Event = field(default_factory=threading.Event)
+
+    def invert(self, image: object, method: str, on_step: OnStep, which: int | None) -> Face:
+        self.begun.set()
+        try:
+            for step in range(1200):
+                on_step(Progress(step, 1200))
+                time.sleep(0.05)
+        except ValueError:
+            self.given_up.set()
+            raise
+        raise AssertionError("ran to its end")
+
+
+@pytest.fixture
+def endless(editor: FaceEditor, monkeypatch: pytest.MonkeyPatch) -> Endless:
+    """The editor's inversion takes a minute while this is in use."""
+    slow = Endless()
+    monkeypatch.setattr(editor, "invert", slow.invert)
+    return slow
 
 
 def free_port() -> int:

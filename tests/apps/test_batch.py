@@ -17,6 +17,7 @@ from PIL import Image
 from apps.batch import BatchConfig, Process, loading_engine, local_engine, run_batch
 from apps.journal import JOURNAL, Journal
 from apps.manifest import Item, read_items
+from multimodal import FaceEditor
 
 
 def invert_colours(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
@@ -207,6 +208,26 @@ def test_a_model_that_does_not_load_ends_the_command_without_rows(
     # The folder is not bound to the model that did not load.
     plan = {"model": "right"}
     assert run_batch(BatchConfig(source, out, plan), local_engine(invert_colours)).done == 2
+
+
+def test_a_manifest_may_give_all_the_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], editor: FaceEditor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    import apps.photo_edit
+    from apps.cli import run
+
+    monkeypatch.setattr(apps.photo_edit, "load_editor", lambda *_: editor)
+    manifest = photos(tmp_path / "in", 2) / "list.csv"
+    words = ["batch", str(manifest), "--inversion", "encoder", "--out", str(tmp_path / "out")]
+    manifest.write_text("path\nphoto000.png\n")
+    assert run(words) == 2
+    assert "say what to change" in capsys.readouterr().err
+    manifest.write_text("path,text,neutral\nphoto000.png,old,a child\nphoto001.png,,a child\n")
+    assert run(words) == 1
+    table = pandas.read_csv(tmp_path / "out" / "results.csv").set_index("name")
+    assert table["output"].notna().tolist() == [True, False]
+    assert "say what to change" in table.loc["photo001.png", "error"]
 
 
 def test_nothing_is_loaded_where_nothing_is_left_to_do(tmp_path: Path) -> None:

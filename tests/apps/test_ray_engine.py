@@ -52,6 +52,21 @@ def test_two_workers_give_the_pixels_of_the_local_run(tmp_path: Path) -> None:
     assert run_batch(BatchConfig(source, tmp_path / "b"), engine).skipped == 10
 
 
+@pytest.mark.slow
+def test_a_model_that_does_not_load_is_one_line_and_exit_code_two(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from apps.cli import run
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
+    words = ["batch", str(tmp_path), "--text", "old", "--out", str(tmp_path / "out")]
+    assert run([*words, "--model", "nothing", "--ray", "local", "--workers", "1"]) == 2
+    told = capfd.readouterr().err.strip().splitlines()
+    assert told[-1].startswith("semblance: a worker cannot load the model: ")
+    assert "nothing" in told[-1]
+    assert not [line for line in told if "Traceback" in line]
+
+
 def test_bad_settings() -> None:
     with pytest.raises(ValueError, match="workers"):
         RayConfig(workers=0)

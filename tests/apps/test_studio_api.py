@@ -6,12 +6,14 @@ import json
 import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
 from multimodal import FaceEditor
+from tests.apps.conftest import Endless
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,28 @@ def test_animate(client: Client, photo: Path, laugh: Path) -> None:
     with av.open(clip) as container:
         assert sum(1 for _ in container.decode(video=0)) == 10
         assert container.streams.audio
+
+
+def test_a_cancelled_job_gives_up_and_the_next_is_served(
+    client: Client, photo: Path, endless: Endless
+) -> None:
+    job = client.submit(handle_file(photo), "old", api_name="/edit_with_text")
+    assert endless.begun.wait(10)
+    job.cancel()
+    assert endless.given_up.wait(10)
+    assert client.predict("", 3, api_name="/generate")
+
+
+def test_a_job_whose_client_goes_away_gives_up(
+    studio_url: str, photo: Path, endless: Endless
+) -> None:
+    api = f"{studio_url}/gradio_api"
+    path = httpx.post(f"{api}/upload", files={"files": photo.read_bytes()}).json()[0]
+    picture = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    job = httpx.post(f"{api}/call/invert", json={"data": [picture, 0, "encoder"]}).json()
+    with httpx.stream("GET", f"{api}/call/invert/{job['event_id']}"):
+        assert endless.begun.wait(10)
+    assert endless.given_up.wait(30)
 
 
 @pytest.mark.parametrize(

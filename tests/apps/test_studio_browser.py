@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from apps.samples import faces, sounds
+from tests.apps.conftest import Endless
 
 pytestmark = pytest.mark.browser
 
@@ -216,6 +217,34 @@ def test_directions_are_explored(page: Page) -> None:
     expect(page.locator("#result-status")).to_contain_text("Age")
     shoot(page, "Explore")
     accessible(page)
+
+
+def test_another_inversion_keeps_the_edits_and_another_face_starts_anew(page: Page) -> None:
+    tab(page, "Explore")
+    meet(page, faces()[0])
+    number = page.locator("#direction-0 input[type=number]")
+    slider = page.locator("#direction-0 input[type=range]")
+    slider.focus()
+    slider.press("ArrowRight")
+    expect(page.locator("#result-status")).to_contain_text("Age")
+    before = pictures(page)
+    page.get_by_role("button", name="What the model sees").click()
+    page.click("#inversion input")
+    page.get_by_role("option", name="hybrid").click()
+    expect(page.locator("#result-slider img").first).not_to_have_attribute("src", before[0])
+    expect(page.locator("#result-status")).to_contain_text("Age")
+    expect(number).to_have_value("0.1")
+    page.click("#surprise")
+    expect(page.locator("#result-status")).to_contain_text("how the model draws")
+    expect(number).to_have_value("0")
+
+
+def test_stop_ends_what_runs(page: Page, endless: Endless) -> None:
+    page.set_input_files("#photo input[type=file]", str(faces()[0]))
+    assert endless.begun.wait(20)
+    page.click("#stop")
+    expect(page.locator(".toast-body", has_text="Stopped.").first).to_be_visible()
+    assert endless.given_up.wait(10)
 
 
 def test_several_photos_at_once(page: Page, tmp_path: Path) -> None:

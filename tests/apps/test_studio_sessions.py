@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
 import soundfile
 
+from apps.edits import EditSpec
 from apps.samples import sounds
+from apps.studio import page, tabs
+from apps.studio.face_events import FaceEvents
 from apps.studio.service import Studio
 from apps.studio.session import Session
+from apps.studio.stage import Stage, summary
 from apps.web import build_demo
 from guidance.edits import FORMAT
 from multimodal import FaceEditor
+from tests.apps.conftest import free_port
 
 
 @pytest.fixture
@@ -54,8 +61,6 @@ def test_moves_of_a_slider_are_never_dropped(editor: FaceEditor) -> None:
 def test_a_list_finds_samples_and_the_sessions_sounds_by_name(
     studio: Studio, session: Session, tmp_path: Path
 ) -> None:
-    from apps.edits import EditSpec
-
     own = clipped(tmp_path / "mine.wav")
     edited = studio.add(session, EditSpec(sounds=(own,)), "\u266a mine")
     exported = studio.downloads(edited).edits
@@ -84,8 +89,6 @@ def test_a_list_reads_no_other_file_of_the_server(
 def test_two_sounds_of_one_name_are_not_confused(
     studio: Studio, session: Session, tmp_path: Path
 ) -> None:
-    from apps.edits import EditSpec
-
     for index, folder in enumerate(("a", "b")):
         (tmp_path / folder).mkdir()
         path = clipped(tmp_path / folder / "audio.wav", 1.0 + index)
@@ -112,6 +115,51 @@ def test_words_of_a_list_pass_the_pages_checks(
 def test_a_disabled_edit_is_left_out(studio: Studio, session: Session, tmp_path: Path) -> None:
     path = listed(tmp_path, {"text": "old"}, {"sound": "none.wav", "enabled": False})
     assert [step.label for step in studio.replay(session, path).steps] == ["old"]
+
+
+def test_the_scores_are_those_of_the_edit_that_is_shown(studio: Studio, session: Session) -> None:
+    first = studio.add(session, EditSpec(text="old"), "old")
+    both = studio.add(first, EditSpec(text="a smile"), "a smile")
+    assert first.scores["clip_after"] != both.scores["clip_after"]
+    back = studio.redraw(both.undo())
+    assert back.scores == first.scores
+    assert summary(back) == summary(first)
+    assert studio.redraw(back.redo()).scores == both.scores
+    assert studio.redraw(first.undo()).scores == {}
+    # What was measured of an edit says nothing of a slider's, nor of the edit at another strength.
+    assert studio.slide(first, "age", 1.0).scores == {}
+    assert first.with_strength(2.0).scores == {}
+
+
+def test_another_inversion_keeps_the_chosen_face_and_the_edits(
+    studio: Studio, session: Session, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited = studio.slide(studio.add(session, EditSpec(text="old"), "old"), "age", 1.5).undo()
+    face, asked = studio.surprise(2), []
+    monkeypatch.setattr(studio, "invert", lambda *given: asked.append(given[1:3]) or face)
+    with gr.Blocks() as demo:
+        stage = Stage(studio, page.result_panel(), tabs.explore_tab(studio.directions()))
+        events = FaceEvents(stage, page.face_panel([], studio.inversions()))
+    _, _, picker, again, *_ = events.meet_again(str(photo), "adam", edited, 1)
+    assert asked == [("adam", 1)]
+    assert picker == gr.skip()
+    assert again.face is face
+    assert [step.label for step in again.steps] == ["old"]
+    assert [step.label for step in again.undone] == ["age"]
+    assert again.after.tobytes() != again.before.tobytes()
+    assert again.scores == {}  # they were measured on the other code
+    asks = (events.panel.inversion._id, "input")
+    wired = [event for event in demo.config["dependencies"] if asks in event["targets"]]
+    assert [events.panel.which._id in event["inputs"] for event in wired] == [True]
+
+
+def test_the_explore_sliders_stand_where_the_edits_say(studio: Studio, session: Session) -> None:
+    with gr.Blocks():
+        stage = Stage(studio, page.result_panel(), tabs.explore_tab(studio.directions()))
+    moved = studio.slide(session, "smile", 1.5)
+    assert list(stage.places(moved).values()) == [0, 1.5]
+    assert list(stage.places(moved.undo()).values()) == [0, 0]
+    assert list(stage.places(None).values()) == [0, 0]
 
 
 FOLDERS = """
@@ -144,6 +192,32 @@ def test_folders_go_with_the_process_and_stale_ones_at_the_start(tmp_path: Path)
     assert mode == "0o700"
     assert not Path(home).exists()
     assert {path.name for path in tmp_path.iterdir()} == {"semblance-studio-new", "other"}
+
+
+SERVED = """
+import sys
+import gradio as gr
+from apps.studio.server import ServerConfig, launch
+from apps.studio.session import new_folder
+with gr.Blocks() as demo:
+    pass
+(new_folder() / "kept").write_text("x")
+launch(demo, ServerConfig(port=int(sys.argv[1])), on_ready=lambda url: print(url, flush=True))
+"""
+
+
+def test_folders_go_when_the_server_is_told_to_end(tmp_path: Path) -> None:
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": root}
+    command = [sys.executable, "-c", SERVED, str(free_port())]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http")
+        assert list(tmp_path.glob("semblance-studio-*/*/kept"))
+        time.sleep(0.5)  # it waits for its end now
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 128 + signal.SIGTERM
+    assert not list(tmp_path.glob("semblance-studio-*"))
 
 
 def test_warnings_about_a_sound_are_shown(

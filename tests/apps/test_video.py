@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -70,6 +72,40 @@ def test_animations_without_sound(tmp_path: Path, suffix: str) -> None:
         image.seek(1)
         image.load()
         assert image.info["duration"] == 100
+
+
+def noise(count: int) -> Iterator[Image.Image]:
+    for _ in range(count):
+        yield Image.effect_noise((64, 64), 50).convert("RGB")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".gif", ".webp"])
+def test_frames_are_let_go_as_they_are_written(tmp_path: Path, suffix: str) -> None:
+    met: list[weakref.ref[Image.Image]] = []
+
+    def frames() -> Iterator[Image.Image]:
+        for frame in noise(12):
+            met.append(weakref.ref(frame))
+            yield frame
+            assert sum(one() is not None for one in met) <= 4
+
+    write_clip(frames(), tmp_path / f"clip{suffix}", 10)
+    assert len(met) == 12
+
+
+def test_a_gif_is_written_while_it_is_drawn(tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    def frames() -> Iterator[Image.Image]:
+        for frame in noise(12):
+            sizes.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
+            yield frame
+
+    path = write_clip(frames(), tmp_path / "clip.gif", 10)
+    assert sizes[-1] > 12 * 1024
+    with Image.open(path) as image:
+        assert (image.n_frames, image.info["loop"]) == (12, 0)
+        assert b"AI-edited" in image.info["comment"]
 
 
 @pytest.mark.parametrize(

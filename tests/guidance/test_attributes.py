@@ -81,6 +81,31 @@ def test_boundary_recovers_a_known_direction() -> None:
         boundary(codes[:3], torch.zeros(2))
 
 
+class _Elsewhere(torch.Tensor):
+    """A tensor of a device without float64."""
+
+    def double(self, *_: object, **__: object) -> torch.Tensor:
+        raise TypeError("no float64 here")
+
+    def cpu(self, *_: object, **__: object) -> torch.Tensor:
+        return self.as_subclass(torch.Tensor)
+
+
+def test_devices_without_float64_are_served() -> None:
+    codes, others = torch.randn(100, 8), torch.randn(2, 8)
+    away = codes.as_subclass(_Elsewhere)
+    torch.testing.assert_close(boundary(away, away[:, 0]), boundary(codes, codes[:, 0]))
+    kept = conditional(away[0], list(others.as_subclass(_Elsewhere)))
+    torch.testing.assert_close(kept.cpu(), conditional(codes[0], list(others)))
+
+
+@pytest.mark.parametrize("factor", [2.0, 3.1])
+def test_dependent_directions_take_nothing_else_away(factor: float) -> None:
+    wanted, other, third = torch.randn(3, 16, generator=torch.Generator().manual_seed(0))
+    out = conditional(wanted, [other, other * factor, third])
+    torch.testing.assert_close(out, conditional(wanted, [other, third]), atol=1e-5, rtol=0)
+
+
 def test_conditional_projection() -> None:
     a, b = torch.randn(4, 6), torch.randn(4, 6)
     out = conditional(a, [b, b * 3])

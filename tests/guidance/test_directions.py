@@ -22,6 +22,7 @@ from guidance.directions import (
     channel_effects,
     compute_statistics,
     select_channels,
+    style_moments,
 )
 from guidance.registry import METHODS, make_guidance
 from guidance.targets import direction, embed_text
@@ -122,6 +123,25 @@ def test_statistics_are_measured_kept_and_independent_of_the_batch(
     loaded = ChannelStatistics.load(path)
     torch.testing.assert_close(loaded.effects, first.effects, atol=1e-3, rtol=0)
     assert loaded.sizes == first.sizes
+
+
+def test_channels_are_moved_about_their_mean(
+    generator: StyleGAN2, clip: OpenClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[torch.Tensor] = []
+    synthesize = generator.synthesize_styles
+
+    def watch(styles: list[torch.Tensor]) -> torch.Tensor:
+        seen.append(styles[0][:, 0].clone())
+        return synthesize(styles)
+
+    monkeypatch.setattr(generator, "synthesize_styles", watch)
+    config = replace(QUICK, images=3, batch=6)
+    compute_statistics(generator, clip, config=config)
+    mean, std = (moment[0][0] for moment in style_moments(generator, config))
+    wanted = torch.stack([mean - 5 * std, mean + 5 * std]).repeat(3)
+    torch.testing.assert_close(seen[0], wanted)
+    assert float(seen[1].std()) > 0, "the other channels keep the faces' own values"
 
 
 def test_direction_moves_towards_the_words(toolkit: Toolkit) -> None:

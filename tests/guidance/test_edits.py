@@ -49,6 +49,8 @@ def test_files_round_trip(tmp_path: Path) -> None:
         {"text": "a", "keep": "age"},
         {"text": "a", "keep": [["age"]]},
         {"text": "a", "layers": [True]},
+        {"text": "a", "layers": []},
+        {"text": "a", "layers": ""},
         {"text": "a", "enabled": 1},
         {"text": "a", "surprise": 1},
         [],

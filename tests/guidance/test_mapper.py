@@ -69,12 +69,24 @@ def test_rubbish_is_refused(tmp_path: Path) -> None:
     torch.save({"state_dict": part}, tmp_path / "part.pt")
     with pytest.raises(ValueError, match="first layer is missing"):
         load_mapper(tmp_path / "part.pt")
+    words = {"mapper.course_mapping.mapping.1.weight": "a text", "mapper.epoch": 3}
+    torch.save({"state_dict": part | words}, tmp_path / "words.pt")
+    with pytest.raises(ValueError, match="first layer is missing"):
+        load_mapper(tmp_path / "words.pt")
     with pytest.raises(FileNotFoundError):
         load_mapper(tmp_path / "missing.pt")
     with pytest.raises(ValueError, match="does not end"):
         load_mapper(tmp_path / "x.bin")
     with pytest.raises(ValueError, match="not among"):
         MapperConfig(levels=("middle",))
+
+
+def test_what_a_published_file_holds_beside_tensors_is_passed_over(tmp_path: Path) -> None:
+    mapper = LevelsMapper(MapperConfig(8))
+    state = {f"mapper.{key}": value for key, value in mapper.state_dict().items()}
+    torch.save({"state_dict": {**state, "mapper.epoch": 3}}, tmp_path / "m.pt")
+    w_plus = torch.randn(1, 10, 8)
+    torch.testing.assert_close(load_mapper(tmp_path / "m.pt")(w_plus), mapper(w_plus))
 
 
 def test_unmapped_levels_stay() -> None:

@@ -124,6 +124,18 @@ def test_keep_and_layers(editor: _Editor, face: Face) -> None:
         editing.edit(editor, face, text="a smile", keep=["nose"])
 
 
+@pytest.mark.parametrize("layers", [[], "", "nose"])
+def test_layers_that_name_no_row_are_refused_before_any_work(
+    editor: _Editor, face: Face, layers: Any
+) -> None:
+    told: list[object] = []
+    with pytest.raises(ValueError, match="layers"):
+        editing.edit(
+            editor, face, "a smile", method="optimize", steps=2, layers=layers, on_step=told.append
+        )
+    assert not told
+
+
 def test_keeping_identity_shortens_the_edit(editor: _Editor, face: Face) -> None:
     def identity(x: torch.Tensor) -> torch.Tensor:
         return torch.nn.functional.normalize(x.flatten(1), dim=-1)

@@ -13,6 +13,11 @@ from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.images import to_pil
 from multimodal.inversion import METHODS, FaceEncoder, invert
 from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
+from multimodal.inversion.descent import Walk
+from multimodal.inversion.objective import Objective
+from multimodal.inversion.options import DescentOptions, Weights
+from multimodal.inversion.spaces import make_space, sample_w
+from multimodal.inversion.task import Task
 from multimodal.types import Latent, Progress
 
 
@@ -163,6 +168,28 @@ def test_a_loss_that_is_never_finite_ends(tiny: StyleGAN2, face: Tensor, distanc
     )
     assert len(told) == 4
     torch.testing.assert_close(result.latent.w[0, 0], tiny.w_avg)
+
+
+def test_jitter_is_in_units_of_the_codes_distance_from_their_average(tiny: StyleGAN2) -> None:
+    objective = Objective(torch.zeros(1, 3, 32, 32), Weights())
+    w = sample_w(tiny, 0)
+    radius = (w - w.mean(dim=0)).square().sum(dim=1).mean().sqrt()
+    for name in ("w", "w+"):
+        space = make_space(name, tiny)
+        points = space.centre.expand(2000, *space.centre.shape)
+        walk = Walk(Task(tiny, objective), space, DescentOptions(space=name), points)
+        walk.jitter = 0.5
+        wobble = (walk.jittered() - points).std()
+        torch.testing.assert_close(wobble, 0.5 * radius, rtol=0.02, atol=0)
+
+
+def test_the_projector_goes_back_to_the_best_code_from_within_the_jitter(
+    tiny: StyleGAN2, face: Tensor, distance: Any
+) -> None:
+    spoiled = Spoiled(distance, range(21, 10**9))
+    result = invert(tiny, face, "projector", perceptual=spoiled, steps=50, jitter=1e-3)
+    assert result.report["steps"] == 24
+    assert result.report["mse"] < 0.8 * mse_of_average(tiny, face)
 
 
 def test_it_stops_when_nothing_improves(tiny: StyleGAN2, face: Tensor) -> None:

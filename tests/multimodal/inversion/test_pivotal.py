@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from multimodal.generators.stylegan2 import StyleGAN2
+from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.inversion import invert, tuned_generator
 
 
@@ -88,6 +88,17 @@ def test_locality_keeps_the_neighbourhood(
         return float((drawn - wanted).square().mean())
 
     assert drift(5.0) < drift(0.0)
+
+
+def test_locality_draws_noise_as_wide_as_the_mapping_takes(distance: Any) -> None:
+    sizes = StyleGAN2Config(32, (8, 8, 8, 8), z_dim=16, w_dim=24, mapping_layers=2)
+    narrow = StyleGAN2(sizes).eval().requires_grad_(False)
+    start = narrow.sample(1, seed=0).w
+    result = invert(
+        narrow, torch.zeros(1, 3, 32, 32), "pti", start=start, steps=2, locality=0.1,
+        threshold=0, perceptual=distance,
+    )  # fmt: skip
+    assert result.report["steps"] == 2
 
 
 def test_weights_that_do_not_fit_are_refused(tiny: StyleGAN2) -> None:
