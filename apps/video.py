@@ -70,7 +70,8 @@ def _one_size(frames: Iterable[Image.Image]) -> Iterator[Image.Image]:
 
 def _write_gif(frames: Iterator[Image.Image], path: Path, fps: float) -> None:
     """Frame by frame, each in its own colours; Pillow's `save` keeps all frames until the end."""
-    options = {"duration": max(1, round(1000 / fps)), "loop": 0, "include_color_table": True}
+    options: dict[str, Any] = {"duration": max(1, round(1000 / fps)), "loop": 0}
+    options["include_color_table"] = True
     with path.open("wb") as file:
         for index, frame in enumerate(frames):
             drawn = frame.convert("P", palette=Image.Palette.ADAPTIVE)

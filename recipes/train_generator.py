@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from guidance.clip import load_clip
-from multimodal.devices import fast_autocast, fast_dtype
+from multimodal.devices import fast_dtype
 from multimodal.dlib_resnet import load_dlib_face
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.inversion.bundle_encoder import EFFICIENTNET, BundleEncoder, BundleEncoderConfig
@@ -44,6 +44,7 @@ from recipes.generator_losses import (
     recognition,
 )
 from recipes.growth import grown
+from recipes.looking import codes, corrected
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.pairs import FaceBatch, FaceBatches, MixedBatches
 
@@ -127,28 +128,6 @@ def build(
     )
 
 
-def codes(
-    encoder: BundleEncoder, images: Tensor, current: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """w `[B, 512]` and the rows' departures from it `[B, L, 512]`, float32; with what they drew so
-    far, `current` `[B, 3, R, R]`, the correction of both."""
-    with fast_autocast(images.device):
-        w, deltas = encoder.codes(images, current)
-    return w.float(), deltas.float()
-
-
-def corrected(parts: Parts, images: Tensor) -> tuple[Tensor, Tensor]:
-    """As `codes`, of a second look at the pictures and at what the first look's codes drew; only
-    the second learns."""
-    rows = parts.generator.num_layers
-    with torch.no_grad():
-        w, deltas = codes(parts.encoder, images)
-        w_plus = w.unsqueeze(1) + deltas[:, :rows]
-        drawn = parts.generator.synthesize(w_plus, noise="none")
-    more, further = codes(parts.encoder, images, drawn)
-    return w + more, deltas + further
-
-
 @torch.no_grad()
 def calibrate(parts: Parts, images: Tensor, spread: float = 0.7) -> None:
     """Scale the untrained encoder so that its codes differ between faces as styles expect."""
@@ -204,8 +183,10 @@ class Drawing:
 def reconstruct(parts: Parts, batch: FaceBatch, rule: Weights) -> Drawing:
     """Encode the pictures, set some codes' factors right, draw, and draw the edited ones."""
     again = float(torch.rand(())) < rule.again
-    look = corrected if again else lambda parts, images: codes(parts.encoder, images)
-    w, deltas = look(parts, batch.images)
+    if again:
+        w, deltas = corrected(parts.encoder, parts.generator, batch.images)
+    else:
+        w, deltas = codes(parts.encoder, batch.images)
     read, rows, device = parts.edits.read(w), parts.generator.num_layers, w.device
     deltas = deltas[:, :rows] * (torch.rand(len(w), 1, 1, device=device) >= rule.plain)
     used = w + rule.jitter * torch.randn_like(w)
