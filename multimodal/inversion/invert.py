@@ -175,6 +175,9 @@ def _find_pivot(task: Task, options: PivotalOptions) -> Outcome:
     name = options.pivot or ("projector" if task.encoder is None else "hybrid")
     steps = options.pivot_steps or (450 if name == "projector" else None)
     values = {} if steps is None or name == "encoder" else {"steps": steps}
+    # PTI's projector peaks at a rate of 0.01; ours keeps 0.1, which comes nearer in as many steps:
+    # after 450, the bundled 256 px model's LPIPS on two portraits was 0.129 and 0.202, not 0.194
+    # and 0.262.
     entry = METHODS[name]
     settings = entry.options(**values)
     weights = getattr(settings, "weights", Weights())
