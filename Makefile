@@ -34,8 +34,9 @@ demo: setup
 app: setup
 	$(BIN)/python -m apps.cli web
 
+# One thread a worker: more of them than cores wait for each other.
 test: setup $(BROWSER)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -128,8 +128,15 @@ class EditSpec:
 
 
 def names(given: str | None) -> tuple[str, ...]:
-    """The names in a comma-separated option."""
-    return tuple(part.strip() for part in (given or "").split(",") if part.strip())
+    """The names in a comma-separated option; none where it is not given.
+
+    Raises:
+        ValueError: it is given, and names nothing.
+    """
+    found = tuple(part.strip() for part in (given or "").split(",") if part.strip())
+    if given is not None and not found:
+        raise ValueError(f"{given!r} names nothing; give names with commas, or leave it out")
+    return found
 
 
 def bundled_model() -> str:

@@ -23,12 +23,17 @@ def codes(
 def corrected(
     encoder: BundleEncoder, generator: StyleGAN2, images: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """As `codes`, of a second look at the pictures and at what the first look's codes drew; only
-    the second learns."""
-    rows = generator.num_layers
+    """As `codes`, of a second look at the pictures `[B, 3, R, R]` in [-1, 1] and at what the first
+    look's codes drew; only the second learns."""
     with torch.no_grad():
         w, deltas = codes(encoder, images)
-        w_plus = w.unsqueeze(1) + deltas[:, :rows]
-        drawn = generator.synthesize(w_plus, noise="none")
+    drawn = drawn_by(generator, w.unsqueeze(1) + deltas[:, : generator.num_layers])
     more, further = codes(encoder, images, drawn)
     return w + more, deltas + further
+
+
+@torch.no_grad()
+def drawn_by(generator: StyleGAN2, w_plus: Tensor) -> Tensor:
+    """What the encoder is shown of codes `[B, L, D]`: pictures `[B, 3, R, R]`, not clamped, as it
+    sees them when it is used; nothing is learnt from how they are drawn."""
+    return generator.synthesize(w_plus, noise="none")

@@ -196,8 +196,6 @@ class Renders:
         for k, faces in enumerate(self.sets):
             begin = 0 if k == 0 else self.ends[k - 1]
             mine = np.flatnonzero((indices >= begin) & (indices < self.ends[k]))
-            if len(mine) == len(indices):
-                return faces.batch(indices - begin)
             if len(mine):
                 pictures = faces.batch(indices[mine] - begin)
                 for where, picture in zip(mine, pictures, strict=True):
@@ -369,14 +367,14 @@ def main(
     from recipes.minilm import minilm_folder
 
     run = start(RunConfig(out, steps, minutes, seed, log_every=25))
-    if keep_text and start_from is None:
-        raise typer.BadParameter("--keep-text needs the CLIP whose texts are kept: --start-from")
-    if keep_text and start_from is not None:
-        clip = load_clip(start_from, "cpu")
-    else:
+    if not keep_text:
         clip = new_clip(minilm_folder(), ClipConfig(image_tower, image_size=image_size), seed)
         if start_from is not None:
             begin_from(clip, start_from)
+    elif start_from is not None:
+        clip = load_clip(start_from, "cpu")
+    else:
+        raise typer.BadParameter("--keep-text needs the CLIP whose texts are kept: --start-from")
     train(run, clip, Renders(data, clip.image_size, run.fabric.device), batch, lr, keep_text)
     if run.fabric.is_global_zero:
         save_clip(clip, out / "clip")

@@ -20,11 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from multimodal.devices import fast_autocast, fast_dtype
+from multimodal.devices import fast_dtype
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from recipes.data import Faces, index_batches
 from recipes.encoder_trunk import learning
+from recipes.looking import codes, drawn_by
 from recipes.loop import Average, Run, RunConfig, start
 
 
@@ -79,15 +80,10 @@ def correct(
         images: `[B, 3, R, R]`.
         start: the code so far, or None in the first pass.
     """
-    current = None
-    if start is not None:
-        with torch.no_grad():
-            current = generator.synthesize(start, noise="none").clamp(-1, 1)
-    with fast_autocast(images.device):
-        w0, deltas = encoder.codes(images, current)
-    w_plus = w0.float()[:, None] + deltas.float()
+    w0, deltas = codes(encoder, images, None if start is None else drawn_by(generator, start))
+    w_plus = w0[:, None] + deltas
     w_plus = w_plus if start is None else start + w_plus
-    return w_plus, generator.synthesize(w_plus, noise="none"), deltas.float()
+    return w_plus, generator.synthesize(w_plus, noise="none"), deltas
 
 
 def terms_of(

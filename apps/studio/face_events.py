@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -24,8 +25,12 @@ class FaceEvents:
         inputs = [panel.photo, panel.inversion, stage.state]
         chosen = [*inputs, panel.which]
         stage.follow(stage.on(panel.photo.upload, self.meet, inputs, outputs))
-        stage.follow(stage.on(panel.inversion.input, self.meet_again, chosen, outputs))
-        stage.follow(stage.on(panel.which.input, self.meet_other, chosen, outputs))
+        stage.follow(
+            stage.on(panel.inversion.input, self.meet_chosen(keep_edits=True), chosen, outputs)
+        )
+        stage.follow(
+            stage.on(panel.which.input, self.meet_chosen(keep_edits=False), chosen, outputs)
+        )
         drawn = [panel.photo, *outputs]
         stage.follow(stage.on(panel.surprise.click, self.surprise, [stage.state], drawn))
         picked = panel.samples.select(
@@ -50,30 +55,21 @@ class FaceEvents:
         )
         return self._introduce(self.stage.studio.open(face), describe(face, count), picker, old)
 
-    def meet_other(
-        self,
-        photo: str | None,
-        method: str,
-        old: Session | None,
-        which: int | None,
-        progress: gr.Progress = BAR,
-    ) -> tuple[Any, ...]:
-        """Invert the face that was chosen among several."""
-        face = self._invert(photo, method, which, progress)
-        return self._introduce(self.stage.studio.open(face), describe(face, 1), gr.skip(), old)
+    def meet_chosen(self, keep_edits: bool) -> Callable[..., tuple[Any, ...]]:
+        """A handler that inverts the chosen face, and perhaps puts the edits so far on it."""
 
-    def meet_again(
-        self,
-        photo: str | None,
-        method: str,
-        old: Session | None,
-        which: int | None,
-        progress: gr.Progress = BAR,
-    ) -> tuple[Any, ...]:
-        """Invert the chosen face by another method and put the edits made so far on it."""
-        face = self._invert(photo, method, which, progress)
-        session = self.stage.studio.reopen(face, old)
-        return self._introduce(session, describe(face, 1), gr.skip(), old)
+        def meet(
+            photo: str | None,
+            method: str,
+            old: Session | None,
+            which: int | None,
+            progress: gr.Progress = BAR,
+        ) -> tuple[Any, ...]:
+            face = self._invert(photo, method, which, progress)
+            session = self.stage.studio.reopen(face, old if keep_edits else None)
+            return self._introduce(session, describe(face, 1), gr.skip(), old)
+
+        return meet
 
     def surprise(self, old: Session | None) -> tuple[Any, ...]:
         """A new face that nobody has, in place of the photo."""

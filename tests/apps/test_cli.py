@@ -160,6 +160,7 @@ def test_train_mapper(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
         ("edit PHOTO --text old --out OUT/a.bmp", "a.bmp"),
         ("edit NONE.png --text old --out OUT/a.png", "NONE.png"),
         ("edit PHOTO --text old --region elbow --out OUT/a.png", "elbow"),
+        ("edit PHOTO --text old --layers , --out OUT/a.png", "names nothing"),
         ("edit PHOTO --text old --method magic --out OUT/a.png", "magic"),
         ("edit PHOTO --text old --strength 1e9 --out OUT/a.png", "strength"),
         ("edit PHOTO --sound NONE.wav --out OUT/a.png", "NONE.wav"),

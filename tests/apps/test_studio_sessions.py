@@ -140,7 +140,7 @@ def test_another_inversion_keeps_the_chosen_face_and_the_edits(
     with gr.Blocks() as demo:
         stage = Stage(studio, page.result_panel(), tabs.explore_tab(studio.directions()))
         events = FaceEvents(stage, page.face_panel([], studio.inversions()))
-    _, _, picker, again, *_ = events.meet_again(str(photo), "adam", edited, 1)
+    _, _, picker, again, *_ = events.meet_chosen(keep_edits=True)(str(photo), "adam", edited, 1)
     assert asked == [("adam", 1)]
     assert picker == gr.skip()
     assert again.face is face

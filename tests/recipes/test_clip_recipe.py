@@ -195,6 +195,18 @@ def test_training_learns_resumes_and_leaves_the_sentences_alone(tmp_path: Path) 
         begin_from(new_clip(text, replace(config, dim=8)), folder)
 
 
+def test_kept_texts_stay_while_the_image_tower_learns(tmp_path: Path) -> None:
+    data = _shard(tmp_path / "renders", 12)
+    config = ClipConfig(image_tower="test_resnet", image_size=32, dim=16, context_length=48)
+    clip = new_clip(tiny_sentence_model(tmp_path / "text"), config)
+    before = {k: v.clone() for k, v in clip.model.state_dict().items()}
+    run = start(RunConfig(tmp_path / "run", 3, log_every=1), "1", "cpu")
+    train(run, clip, Renders([data], 32), batch=12, keep_text=True)
+    changed = {k for k, v in clip.model.state_dict().items() if not torch.equal(v, before[k])}
+    assert any(k.startswith("visual") for k in changed)
+    assert not any(k.startswith("text") for k in changed)
+
+
 def test_refining_fits_the_projection_alone(tmp_path: Path) -> None:
     data = _shard(tmp_path / "renders", 12)
     config = ClipConfig(image_tower="test_resnet", image_size=32, dim=16, context_length=48)
