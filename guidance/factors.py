@@ -10,102 +10,21 @@ stays one and a smile is not smiled twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guidance.common import load_tensors, read_options, save_tensors
+from guidance.common import apply_offset, draw, read_options
+from guidance.factor_moves import BEYOND, FILE_NAME, FactorMoves
 from guidance.targets import direction
-from multimodal.types import EditRequest, Offset, OnStep, Toolkit
+from multimodal.types import EditRequest, Latent, Offset, OnStep, Progress, Toolkit
 
-FILE_NAME = "factors.safetensors"
-BEYOND = 1.5
-"""Factors lie in [-1, 1]; what is read off an odd code is held to this."""
-
-
-@dataclass(frozen=True)
-class FactorMoves:
-    """What words there are for a face's factors, and where a code holds them.
-
-    Args:
-        weight: directions of W, `[D, A]`, one a factor.
-        bias: of the factors read, `[A]`.
-        words: unit changes in CLIP's space that each of M classes stands for, `[M, E]`.
-        goals: the factors of a face of that class, `[M, A]`.
-        rests: the factors of a face of which the opposite is said, `[M, A]`.
-        masks: which factors the class says something about, `[M, A]`, 0 or 1.
-        names: of the classes.
-    """
-
-    weight: Tensor
-    bias: Tensor
-    words: Tensor
-    goals: Tensor
-    rests: Tensor
-    masks: Tensor
-    names: tuple[str, ...]
-
-    def save(self, path: Path | str, about: Mapping[str, Any] | None = None) -> Path:
-        """Write as one `.safetensors` file."""
-        tensors = {k: v for k, v in vars(self).items() if isinstance(v, Tensor)}
-        return save_tensors(
-            path, tensors, {"kind": "factors", "names": self.names, **(about or {})}
-        )
-
-    @classmethod
-    def load(cls, path: Path | str) -> FactorMoves:
-        """Read what `save` wrote.
-
-        Raises:
-            FileNotFoundError: no such file.
-            ValueError: it holds something else, or tensors that do not fit each other.
-        """
-        tensors, about = load_tensors(path)
-        if about.get("kind") != "factors":
-            raise ValueError(f"{path} does not hold factors")
-        try:
-            moves = cls(**{k: v.float() for k, v in tensors.items()}, names=tuple(about["names"]))
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"{path} holds other tensors than factors have: {error}") from error
-        count, factors = len(moves.names), moves.weight.shape[-1]
-        shapes = {tuple(t.shape) for t in (moves.goals, moves.rests, moves.masks)}
-        if shapes != {(count, factors)} or moves.words.shape[0] != count:
-            raise ValueError(f"{path} holds {count} names and tensors of {sorted(shapes)}")
-        return moves
-
-    def to(self, device: torch.device | str) -> FactorMoves:
-        """The same on another device."""
-        held: Mapping[str, Any] = vars(self)
-        moved: dict[str, Any] = {k: v.to(device) for k, v in held.items() if k != "names"}
-        return replace(self, **moved)
-
-    def read(self, w: Tensor) -> Tensor:
-        """The factors `[B, A]` that codes `[B, D]` hold: their coordinates along the directions."""
-        gram = self.weight.T @ self.weight
-        return w @ torch.linalg.solve(gram, self.weight.T).T + self.bias
-
-    def missing(self, factors: Tensor, asked: Tensor) -> Tensor:
-        """What a face `[A]` lacks of the classes it is asked for.
-
-        Args:
-            factors: of the face, `[A]`.
-            asked: how much of every class is wanted, `[M]` in [-1, 1]; where classes speak of the
-                same factor, the most wanted counts.
-        """
-        change, free = torch.zeros_like(factors), torch.ones_like(factors)
-        for index in asked.abs().argsort(descending=True).tolist():
-            wish = float(asked[index])
-            if wish == 0:
-                break
-            goal = self.goals[index] if wish > 0 else self.rests[index]
-            change = change + free * self.masks[index] * abs(wish) * (goal - factors)
-            free = free * (1 - self.masks[index])
-        return change
+AMOUNTS = (0.6, 0.8, 1.0, 1.25, 1.6, 2.0)
+"""Multiples of what a face lacks that are tried, the least first."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +33,9 @@ class FactorOptions:
 
     Args:
         gain: multiple of what the face lacks.
+        look: draw the face with growing amounts of it, and take the first in which CLIP sees what
+            was asked for; else the amount at which most faces show it.
+        sure: chance from which it counts as seen.
         price: of a coefficient in the sparse sum; higher finds fewer classes.
         least: share of the largest coefficient below which a class is not meant.
         least_against: the same for classes that a target moves away from.
@@ -121,10 +43,12 @@ class FactorOptions:
     """
 
     gain: float = 1.0
+    look: bool = True
+    sure: float = 0.45
     price: float = 0.05
-    least: float = 0.22
+    least: float = 0.3
     least_against: float = 0.6
-    full: float = 0.3
+    full: float = 0.4
 
 
 def sparse_sum(target: Tensor, words: Tensor, price: float, rounds: int = 60) -> Tensor:
@@ -196,22 +120,43 @@ class KnownFactors:
             if self.toolkit.folder is None or not path.is_file():
                 raise FileNotFoundError("this model has no known factors: train it on pairs")
             moves = FactorMoves.load(path).to(self.toolkit.generator.device)
-            fitting = (self.toolkit.generator.style_dim, self.toolkit.clip.dim)
-            if (moves.weight.shape[0], moves.words.shape[1]) != fitting:
+            generator = self.toolkit.generator
+            fitting = (generator.style_dim, self.toolkit.clip.dim, generator.num_layers)
+            if (moves.weight.shape[0], moves.words.shape[1], moves.rows.shape[1]) != fitting:
                 raise ValueError(f"{path} belongs to another generator or CLIP")
             self._moves = moves
         return self._moves
 
     @torch.no_grad()
     def offset(self, request: EditRequest, on_step: OnStep | None = None) -> Offset:
-        """What this face lacks of what is asked for, the same step in every row of W+."""
+        """What this face lacks of what is asked for, in the rows of W+ that hold it."""
         options, moves = read_options(FactorOptions, request.options), self.moves
         w = request.latent.w.to(moves.weight)
         change = direction(request.target, request.neutral).to(moves.words)[0]
-        factors = moves.read(w.mean(dim=1))[0].clamp(-BEYOND, BEYOND)
-        missing = moves.missing(factors, wanted(change, moves.words, options, moves.names))
-        step = options.gain * (moves.weight @ missing)
-        return Offset(w=step.to(request.latent.w).expand_as(request.latent.w).clone())
+        factors = moves.read(w[0]).clamp(-BEYOND, BEYOND)
+        asked = wanted(change, moves.words, options, moves.names)
+        step = options.gain * moves.step(factors, asked)[None].to(request.latent.w)
+        amount = 1.0
+        if options.look and bool((asked > 0).any()):
+            amount = self._amount(request.latent, step, asked > 0, options.sure, on_step)
+        return Offset(w=amount * step)
+
+    def _amount(
+        self, latent: Latent, step: Tensor, meant: Tensor, sure: float, on_step: OnStep | None
+    ) -> float:
+        """The least of `AMOUNTS` at which all classes that are meant show, or at which they nearest
+        do."""
+        tools, chances = self.toolkit, []
+        for index, amount in enumerate(AMOUNTS):
+            moved = apply_offset(tools.generator, latent, Offset(w=step), amount)
+            drawn = draw(tools.generator, moved)
+            shown = self.moves.shows(tools.clip.encode_image(drawn))[0, meant]
+            chances.append(float(shown.min()))
+            if on_step is not None:
+                on_step(Progress(index + 1, len(AMOUNTS), {"unseen": 1 - chances[-1]}))
+            if chances[-1] >= sure:
+                return amount
+        return AMOUNTS[max(range(len(chances)), key=lambda i: chances[i])]
 
     def heard_as(self, target: Tensor, neutral: Tensor) -> Sequence[tuple[str, float]]:
         """The classes a target `[1, E]` asks for, and how much of each, the most wanted first."""

@@ -21,7 +21,7 @@ from guidance.components import FILES as COMPONENTS
 from guidance.control import ATTRIBUTES_NAME
 from guidance.delta import FILE_NAME as DELTA
 from guidance.directions import FILE_NAME as STATISTICS
-from guidance.factors import FILE_NAME as FACTORS
+from guidance.factor_moves import FILE_NAME as FACTORS
 from guidance.text_encoder import FILE_NAME as TEXT_ENCODER
 from multimodal.assemble import CLIP, IDENTITY, SOUND
 from multimodal.generators.native import config_path
@@ -227,10 +227,10 @@ def _probe_delta(folder: Path, _: Tensor) -> Tensor:
 
 
 def _probe_factors(folder: Path, _: Tensor) -> Tensor:
-    from guidance.factors import FactorMoves
+    from guidance.factor_moves import FactorMoves
 
     moves = FactorMoves.load(folder / FACTORS)
-    return torch.cat([moves.weight @ moves.goals.T, moves.words.T]).flatten()
+    return torch.cat([moves.weight @ moves.goals.T, moves.words.T, moves.sight.T]).flatten()
 
 
 def _probe_directions(folder: Path, _: Tensor) -> Tensor:

@@ -1,20 +1,18 @@
 """What words there are for the factors of a face: the file behind the `factors` method.
 
-    python -m recipes.factor_words --run runs/g128 --generator runs/mapping/generator.safetensors \
+    python -m recipes.factor_words --run runs/g256 --generator runs/mapping/generator.safetensors \
         --clip runs/refined/clip --reader runs/reader --out runs/factors
 
 `recipes.train_generator` on pairs leaves a matrix from factors to w. Every class that captions name
 is joined here to the factors of a face of that class, and to the change in CLIP's space that its
-wordings stand for. How far a factor must go until it shows differs: surprise takes twice what
-training called surprised, glasses two thirds. A network that reads classes off faces says when they
-show. It is one of `recipes.train_judge`, but never the one that measures edits: train another, on
-other renders and with another seed.
+wordings stand for. How far a factor must go until it shows, and in which rows, is tried by
+`recipes.factor_goals`; how CLIP sees that it shows is fitted by `recipes.factor_sight`. Both ask a
+network that reads classes off faces. It is one of `recipes.train_judge`, but never the one that
+measures edits: train another, on other renders and with another seed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,11 +23,12 @@ import typer
 from torch import Tensor
 
 from guidance.clip import load_clip
-from guidance.factors import BEYOND, FILE_NAME, FactorMoves
+from guidance.factor_moves import FILE_NAME, FactorMoves
 from guidance.targets import NEUTRAL, embed_phrase
+from multimodal.dlib_resnet import load_dlib_face
 from multimodal.generators import load_generator
-from multimodal.judge import Judge, load_judge
-from multimodal.types import ClipModel, Generator
+from multimodal.judge import load_judge
+from multimodal.types import ClipModel
 from recipes.attributes import NAMES, attribute_vector
 from recipes.checkpoint import load_factor_code
 from recipes.clip_words import class_prompts
@@ -111,20 +110,11 @@ CLASSES: dict[tuple[str, str], tuple[tuple[str, ...], dict[str, Any]]] = {
 """Attribute and class to what it speaks of, and a face of that class."""
 
 
+UNSEEN = 20.0
+"""Logit of a class that nothing tells whether it shows: it is taken to."""
+
 PLAIN = Factors(sex=0.5, skin_tone=0.5)
 """A face of which nothing is said."""
-
-AMOUNTS = (0.5, 0.6, 0.7, 0.85, 1.0, 1.25, 1.5, 1.75, 2.0, 2.4)
-"""How far from a plain face to the class's factors a goal may lie."""
-
-SEEN = 0.5
-"""Chance from which a face counts as one of a class."""
-
-ARRIVED = 0.9
-"""Share of the faces that must show a class."""
-
-NEARLY = 0.08
-"""What may be missing to the most faces that any amount brings there, where none brings enough."""
 
 
 def mask_of(parts: tuple[str, ...]) -> Tensor:
@@ -133,13 +123,14 @@ def mask_of(parts: tuple[str, ...]) -> Tensor:
     return torch.tensor([float(name.startswith(begins)) for name in NAMES])
 
 
-def factor_moves(clip: ClipModel, weight: Tensor, bias: Tensor) -> FactorMoves:
-    """All classes with their factors and their words.
+def factor_moves(clip: ClipModel, weight: Tensor, bias: Tensor, layers: int) -> FactorMoves:
+    """All classes with their factors and their words, set in every row and taken as seen.
 
     Args:
         clip: reads the words.
         weight: factors to w, `[D, A]`.
         bias: of the factors read off w, `[A]`.
+        layers: rows L of W+.
 
     Raises:
         ValueError: the matrix is of other factors.
@@ -157,6 +148,9 @@ def factor_moves(clip: ClipModel, weight: Tensor, bias: Tensor) -> FactorMoves:
         torch.from_numpy(np.stack(faces)),
         plain.repeat(len(CLASSES), 1),
         torch.stack([mask_of(parts) for parts, _ in CLASSES.values()]),
+        torch.ones(len(CLASSES), layers),
+        torch.zeros(len(CLASSES), clip.dim),
+        torch.full((len(CLASSES),), UNSEEN),
         tuple(f"{attribute}: {value}" for attribute, value in CLASSES),
     )
 
@@ -167,71 +161,24 @@ def _meaning(clip: ClipModel, neutral: Tensor, texts: tuple[str, ...]) -> Tensor
     return F.normalize((said - neutral.cpu()).mean(dim=0, keepdim=True), dim=-1)
 
 
-def chances(reader: Judge, images: Tensor, attribute: str, value: str) -> Tensor | None:
-    """How sure a network is that pictures `[B, 3, H, W]` show a class, `[B]`; None where it does
-    not know the class."""
-    if value not in reader.config.classes.get(attribute, ()):
-        return None
-    return reader.read(images)[attribute][:, reader.config.index(attribute, value)]
-
-
-@torch.no_grad()
-def calibrated(moves: FactorMoves, reader: Judge, generator: Generator, faces: int) -> FactorMoves:
-    """The moves with goals as far from a plain face as it takes until the class shows.
-
-    Args:
-        moves: with the factors of training as goals.
-        reader: says what shows; classes that it does not know keep their goals.
-        generator: draws.
-        faces: of the generator, on which every class is tried.
-    """
-    w = generator.sample(faces, 7, 0.8).w
-    factors = moves.read(w.mean(dim=1).cpu()).clamp(-BEYOND, BEYOND)
-    goals, before = moves.goals.clone(), generator.synthesize(w)
-    for index, name in enumerate(CLASSES):
-        there = chances(reader, before, *name)
-        if there is None or bool((there >= SEEN).all()):
-            continue
-        away = there < SEEN
-        shares: list[float] = []
-        for amount in AMOUNTS:
-            goal = torch.lerp(moves.rests[index], moves.goals[index], amount)
-            step = ((goal - factors) * moves.masks[index]) @ moves.weight.T
-            drawn = generator.synthesize((w + step.unsqueeze(1).to(w))[away.to(w.device)])
-            found = chances(reader, drawn, *name)
-            assert found is not None
-            shares.append(float((found >= SEEN).float().mean()))
-            if shares[-1] >= ARRIVED:
-                break
-        goals[index] = torch.lerp(moves.rests[index], goals[index], least_amount(shares))
-    return replace(moves, goals=goals)
-
-
-def least_amount(shares: Sequence[float]) -> float:
-    """The smallest of `AMOUNTS` at which enough faces show a class, or nearly as many as at any; 1
-    where no face ever does.
-
-    Args:
-        shares: of the faces, at the first amounts.
-    """
-    if max(shares) <= 0:
-        return 1.0
-    enough = min(ARRIVED, max(shares) - NEARLY)
-    return next(a for a, share in zip(AMOUNTS, shares, strict=False) if share >= enough)
-
-
 def main(
     run: Annotated[Path, typer.Option(help="folder of recipes.train_generator, or of a model")],
     clip: Annotated[Path, typer.Option(help="CLIP folder")],
     out: Annotated[Path, typer.Option(help="folder of the result")],
     generator: Annotated[Path, typer.Option(help="its file, with the mapping network")],
     reader: Annotated[Path, typer.Option(help="a network of recipes.train_judge, not the judge")],
-    faces: Annotated[int, typer.Option(help="faces on which every class is tried")] = 16,
+    faces: Annotated[int, typer.Option(help="faces on which every class is tried")] = 10,
+    pictures: Annotated[int, typer.Option(help="that CLIP's sight of them is fitted to")] = 3200,
 ) -> None:
     """Write the known factors of a training on pairs, with the words for them."""
+    from recipes.factor_goals import calibrated
+    from recipes.factor_sight import sighted
+
     seeing, drawing = load_clip(clip, "cpu"), load_generator(generator, "cpu")
-    moves = factor_moves(seeing, *load_factor_code(run))
-    calibrated(moves, load_judge(reader), drawing, faces).save(out / FILE_NAME)
+    reading = load_judge(reader)
+    moves = factor_moves(seeing, *load_factor_code(run), drawing.num_layers)
+    moves = calibrated(moves, reading, load_dlib_face(), drawing, faces)
+    sighted(moves, reading, seeing, drawing, pictures).save(out / FILE_NAME)
 
 
 if __name__ == "__main__":

@@ -13,19 +13,14 @@ from hypothesis import strategies as st
 
 from guidance.common import save_tensors
 from guidance.delta import FILE_NAME as DELTA
-from guidance.factors import (
-    FILE_NAME,
-    FactorMoves,
-    FactorOptions,
-    KnownFactors,
-    sparse_sum,
-    wanted,
-)
+from guidance.factor_moves import FILE_NAME, FactorMoves
+from guidance.factors import AMOUNTS, FactorOptions, KnownFactors, sparse_sum, wanted
 from multimodal.types import EditRequest, Latent, Toolkit
 
 
-def _moves(dim: int, embedding: int) -> FactorMoves:
-    """Three classes over four factors: two exclude each other, the third stands alone."""
+def _moves(dim: int, embedding: int, layers: int = 8) -> FactorMoves:
+    """Three classes over four factors: two exclude each other, the third stands alone. All are
+    taken as seen."""
     source = torch.Generator().manual_seed(0)
     return FactorMoves(
         weight=torch.randn(dim, 4, generator=source),
@@ -34,14 +29,25 @@ def _moves(dim: int, embedding: int) -> FactorMoves:
         goals=torch.tensor([[1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 0.5, 0]]),
         rests=torch.zeros(3, 4),
         masks=torch.tensor([[1.0, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0]]),
+        rows=torch.ones(3, layers),
+        sight=torch.zeros(3, embedding),
+        sight_bias=torch.full((3,), 20.0),
         names=("smile", "anger", "beard"),
     )
+
+
+def _fitting(toolkit: Toolkit) -> FactorMoves:
+    generator = toolkit.generator
+    return _moves(generator.style_dim, toolkit.clip.dim, generator.num_layers)
+
+
+EXACT = {"look": False}
 
 
 def _request(toolkit: Toolkit, moves: FactorMoves, asked: torch.Tensor) -> EditRequest:
     neutral = F.normalize(torch.ones(1, toolkit.clip.dim), dim=-1)
     target = F.normalize(neutral + 0.5 * F.normalize(asked @ moves.words, dim=-1), dim=-1)
-    return EditRequest(toolkit.generator.sample(1, 3), target, neutral)
+    return EditRequest(toolkit.generator.sample(1, 3), target, neutral, options=EXACT)
 
 
 def test_sparse_sum_finds_what_was_added() -> None:
@@ -74,7 +80,7 @@ def test_sparse_sum_is_a_minimum(seed: int, price: float) -> None:
 
 def test_small_coefficients_are_not_meant() -> None:
     words = torch.eye(4)
-    asked = wanted(torch.tensor([1.0, 0.25, 0.1, -0.3]), words, FactorOptions(price=0.0))
+    asked = wanted(torch.tensor([1.0, 0.35, 0.2, -0.3]), words, FactorOptions(price=0.0))
     assert asked[0] == 1.0
     assert 0.5 < asked[1] < 1.0
     assert asked[2:].tolist() == [0.0, 0.0]
@@ -88,7 +94,7 @@ def test_one_class_of_an_attribute_is_meant() -> None:
 
 
 def test_a_factor_is_set_and_not_pushed(toolkit: Toolkit) -> None:
-    moves = _moves(toolkit.generator.style_dim, toolkit.clip.dim)
+    moves = _fitting(toolkit)
     method = KnownFactors(toolkit, moves)
     request = _request(toolkit, moves, torch.tensor([1.0, 0.0, 0.0]))
     offset = method.offset(request)
@@ -101,13 +107,13 @@ def test_a_factor_is_set_and_not_pushed(toolkit: Toolkit) -> None:
     again = method.offset(replace(request, latent=Latent(moved)))
     assert again.w is not None
     assert float(again.w.abs().max()) < 1e-3, "a smile is not smiled twice"
-    half = method.offset(replace(request, options={"gain": 0.5}))
+    half = method.offset(replace(request, options={"gain": 0.5, **EXACT}))
     assert half.w is not None
     torch.testing.assert_close(half.w * 2, offset.w)
 
 
 def test_the_opposite_is_set_too(toolkit: Toolkit) -> None:
-    moves = _moves(toolkit.generator.style_dim, toolkit.clip.dim)
+    moves = _fitting(toolkit)
     method = KnownFactors(toolkit, moves)
     request = _request(toolkit, moves, torch.tensor([1.0, 0.0, -1.0]))
     offset = method.offset(request)
@@ -123,12 +129,58 @@ def test_the_opposite_is_set_too(toolkit: Toolkit) -> None:
 def test_of_classes_that_exclude_each_other_one_counts() -> None:
     moves = _moves(16, 8)
     asked = torch.tensor([0.6, 1.0, 0.0])
-    change = moves.missing(torch.zeros(4), asked)
-    torch.testing.assert_close(change, torch.tensor([0.0, 1.0, 0.0, 0.0]))
+    step = moves.step(torch.zeros(8, 4), asked)
+    torch.testing.assert_close(step, moves.weight[:, 1].expand(8, 16))
+
+
+def test_a_class_is_set_in_its_own_rows(toolkit: Toolkit) -> None:
+    moves = _fitting(toolkit)
+    rows = moves.rows.clone()
+    rows[0, :2] = 0
+    moves = replace(moves, rows=rows)
+    method, request = KnownFactors(toolkit, moves), _request(toolkit, moves, torch.eye(3)[0])
+    offset = method.offset(request)
+    assert offset.w is not None
+    assert not bool(offset.w[:, :2].any())
+    moved = request.latent.w + offset.w
+    after = moves.read(moved[0, 2:].mean(dim=0))
+    torch.testing.assert_close(after[:2], torch.tensor([1.0, 0.0]), atol=1e-4, rtol=0)
+    again = method.offset(replace(request, latent=Latent(moved)))
+    assert again.w is not None
+    assert float(again.w.abs().max()) < 1e-3
+
+
+def test_the_least_amount_that_shows_is_taken(toolkit: Toolkit) -> None:
+    moves = _fitting(toolkit)
+    method, request = KnownFactors(toolkit, moves), _request(toolkit, moves, torch.eye(3)[0])
+    whole = method.offset(request).w
+    assert whole is not None
+
+    def found(bias: float) -> tuple[float, int]:
+        seen = replace(moves, sight_bias=torch.full((3,), bias))
+        steps: list[int] = []
+        looking = replace(request, options={})
+        offset = KnownFactors(toolkit, seen).offset(looking, lambda p: steps.append(p.step))
+        assert offset.w is not None
+        return float(offset.w.norm() / whole.norm()), len(steps)
+
+    assert found(20.0) == (pytest.approx(AMOUNTS[0]), 1)
+    amount, looks = found(-20.0)
+    assert looks == len(AMOUNTS)
+    assert amount in [pytest.approx(each) for each in AMOUNTS]
+
+
+def test_classes_show_by_their_lines() -> None:
+    moves = replace(_moves(4, 2), sight=torch.tensor([[9.0, 0], [0, 9.0], [0, 0]]))
+    moves = replace(moves, sight_bias=torch.tensor([-4.5, -4.5, 0.0]))
+    seen = moves.shows(torch.tensor([[1.0, 0.0]]))[0]
+    assert seen[0] > 0.9
+    assert seen[1] < 0.1
+    assert seen[2] == 0.5
 
 
 def test_files(toolkit: Toolkit, tmp_path: Path) -> None:
-    moves = _moves(toolkit.generator.style_dim, toolkit.clip.dim)
+    moves = _fitting(toolkit)
     moves.save(tmp_path / FILE_NAME)
     method = KnownFactors(replace(toolkit, folder=tmp_path))
     request = _request(toolkit, moves, torch.tensor([0.0, 0.0, 1.0]))
@@ -143,16 +195,19 @@ def test_foreign_files(toolkit: Toolkit, tmp_path: Path) -> None:
     request = _request(toolkit, _moves(8, toolkit.clip.dim), torch.tensor([1.0, 0.0, 0.0]))
     with pytest.raises(FileNotFoundError, match="no known factors"):
         KnownFactors(toolkit).offset(request)
-    _moves(8, 5).save(tmp_path / FILE_NAME)
-    with pytest.raises(ValueError, match="another generator or CLIP"):
-        KnownFactors(replace(toolkit, folder=tmp_path)).offset(request)
+    generator = toolkit.generator
+    for other in (_moves(8, 5), _moves(generator.style_dim, toolkit.clip.dim, 5)):
+        other.save(tmp_path / FILE_NAME)
+        with pytest.raises(ValueError, match="another generator or CLIP"):
+            KnownFactors(replace(toolkit, folder=tmp_path)).offset(request)
     save_tensors(tmp_path / DELTA, {"a": torch.zeros(1)}, {"kind": "delta network"})
     with pytest.raises(ValueError, match="does not hold factors"):
         FactorMoves.load(tmp_path / DELTA)
     save_tensors(tmp_path / "odd", {"weight": torch.zeros(2, 3)}, {"kind": "factors", "names": []})
     with pytest.raises(ValueError, match="other tensors"):
         FactorMoves.load(tmp_path / "odd")
-    bad = replace(_moves(8, 5), goals=torch.zeros(2, 4))
-    bad.save(tmp_path / "bad")
-    with pytest.raises(ValueError, match="3 names"):
-        FactorMoves.load(tmp_path / "bad")
+    whole = _moves(8, 5)
+    for bad in (replace(whole, goals=torch.zeros(2, 4)), replace(whole, rows=torch.ones(2, 8))):
+        bad.save(tmp_path / "bad")
+        with pytest.raises(ValueError, match="3 names"):
+            FactorMoves.load(tmp_path / "bad")

@@ -17,7 +17,7 @@ from guidance.clip import OpenClip, load_clip, save_clip
 from guidance.common import conv_indices, style_sizes
 from guidance.control import Attributes
 from guidance.delta import DeltaConfig, DeltaNetwork, save_delta
-from guidance.factors import FactorMoves
+from guidance.factor_moves import FactorMoves
 from guidance.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
 from multimodal import FaceEditor
 from multimodal.bundled import find_bundle, verify_folder
@@ -68,7 +68,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     save_judge(Judge(JudgeConfig({"sex": ("female", "male")}, 32)), folder / "judge.safetensors")
     Attributes({"age": torch.randn(8, 32)}).save(folder / "attributes.safetensors")
     marks = torch.ones(1, 2)
-    moves = FactorMoves(torch.eye(32)[:, :2], marks[0], torch.eye(16)[:1], *[marks] * 3, ("old",))
+    word = torch.eye(16)[:1]
+    sight = (torch.ones(1, 8), word, torch.zeros(1))
+    moves = FactorMoves(torch.eye(32)[:, :2], marks[0], word, *[marks] * 3, *sight, ("old",))
     moves.save(folder / "factors.safetensors")
     names = ("generator", "delta", "factors", "identity", "judge")
     sources = {name: folder / f"{name}.safetensors" for name in names}
