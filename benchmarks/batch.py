@@ -2,8 +2,8 @@
 
     python -m benchmarks.batch --photos 24 --workers 1 2 --model default
 
-Prints one Markdown table: the plain run and Ray Data with each number of workers, over the same
-photos with the same edit.
+Prints one Markdown table: Ray Data with each number of workers beside the run in one process, over
+the same photos with the same edit, the loading of the model included.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import hashlib
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +23,9 @@ from apps.edits import EditSpec
 from apps.photo_edit import PhotoEdit
 from apps.ray_engine import RayConfig, ray_engine
 from apps.samples import faces
+from benchmarks.table import HEADER, Figure, markdown
+
+SAME = "same pixels"
 
 
 def gather(count: int, folder: Path) -> Path:
@@ -45,36 +50,53 @@ def digest(out: Path) -> str:
     return total.hexdigest()[:12]
 
 
+@dataclass(frozen=True)
+class Load:
+    """What is done to how many photos.
+
+    Args:
+        photos: how many.
+        text: the edit of all.
+        inversion: method of `multimodal.inversion`.
+        model: name or file.
+        ray: auto, local, or a cluster's address.
+    """
+
+    photos: int = 24
+    text: str = "an old person with grey hair"
+    inversion: str = "encoder"
+    model: str = "default"
+    ray: str = "local"
+
+
+def figures(load: Load, workers: Sequence[int]) -> Iterator[Figure]:
+    """A line for each number of Ray workers, beside the plain run over the same photos."""
+    job = PhotoEdit(EditSpec(text=load.text), load.inversion, load.model)
+    with tempfile.TemporaryDirectory() as scratch:
+        source = gather(load.photos, Path(scratch) / "in")
+        out = Path(scratch) / "plain"
+        plain, pixels = run(loading_engine(job.load), source, out, job.plan()), digest(out)
+        for count in workers:
+            engine = ray_engine(partial(PhotoEdit.load, job), RayConfig(load.ray, count))
+            out = Path(scratch) / f"ray{count}"
+            told = run(engine, source, out, job.plan())
+            same = digest(out) == pixels and not told.failed + plain.failed
+            work = f"{load.photos} photos, Ray with {count} workers"
+            note = SAME if same else f"other pixels, {told.failed + plain.failed} failed"
+            yield Figure(work, told.seconds, "one process", plain.seconds, None, note)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Print the table; exit code 1 when two engines differ or a photo fails."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--photos", type=int, default=24)
+    for name, value in asdict(Load()).items():
+        parser.add_argument(f"--{name}", type=type(value), default=value)
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
-    parser.add_argument("--model", default="default")
-    parser.add_argument("--inversion", default="encoder")
-    parser.add_argument("--text", default="an old person with grey hair")
-    parser.add_argument("--ray", default="local", help="auto, local, or a cluster's address")
-    asked = parser.parse_args(arguments)
-    job = PhotoEdit(EditSpec(text=asked.text), asked.inversion, asked.model)
-    engines: dict[str, Engine] = {"plain": loading_engine(job.load)}
-    for workers in asked.workers:
-        config = RayConfig(asked.ray, workers)
-        engines[f"Ray, {workers} workers"] = ray_engine(partial(PhotoEdit.load, job), config)
-    print("| engine | photos | failed | seconds | photos a second | pixels |")
-    print("| --- | ---: | ---: | ---: | ---: | --- |")
-    seen: set[str] = set()
-    failed = 0
-    with tempfile.TemporaryDirectory() as scratch:
-        source = gather(asked.photos, Path(scratch) / "in")
-        for number, (name, engine) in enumerate(engines.items()):
-            out = Path(scratch) / f"out{number}"
-            told = run(engine, source, out, job.plan())
-            seen.add(digest(out))
-            failed += told.failed
-            rate = told.done / told.seconds
-            row = f"{told.photos} | {told.failed} | {told.seconds:.1f} | {rate:.2f} | {digest(out)}"
-            print(f"| {name} | {row} |", flush=True)
-    return 0 if len(seen) == 1 and not failed else 1
+    asked = vars(parser.parse_args(arguments))
+    workers = asked.pop("workers")
+    found = list(figures(Load(**asked), workers))
+    print(markdown(HEADER, (figure.cells() for figure in found)))
+    return 0 if all(figure.note == SAME for figure in found) else 1
 
 
 if __name__ == "__main__":

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import argparse
 import math
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks import plain_stylegan2 as plain
+from benchmarks.memory import peak
+from benchmarks.table import Figure, markdown
 from multimodal.devices import fast_dtype, pick_device
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config, channels_for
 
@@ -40,6 +40,59 @@ class Timing:
 
     seconds: float
     megabytes: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found for one kind of work and one batch size.
+
+    Args:
+        label: of the work.
+        batch: pictures at once.
+        timings: by "plain", "ours" and, where there are units for it, "bf16".
+        shares: of the measured convolution roof, in the order of ours and bf16.
+        note: how well the results agree.
+    """
+
+    label: str
+    batch: int
+    timings: dict[str, Timing]
+    shares: tuple[float, ...]
+    note: str
+
+    def cells(self) -> list[str]:
+        """As a line of this benchmark's own table."""
+        seconds = {name: timing.seconds for name, timing in self.timings.items()}
+        half = seconds.get("bf16")
+        return [
+            self.label,
+            str(self.batch),
+            f"{seconds['plain']:.3f}",
+            f"{seconds['ours']:.3f}",
+            f"{seconds['plain'] / seconds['ours']:.2f}x",
+            f"{half:.3f}" if half else "no units",
+            f"{seconds['ours'] / half:.2f}x" if half else "",
+            " / ".join(f"{timing.megabytes:.0f}" for timing in self.timings.values()),
+            " / ".join(f"{share:.0%}" for share in self.shares),
+            self.note,
+        ]
+
+    def figures(self) -> list[Figure]:
+        """As lines of the table of all benchmarks."""
+        pairs = [("ours", "plain", "a plain StyleGAN2", "")]
+        if "bf16" in self.timings:
+            pairs.append(("bf16", "ours", "ours in float32", " in bf16"))
+        return [
+            Figure(
+                f"{self.label}, batch {self.batch}{how}",
+                self.timings[one].seconds,
+                against,
+                self.timings[other].seconds,
+                self.timings[one].megabytes,
+                f"{share:.0%} of the convolution roof, {self.note}",
+            )
+            for (one, other, against, how), share in zip(pairs, self.shares, strict=True)
+        ]
 
 
 def random_generator(resolution: int, channel_base: int, seed: int = 0) -> StyleGAN2:
@@ -67,7 +120,10 @@ def interleaved(
     works: dict[str, Work], repeats: int, device: torch.device, clock: Clock = time.perf_counter
 ) -> dict[str, Timing]:
     """Time several works in turns, after two warm-ups each."""
-    peaks = {name: _peak(work, device) for name, work in works.items()}
+    peaks = {}
+    for name, work in works.items():
+        work()  # fills caches
+        peaks[name] = peak(work, device)
     best = dict.fromkeys(works, math.inf)
     for _ in range(repeats):
         for name, work in works.items():
@@ -97,8 +153,8 @@ def psnr(exact: Tensor, other: Tensor) -> float:
     return math.inf if error == 0 else 10 * math.log10(4 / error)
 
 
-def measure(model: StyleGAN2, batch: int, repeats: int, clock: Clock) -> list[list[str]]:
-    """The table's rows of one batch size."""
+def measure(model: StyleGAN2, batch: int, repeats: int, clock: Clock) -> list[Measured]:
+    """Forward, and forward with backward, of one batch size."""
     device = model.device
     kept = ("plain", "ours", "bf16")[: 3 if fast_dtype(device) == torch.bfloat16 else 2]
     w_plus = model.sample(batch, seed=1, truncation=1.0).w
@@ -127,7 +183,9 @@ def measure(model: StyleGAN2, batch: int, repeats: int, clock: Clock) -> list[li
     rows = []
     for label, works, passes in (("forward", forward, 1), ("forward + backward", step, 2)):
         timings = interleaved(works, repeats, device, clock)
-        rows.append(_row(label, batch, timings, passes * batch * flops(model), roofs, notes[label]))
+        work = passes * batch * flops(model)
+        shares = tuple(work / timings[name].seconds / roof for name, roof in roofs.items())
+        rows.append(Measured(label, batch, timings, shares, notes[label]))
     return rows
 
 
@@ -136,12 +194,6 @@ def gradient(model: StyleGAN2, w_plus: Tensor) -> Tensor:
     given = w_plus.detach().requires_grad_()
     (found,) = torch.autograd.grad(model.synthesize(given).square().mean(), given)
     return found
-
-
-def table(rows: list[list[str]]) -> str:
-    """The Markdown table."""
-    lines = [HEADER, ["---"] * len(HEADER), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 HEADER = [
@@ -157,31 +209,6 @@ HEADER = [
     "agreement",
 ]
 _ROOFS = {"ours": torch.float32, "bf16": torch.bfloat16}
-
-
-def _row(
-    label: str,
-    batch: int,
-    timings: dict[str, Timing],
-    work: float,
-    roofs: dict[str, float],
-    note: str,
-) -> list[str]:
-    seconds = {name: timing.seconds for name, timing in timings.items()}
-    shares = [f"{work / seconds[name] / roof:.0%}" for name, roof in roofs.items()]
-    half = seconds.get("bf16")
-    return [
-        label,
-        str(batch),
-        f"{seconds['plain']:.3f}",
-        f"{seconds['ours']:.3f}",
-        f"{seconds['plain'] / seconds['ours']:.2f}x",
-        f"{half:.3f}" if half else "no units",
-        f"{seconds['ours'] / half:.2f}x" if half else "",
-        " / ".join(f"{timing.megabytes:.0f}" for timing in timings.values()),
-        " / ".join(shares),
-        note,
-    ]
 
 
 def _bf16_note(images: dict[str, Tensor]) -> str:
@@ -221,39 +248,6 @@ def _synchronise(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def _peak(work: Work, device: torch.device) -> float:
-    """Megabytes above the level before, during a second run (the first fills caches)."""
-    work()
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        held = torch.cuda.memory_allocated(device)
-        work()
-        return (torch.cuda.max_memory_allocated(device) - held) / 2**20
-    done, before = threading.Event(), _resident()
-    highest = before
-
-    def watch() -> None:
-        nonlocal highest
-        while not done.wait(0.002):
-            highest = max(highest, _resident())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        work()
-    finally:
-        done.set()
-        watcher.join()
-    return highest - before
-
-
-def _resident() -> float:
-    status = Path("/proc/self/statm")
-    if not status.is_file():
-        return 0.0
-    return int(status.read_text().split()[1]) * 4096 / 2**20
-
-
 def main() -> None:
     """Parse the options, measure, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -280,7 +274,7 @@ def main() -> None:
         f"{torch.get_num_threads()} threads, torch {torch.__version__}, "
         f"{'CPU' if options.cpu_time else 'wall'} time\n"
     )
-    print(table(rows))
+    print(markdown(HEADER, (row.cells() for row in rows)))
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ import numpy as np
 from PIL import Image
 
 from apps.samples import faces
+from benchmarks.table import Figure
 
 PROMPTS = ("an old woman", "a big smile", "a beard")
 BUSY = ("queue is full", "busy")
@@ -226,19 +227,49 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", default="default")
     parser.add_argument("--queue", type=int, default=12)
     asked = parser.parse_args(arguments)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        served(asked.model, asked.queue) as (url, process, ready),
-    ):
-        memory = Memory(process)
-        memory.start()
-        tally, visitors = run_load(url, asked.clients, asked.seconds, Path(folder))
-        memory.over.set()
-        visitors[0].learn()  # every slot is free again
+    tally, memory, ready = measure(asked.model, asked.clients, asked.seconds, asked.queue)
     report = outcome(tally, memory, ready)
     print(json.dumps(report, indent=2))
     clean = not (tally.counts["error"] or tally.counts["mixed up"])
     return 0 if clean and report["memory growth"] <= 0.05 else 1
+
+
+def measure(
+    model: str, clients: int, seconds: float, queue: int = 12
+) -> tuple[Tally, Memory, float]:
+    """Let clients edit at a studio of its own: what happened, its memory, seconds until ready."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(model, queue) as (url, process, ready),
+    ):
+        memory = Memory(process)
+        memory.start()
+        tally, visitors = run_load(url, clients, seconds, Path(folder))
+        memory.over.set()
+        visitors[0].learn()  # every slot is free again
+    return tally, memory, ready
+
+
+def figures(model: str, clients: int = 16, seconds: float = 60.0) -> Iterator[Figure]:
+    """One line: seconds from answer to answer for many clients, beside those for a lone one."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(model, queue=12) as (url, process, _),
+    ):
+        alone, _ = run_load(url, 1, seconds / 4, Path(folder))
+        memory = Memory(process)
+        memory.start()
+        crowd, _ = run_load(url, clients, seconds, Path(folder))
+        memory.over.set()
+    wrong = crowd.counts["error"] + crowd.counts["mixed up"]
+    yield Figure(
+        f"an answer of the studio, {clients} clients",
+        seconds / max(crowd.counts["ok"], 1),
+        "one client",
+        seconds / 4 / max(alone.counts["ok"], 1),
+        max(memory.samples, default=0.0),
+        f"{wrong} wrong, {crowd.counts['busy']} busy, memory grew {memory.growth():.1%}",
+    )
 
 
 def outcome(tally: Tally, memory: Memory, ready: float) -> dict[str, Any]:
