@@ -292,7 +292,7 @@ def main(
     clip: Annotated[Path, typer.Option(help="CLIP folder")],
     out: Annotated[Path, typer.Option(help="checkpoints, logs and the generator's file")],
     batch: Annotated[int, typer.Option(min=3, help="pictures a step, and samples")] = 4,
-    lr: Annotated[float, typer.Option(help="of biases; weights take five times it")] = 1e-3,
+    lr: Annotated[float, typer.Option(help="of biases; weights take five times it")] = 3e-4,
     steps: Annotated[int, typer.Option(help="in all")] = 1000,
     minutes: Annotated[float, typer.Option(help="0: no limit")] = 0.0,
     seed: Annotated[int, typer.Option()] = 0,
