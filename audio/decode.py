@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +19,19 @@ MAX_BYTES = 200 * 2**20
 MAX_CHANNELS = 64
 RATES = (2000, 384_000)
 FORMATS = ("wav", "flac", "ogg", "mp3", "m4a", "aac", "opus")
+SIGNATURES = (
+    (4, b"ftyp", "mov"),
+    (0, b"\x1aE\xdf\xa3", "matroska"),
+    (0, b"OggS", "ogg"),
+    (0, b"RIFF", "wav"),
+    (0, b"fLaC", "flac"),
+    (0, b"ID3", "mp3"),
+    (0, b"\xff\xf1", "aac"),
+    (0, b"\xff\xf9", "aac"),
+    (0, b"\xff\xfb", "mp3"),
+)
+"""Where a file says what it is, and FFmpeg's name of it. FFmpeg left to guess would also take lists
+that name other files and addresses, and open those."""
 MAX_VALUE = 1e9
 BLOCK = 16_384
 
@@ -110,7 +124,7 @@ def _by_av(opened: Opened, name: str, seconds: float) -> tuple[np.ndarray, int]:
 
     known = ", ".join(FORMATS)
     try:
-        with opened() as stream, av.open(stream, mode="r") as container:
+        with _container(opened) as container:
             if not container.streams.audio:
                 raise ValueError(f"{name} holds no sound; formats: {known}")
             track = container.streams.audio[0]
@@ -121,10 +135,34 @@ def _by_av(opened: Opened, name: str, seconds: float) -> tuple[np.ndarray, int]:
         raise ValueError(f"{name} is not a sound this can read; formats: {known}") from error
 
 
+@contextmanager
+def _container(opened: Opened) -> Iterator[Any]:
+    """A file as the format that it begins as, which may open nothing else.
+
+    Raises:
+        OSError: it begins as none of `SIGNATURES`, or names another file.
+    """
+    import av
+
+    with opened() as stream:
+        start = stream.read(16)
+        stream.seek(0)
+        found = (kind for at, mark, kind in SIGNATURES if start[at:].startswith(mark))
+        kind = next(found, None)
+        if kind is None:
+            raise OSError("no known signature")
+        with av.open(stream, mode="r", format=kind, io_open=_refuse) as container:
+            yield container
+
+
+def _refuse(url: str, flags: int, options: dict[str, Any]) -> Any:
+    raise OSError("a sound may not name other files")
+
+
 def _av_blocks(opened: Opened, frames: int) -> Iterator[np.ndarray]:
     import av
 
-    with opened() as stream, av.open(stream, mode="r") as container:
+    with _container(opened) as container:
         to_float = av.AudioResampler(format="fltp")
         for frame in container.decode(container.streams.audio[0]):
             for part in to_float.resample(frame):

@@ -29,9 +29,6 @@ class FactorMoves:
         rests: the factors of a face of which the opposite is said, `[M, A]`.
         masks: which factors the class says something about, `[M, A]`, 0 or 1.
         rows: the rows of W+ in which it is set, `[M, L]`, 0 or 1; the fewer, the more stays.
-        sight: with `sight_bias`, how CLIP's unit vector of a picture tells that the class shows,
-            `[M, E]`, as a logit.
-        sight_bias: `[M]`.
         names: of the classes.
     """
 
@@ -42,8 +39,6 @@ class FactorMoves:
     rests: Tensor
     masks: Tensor
     rows: Tensor
-    sight: Tensor
-    sight_bias: Tensor
     names: tuple[str, ...]
 
     def save(self, path: Path | str, about: Mapping[str, Any] | None = None) -> Path:
@@ -70,7 +65,7 @@ class FactorMoves:
             raise ValueError(f"{path} holds other tensors than factors have: {error}") from error
         count, factors = len(moves.names), moves.weight.shape[-1]
         shapes = {tuple(t.shape) for t in (moves.goals, moves.rests, moves.masks)}
-        others = (moves.words, moves.rows, moves.sight, moves.sight_bias)
+        others = (moves.words, moves.rows)
         if shapes != {(count, factors)} or any(len(t) != count for t in others):
             raise ValueError(f"{path} holds {count} names and tensors of {sorted(shapes)}")
         return moves
@@ -106,7 +101,3 @@ class FactorMoves:
             step = step + torch.outer(rows, self.weight @ lacks)
             free = free * (1 - self.masks[index])
         return step
-
-    def shows(self, seen: Tensor) -> Tensor:
-        """How likely pictures of unit CLIP vectors `[B, E]` show each class, `[B, M]` in 0..1."""
-        return (seen.to(self.sight) @ self.sight.T + self.sight_bias).sigmoid()

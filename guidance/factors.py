@@ -18,13 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guidance.common import apply_offset, draw, read_options
+from guidance.common import read_options
 from guidance.factor_moves import BEYOND, FILE_NAME, FactorMoves
 from guidance.targets import direction
-from multimodal.types import EditRequest, Latent, Offset, OnStep, Progress, Toolkit
-
-AMOUNTS = (0.6, 0.8, 1.0, 1.25, 1.6, 2.0)
-"""Multiples of what a face lacks that are tried, the least first."""
+from multimodal.types import EditRequest, Offset, OnStep, Toolkit
 
 
 @dataclass(frozen=True)
@@ -33,9 +30,6 @@ class FactorOptions:
 
     Args:
         gain: multiple of what the face lacks.
-        look: draw the face with growing amounts of it, and take the first in which CLIP sees what
-            was asked for; else the amount at which most faces show it.
-        sure: chance from which it counts as seen.
         price: of a coefficient in the sparse sum; higher finds fewer classes.
         least: share of the largest coefficient below which a class is not meant.
         least_against: the same for classes that a target moves away from.
@@ -43,8 +37,6 @@ class FactorOptions:
     """
 
     gain: float = 1.0
-    look: bool = True
-    sure: float = 0.45
     price: float = 0.05
     least: float = 0.3
     least_against: float = 0.6
@@ -136,27 +128,7 @@ class KnownFactors:
         factors = moves.read(w[0]).clamp(-BEYOND, BEYOND)
         asked = wanted(change, moves.words, options, moves.names)
         step = options.gain * moves.step(factors, asked)[None].to(request.latent.w)
-        amount = 1.0
-        if options.look and bool((asked > 0).any()):
-            amount = self._amount(request.latent, step, asked > 0, options.sure, on_step)
-        return Offset(w=amount * step)
-
-    def _amount(
-        self, latent: Latent, step: Tensor, meant: Tensor, sure: float, on_step: OnStep | None
-    ) -> float:
-        """The least of `AMOUNTS` at which all classes that are meant show, or at which they nearest
-        do."""
-        tools, chances = self.toolkit, []
-        for index, amount in enumerate(AMOUNTS):
-            moved = apply_offset(tools.generator, latent, Offset(w=step), amount)
-            drawn = draw(tools.generator, moved)
-            shown = self.moves.shows(tools.clip.encode_image(drawn))[0, meant]
-            chances.append(float(shown.min()))
-            if on_step is not None:
-                on_step(Progress(index + 1, len(AMOUNTS), {"unseen": 1 - chances[-1]}))
-            if chances[-1] >= sure:
-                return amount
-        return AMOUNTS[max(range(len(chances)), key=lambda i: chances[i])]
+        return Offset(w=step)
 
     def heard_as(self, target: Tensor, neutral: Tensor) -> Sequence[tuple[str, float]]:
         """The classes a target `[1, E]` asks for, and how much of each, the most wanted first."""

@@ -230,7 +230,7 @@ def _probe_factors(folder: Path, _: Tensor) -> Tensor:
     from guidance.factor_moves import FactorMoves
 
     moves = FactorMoves.load(folder / FACTORS)
-    return torch.cat([moves.weight @ moves.goals.T, moves.words.T, moves.sight.T]).flatten()
+    return torch.cat([moves.weight @ moves.goals.T, moves.words.T]).flatten()
 
 
 def _probe_directions(folder: Path, _: Tensor) -> Tensor:

@@ -6,8 +6,7 @@
 `recipes.train_generator` on pairs leaves a matrix from factors to w. Every class that captions name
 is joined here to the factors of a face of that class, and to the change in CLIP's space that its
 wordings stand for. How far a factor must go until it shows, and in which rows, is tried by
-`recipes.factor_goals`; how CLIP sees that it shows is fitted by `recipes.factor_sight`. Both ask a
-network that reads classes off faces. It is one of `recipes.train_judge`, but never the one that
+`recipes.factor_goals`, which asks a network that reads classes off faces. It is one of `recipes.train_judge`, but never the one that
 measures edits: train another, on other renders and with another seed.
 """
 
@@ -110,9 +109,6 @@ CLASSES: dict[tuple[str, str], tuple[tuple[str, ...], dict[str, Any]]] = {
 """Attribute and class to what it speaks of, and a face of that class."""
 
 
-UNSEEN = 20.0
-"""Logit of a class that nothing tells whether it shows: it is taken to."""
-
 PLAIN = Factors(sex=0.5, skin_tone=0.5)
 """A face of which nothing is said."""
 
@@ -124,7 +120,7 @@ def mask_of(parts: tuple[str, ...]) -> Tensor:
 
 
 def factor_moves(clip: ClipModel, weight: Tensor, bias: Tensor, layers: int) -> FactorMoves:
-    """All classes with their factors and their words, set in every row and taken as seen.
+    """All classes with their factors and their words, set in every row.
 
     Args:
         clip: reads the words.
@@ -149,8 +145,6 @@ def factor_moves(clip: ClipModel, weight: Tensor, bias: Tensor, layers: int) -> 
         plain.repeat(len(CLASSES), 1),
         torch.stack([mask_of(parts) for parts, _ in CLASSES.values()]),
         torch.ones(len(CLASSES), layers),
-        torch.zeros(len(CLASSES), clip.dim),
-        torch.full((len(CLASSES),), UNSEEN),
         tuple(f"{attribute}: {value}" for attribute, value in CLASSES),
     )
 
@@ -168,17 +162,15 @@ def main(
     generator: Annotated[Path, typer.Option(help="its file, with the mapping network")],
     reader: Annotated[Path, typer.Option(help="a network of recipes.train_judge, not the judge")],
     faces: Annotated[int, typer.Option(help="faces on which every class is tried")] = 10,
-    pictures: Annotated[int, typer.Option(help="that CLIP's sight of them is fitted to")] = 3200,
 ) -> None:
     """Write the known factors of a training on pairs, with the words for them."""
     from recipes.factor_goals import calibrated
-    from recipes.factor_sight import sighted
 
     seeing, drawing = load_clip(clip, "cpu"), load_generator(generator, "cpu")
     reading = load_judge(reader)
     moves = factor_moves(seeing, *load_factor_code(run), drawing.num_layers)
     moves = calibrated(moves, reading, load_dlib_face(), drawing, faces)
-    sighted(moves, reading, seeing, drawing, pictures).save(out / FILE_NAME)
+    moves.save(out / FILE_NAME)
 
 
 if __name__ == "__main__":

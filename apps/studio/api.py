@@ -18,9 +18,11 @@ from apps.studio.checks import clean_prompt, friendly, photo_input, sound_input
 from apps.studio.edit_events import spec_of
 from apps.studio.progress import while_wanted
 from apps.studio.service import Studio
+from apps.studio.session import marked
 from apps.studio.stage import MODEL
 from multimodal.types import Face
 
+RECONSTRUCTED = "reconstruction"
 Answer = tuple[dict[str, Any], Any, Any]
 
 
@@ -46,8 +48,8 @@ class Api:
             fine = [
                 gr.Textbox("auto", label="method"),
                 gr.Textbox("", label="region"),
-                gr.JSON([], label="keep"),
-                gr.JSON([], label="layers"),
+                gr.Textbox("", label="keep"),
+                gr.Textbox("", label="layers"),
                 gr.Textbox("", label="neutral"),
                 gr.Number(0, label="seed", precision=0),
             ]
@@ -65,10 +67,11 @@ class Api:
             seconds = gr.Number(5.0, label="seconds")
             fps = gr.Number(25.0, label="fps")
             clip = gr.File(label="clip")
-            moved = [photo, sound, gr.Textbox("", label="words"), strength, seconds, fps, which]
+            further = gr.Number(1.2, label="strength")
+            moved = [photo, sound, gr.Textbox("", label="words"), further, seconds, fps, which]
             self._add(self.animate, [*moved, inversion], [clip])
             seed = gr.Number(0, label="seed", precision=0)
-            self._add(self.generate, [text, seed], [edited])
+            self._add(self.generate, [gr.Textbox("", label="text"), seed], [edited])
 
     def _add(self, handler: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
         hidden = gr.Button(visible=False)
@@ -91,7 +94,7 @@ class Api:
             inversion: inversion method.
         """
         found = self._met(picture, face, inversion)
-        return dict(found.report), self.studio.open(found).before
+        return dict(found.report), marked(self.studio.open(found).before, RECONSTRUCTED)
 
     def edit_with_text(
         self,
@@ -100,8 +103,8 @@ class Api:
         strength: float = 1.0,
         method: str = "auto",
         region: str = "",
-        keep: Any = None,
-        layers: Any = None,
+        keep: str = "",
+        layers: str = "",
         neutral: str = "",
         seed: int = 0,
         face: int = 0,
@@ -115,14 +118,14 @@ class Api:
             strength: how far; negative goes the other way.
             method: guidance method.
             region: change only this part of the face.
-            keep: list of attributes to leave alone.
-            layers: list of layer groups to change.
+            keep: attributes to leave alone, with commas between them.
+            layers: layer groups to change, with commas between them.
             neutral: what the face looks like now.
             seed: everything random follows from it.
             face: which face, 0 is the largest.
             inversion: inversion method.
         """
-        fine = (method, region, keep, layers, neutral, seed)
+        fine = (method, region, listed(keep), listed(layers), neutral, seed)
         spec = spec_of(strength, fine, text=clean_prompt(text))
         return self._edit(picture, spec, face, inversion)
 
@@ -133,8 +136,8 @@ class Api:
         strength: float = 1.0,
         method: str = "auto",
         region: str = "",
-        keep: Any = None,
-        layers: Any = None,
+        keep: str = "",
+        layers: str = "",
         neutral: str = "",
         seed: int = 0,
         face: int = 0,
@@ -148,14 +151,14 @@ class Api:
             strength: how far; negative goes the other way.
             method: guidance method.
             region: change only this part of the face.
-            keep: list of attributes to leave alone.
-            layers: list of layer groups to change.
+            keep: attributes to leave alone, with commas between them.
+            layers: layer groups to change, with commas between them.
             neutral: what the face looks like now.
             seed: everything random follows from it.
             face: which face, 0 is the largest.
             inversion: inversion method.
         """
-        fine = (method, region, keep, layers, neutral, seed)
+        fine = (method, region, listed(keep), listed(layers), neutral, seed)
         spec = spec_of(strength, fine, sounds=(_given(sound, "sound"),))
         return self._edit(picture, spec, face, inversion)
 
@@ -168,8 +171,8 @@ class Api:
         strength: float = 1.0,
         method: str = "auto",
         region: str = "",
-        keep: Any = None,
-        layers: Any = None,
+        keep: str = "",
+        layers: str = "",
         neutral: str = "",
         seed: int = 0,
         face: int = 0,
@@ -185,16 +188,16 @@ class Api:
             strength: how far; negative goes the other way.
             method: guidance method.
             region: change only this part of the face.
-            keep: list of attributes to leave alone.
-            layers: list of layer groups to change.
+            keep: attributes to leave alone, with commas between them.
+            layers: layer groups to change, with commas between them.
             neutral: what the face looks like now.
             seed: everything random follows from it.
             face: which face, 0 is the largest.
             inversion: inversion method.
         """
-        fine = (method, region, keep, layers, neutral, seed)
+        fine = (method, region, listed(keep), listed(layers), neutral, seed)
         sounds = (_given(sound, "sound"),)
-        spec = spec_of(strength, fine, text=clean_prompt(text), sounds=sounds, mix=float(mix))
+        spec = spec_of(strength, fine, text=clean_prompt(text), sounds=sounds, mix=_half(mix))
         return self._edit(picture, spec, face, inversion)
 
     def animate(
@@ -224,9 +227,9 @@ class Api:
         motion = Motion(
             _given(sound, "sound"),
             clean_prompt(words),
-            strength=float(strength),
-            fps=float(fps),
-            seconds=float(seconds),
+            strength=1.2 if strength is None else float(strength),
+            fps=float(fps or 25.0),
+            seconds=float(seconds or 5.0),
         )
         return str(self.studio.animate(self.studio.open(found), motion, on_step=while_wanted))
 
@@ -237,16 +240,30 @@ class Api:
             text: a description such as "a bald man with a beard", or nothing for any face.
             seed: everything random follows from it.
         """
-        return self.studio.open(self.studio.generate(clean_prompt(text), int(seed))).before
+        words = clean_prompt(text)
+        found = self.studio.generate(words, int(seed or 0))
+        return marked(self.studio.open(found).before, words or "a face that nobody has")
 
     def _met(self, picture: str, face: int, inversion: str) -> Face:
         path = _given(picture, "picture")
-        return self.studio.invert(path, inversion, int(face), while_wanted)
+        return self.studio.invert(path, inversion or self.method, int(face or 0), while_wanted)
 
     def _edit(self, picture: str, spec: EditSpec, face: int, inversion: str) -> Answer:
         found = self._met(picture, face, inversion)
         result = self.studio.edit(found, spec, while_wanted)
-        return dict(result.scores), result.photo, result.after
+        said = spec.text or "edited by sound"
+        whole = None if result.photo is None else marked(result.photo, said)
+        return dict(result.scores), whole, marked(result.after, said)
+
+
+def listed(given: Any) -> tuple[str, ...]:
+    """Names with commas between them, or a list of them, which arrives as its text."""
+    bare = str(given or "").strip().removeprefix("[").removesuffix("]")
+    return tuple(name for part in bare.split(",") if (name := part.strip(" '\"")))
+
+
+def _half(mix: float | None) -> float:
+    return 0.5 if mix is None else float(mix)
 
 
 def _given(path: str | None, what: str) -> Path:

@@ -158,13 +158,13 @@ class HistoryEvents:
         return self.stage.show(found)
 
 
-def spec_of(strength: float, fine: Sequence[Any], **target: Any) -> EditSpec:
+def spec_of(strength: float | None, fine: Sequence[Any], **target: Any) -> EditSpec:
     """An edit from the values of the page."""
     method, region, keep, layers, neutral, seed = fine
     return EditSpec(
         neutral=clean_prompt(neutral, "What it looks like now"),
         method=method or "auto",
-        strength=float(strength),
+        strength=1.0 if strength is None else float(strength),
         keep=tuple(keep or ()),
         region=None if region in (None, "", "everywhere") else region,
         layers=tuple(layers or ()),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -79,7 +81,10 @@ def launch(
 
     Raises:
         OSError: the port is taken.
+        ValueError: MCP tools behind a sign-in, which assistants cannot pass.
     """
+    if config.mcp and config.auth:
+        raise ValueError("--mcp cannot be had with --auth: assistants have no way to sign in")
     from starlette.responses import JSONResponse
     from starlette.routing import Route
 
@@ -111,14 +116,18 @@ def launch(
     if on_ready is not None:
         on_ready(demo.share_url or url)
     if block:
-        signal.signal(signal.SIGTERM, _end)
+        signal.signal(signal.SIGTERM, partial(_end, demo))
         demo.block_thread()
     return url
 
 
-def _end(number: int, _: Any) -> None:
+def _end(demo: gr.Blocks, number: int, _: Any) -> None:
     """End at once, whatever is being computed, but leave nobody's files behind."""
+    from gradio.route_utils import delete_files_created_by_app
+
     from apps.studio.session import forget_all
 
     forget_all()
+    with suppress(Exception):
+        delete_files_created_by_app(demo, age=None)
     os._exit(128 + number)

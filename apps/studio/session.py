@@ -20,6 +20,7 @@ from pathlib import Path
 from PIL import Image
 
 from apps.edits import EditSpec
+from multimodal.images import save_image
 from multimodal.types import Face, Latent, Offset
 
 MAX_STEPS = 30
@@ -59,6 +60,11 @@ def new_folder() -> Path:
     home = _HOME.path()
     _remove_older(home.iterdir(), FOLDER_SECONDS)
     return Path(tempfile.mkdtemp(dir=home))
+
+
+def marked(image: Image.Image, description: str) -> str:
+    """A picture as a file to show, which says that it was edited by AI, and how."""
+    return str(save_image(image, new_folder() / "face.png", description))
 
 
 def forget_all() -> None:

@@ -14,6 +14,7 @@ from apps.studio.page import ResultPanel
 from apps.studio.service import Studio
 from apps.studio.session import Session, forget
 from apps.studio.tabs import ExploreTab
+from multimodal.images import save_image
 
 MODEL = "model"
 """Everything that computes shares this queue, one event at a time."""
@@ -86,7 +87,7 @@ class Stage:
         """Values for `shown`."""
         return (
             session,
-            (session.before, session.after),
+            shown_pictures(session),
             summary(session),
             gr.update(interactive=bool(session.steps)),
             gr.update(interactive=bool(session.undone)),
@@ -177,3 +178,14 @@ def _figures(scores: Mapping[str, float]) -> list[str]:
     if "seconds" in scores:
         figures.append(f"{scores['seconds']:.2f} s")
     return figures
+
+
+def shown_pictures(session: Session) -> tuple[str, str]:
+    """Files of the face before and after, marked as made by AI: what is shown can be saved too."""
+    session.folder.mkdir(exist_ok=True)
+    pictures = {"before": session.before, "after": session.after}
+    first, second = (
+        str(save_image(picture, session.folder / f"{name}.png", f"face {name} editing"))
+        for name, picture in pictures.items()
+    )
+    return first, second

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,18 +63,49 @@ def test_an_open_door_is_pointed_out() -> None:
     assert not warnings(ServerConfig(share=True, auth=(("me", "secret"),)))
 
 
-def test_assistants_find_the_tools(editor: FaceEditor) -> None:
-    import json
-    import urllib.request
-
+def test_assistants_find_and_use_the_tools(editor: FaceEditor, photo: Path, laugh: Path) -> None:
     demo = build_demo(editor)
     try:
         url = launch(demo, ServerConfig(port=None, mcp=True), block=False).rstrip("/")
-        with urllib.request.urlopen(f"{url}/gradio_api/mcp/schema") as answer:
-            tools = {tool["name"]: tool for tool in json.load(answer)}
+        tools, answers = asyncio.run(_use(f"{url}/gradio_api/mcp/", _data(photo), _data(laugh)))
     finally:
         demo.close(verbose=False)
     wanted = {"invert", "edit_with_text", "edit_with_sound", "edit_with_both"}
-    named = {name for name in wanted | {"animate", "generate"} if any(name in t for t in tools)}
-    assert named == wanted | {"animate", "generate"}
-    assert all(tool["description"] for tool in tools.values())
+    assert set(tools) == wanted | {"animate", "generate"}
+    assert all(tools.values())
+    for name, answer in answers.items():
+        assert not answer.isError, (name, answer.content)
+        assert answer.content
+
+
+def _data(path: Path) -> str:
+    kind = "image/png" if path.suffix == ".png" else "audio/ogg"
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+async def _use(url: str, picture: str, sound: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Names and descriptions of the tools, and what calls of them answer."""
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    calls = {
+        "edit_with_text": {"picture": picture, "text": "old", "keep": "identity"},
+        "edit_with_sound": {"picture": picture, "sound": sound},
+        "edit_with_both": {"picture": picture, "text": "old", "sound": sound},
+        "invert": {"picture": picture},
+        "generate": {},
+    }
+    async with (
+        streamablehttp_client(url) as (read, write, _),
+        ClientSession(read, write) as session,
+    ):
+        await session.initialize()
+        found = {tool.name: tool.description for tool in (await session.list_tools()).tools}
+        answers = {name: await session.call_tool(name, given) for name, given in calls.items()}
+    return found, answers
+
+
+def test_tools_behind_a_sign_in_are_refused(editor: FaceEditor) -> None:
+    config = ServerConfig(port=None, mcp=True, auth=(("me", "secret"),))
+    with pytest.raises(ValueError, match="--mcp"):
+        launch(build_demo(editor), config, block=False)

@@ -55,8 +55,33 @@ def test_the_edited_picture_comes_last_and_is_the_editors_own(
     expected = editor.edit(face, text="an old woman").after
     with Image.open(edited) as image:
         assert image.convert("RGB").tobytes() == expected.tobytes()
+        assert image.info["Software"] == "Semblance"
     assert whole is None
     assert scores["strength"] == 1.0
+
+
+def test_lists_come_as_names_or_as_lists(client: Client, photo: Path) -> None:
+    from apps.studio.api import listed
+
+    assert listed("coarse, fine") == listed(["coarse", "fine"]) == ("coarse", "fine")
+    assert listed("") == listed(None) == listed([]) == ()
+    told = [
+        client.predict(handle_file(photo), "old", keep=keep, layers="coarse", strength=None,
+                       api_name="/edit_with_text")[0]
+        for keep in ("identity", ["identity"])
+    ]  # fmt: skip
+    for scores in told:
+        scores.pop("seconds")
+    assert told[0] == told[1]
+
+
+def test_what_is_not_given_is_the_default(client: Client) -> None:
+    described = client.view_api(return_format="dict", print_info=False)
+    assert isinstance(described, dict)
+    moved = described["named_endpoints"]["/animate"]["parameters"]
+    given = {p["parameter_name"]: p.get("parameter_default") for p in moved}
+    assert given["strength"] == 1.2
+    assert client.predict(api_name="/generate")
 
 
 def test_sound_both_invert_generate(client: Client, photo: Path, laugh: Path) -> None:

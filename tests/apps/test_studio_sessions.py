@@ -195,13 +195,19 @@ def test_folders_go_with_the_process_and_stale_ones_at_the_start(tmp_path: Path)
 
 
 SERVED = """
+import os
 import sys
+from pathlib import Path
 import gradio as gr
 from apps.studio.server import ServerConfig, launch
 from apps.studio.session import new_folder
 with gr.Blocks() as demo:
     pass
 (new_folder() / "kept").write_text("x")
+upload = Path(os.environ["GRADIO_TEMP_DIR"]) / "upload.png"
+upload.parent.mkdir(exist_ok=True)
+upload.write_text("x")
+demo.temp_file_sets.append({str(upload)})
 launch(demo, ServerConfig(port=int(sys.argv[1])), on_ready=lambda url: print(url, flush=True))
 """
 
@@ -209,6 +215,7 @@ launch(demo, ServerConfig(port=int(sys.argv[1])), on_ready=lambda url: print(url
 def test_folders_go_when_the_server_is_told_to_end(tmp_path: Path) -> None:
     root = str(Path(__file__).parents[2])
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": root}
+    environment["GRADIO_TEMP_DIR"] = str(tmp_path / "uploads")
     command = [sys.executable, "-c", SERVED, str(free_port())]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -218,6 +225,7 @@ def test_folders_go_when_the_server_is_told_to_end(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 128 + signal.SIGTERM
     assert not list(tmp_path.glob("semblance-studio-*"))
+    assert not list((tmp_path / "uploads").rglob("*.png"))
 
 
 def test_warnings_about_a_sound_are_shown(

@@ -48,6 +48,46 @@ def test_m4a(tmp_path: Path) -> None:
     assert loudest_hertz(load_sound(path)) == pytest.approx(440, abs=5)
 
 
+@pytest.mark.parametrize(
+    ("ending", "codec", "rate"), [("aac", "aac", 44100), ("webm", "libopus", 48000)]
+)
+def test_other_formats_of_ffmpeg(tmp_path: Path, ending: str, codec: str, rate: int) -> None:
+    av = pytest.importorskip("av")
+    path = tmp_path / f"tone.{ending}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, layout="mono")
+        fifo = av.AudioFifo()
+        frame = av.AudioFrame.from_ndarray(tone(rate)[None], format="flt", layout="mono")
+        frame.sample_rate = rate
+        to_codec = av.AudioResampler(format=stream.format, layout="mono", rate=rate)
+        for part in to_codec.resample(frame):
+            fifo.write(part)
+        for part in fifo.read_many(stream.frame_size or 1024, partial=True):
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    assert loudest_hertz(load_sound(path)) == pytest.approx(440, abs=5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile://{}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile {}\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 9 RTP/AVP 0\n",
+        "<?xml version='1.0'?><MPD><Period><BaseURL>{}</BaseURL></Period></MPD>",
+    ],
+    ids=["playlist", "list", "session", "manifest"],
+)
+@pytest.mark.parametrize("name", ["a.wav", "a.m3u8", "a.sdp", "a.mpd"])
+def test_no_file_opens_another(tmp_path: Path, text: str, name: str) -> None:
+    secret = tmp_path / "secret.mp3"
+    soundfile.write(secret, tone(22050), 22050)
+    path = tmp_path / name
+    path.write_text(text.format(secret))
+    with pytest.raises(ValueError, match="not a sound this can read"):
+        load_sound(path)
+
+
 @pytest.mark.parametrize("rate", [2000, 8000, 44100, 48000, 192_000, 384_000])
 def test_rates(rate: int) -> None:
     sound = load_sound((rate, tone(rate)))

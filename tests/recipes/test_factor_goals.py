@@ -1,4 +1,4 @@
-"""How far a factor goes, and where; how CLIP sees it."""
+"""How far a factor goes, and where."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from guidance.clip import OpenClip
 from guidance.factor_moves import FactorMoves
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.judge import Judge, JudgeConfig
-from recipes import factor_goals, factor_sight
+from recipes import factor_goals
 from recipes.attributes import NAMES
 from recipes.clip_model import ClipConfig, new_clip
 from recipes.factor_goals import AMOUNTS, ROWS, Trial
-from recipes.factor_words import UNSEEN, factor_moves
+from recipes.factor_words import factor_moves
 from tests.tiny_text import tiny_sentence_model
 
 FULL = ("beard", "full")
@@ -89,31 +89,3 @@ def test_goals_go_as_far_as_it_takes_to_show(
     row = changed[0]
     expected = torch.lerp(moves.rests[row], moves.goals[row], AMOUNTS[2])
     torch.testing.assert_close(found.goals[row], expected)
-
-
-class _Bright(Judge):
-    """Sees a full beard in bright pictures."""
-
-    def __init__(self) -> None:
-        super().__init__(JudgeConfig({"beard": ("none", "full")}, 32, 32))
-
-    def read(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        seen = (images.mean(dim=(1, 2, 3)) * 4).sigmoid()
-        return {"beard": torch.stack([1 - seen, seen], dim=1)}
-
-
-def test_sight_agrees_with_the_reader(
-    moves: FactorMoves, generator: StyleGAN2, clip: OpenClip
-) -> None:
-    reader = _Bright()
-    found = factor_sight.sighted(moves, reader, clip, generator, 64)
-    known = [name.startswith("beard: ") and name[7:] in ("none", "full") for name in moves.names]
-    assert bool(found.sight[torch.tensor(known)].abs().sum(dim=1).gt(0).all())
-    assert not bool(found.sight[~torch.tensor(known)].any())
-    assert float(found.sight_bias[~torch.tensor(known)].min()) == UNSEEN
-    seen, said = factor_sight.drawn(moves, reader, clip, generator, 32, seed=9)
-    full = moves.names.index(": ".join(FULL))
-    both = torch.stack([found.shows(seen)[:, full], said[:, full]])
-    assert float(torch.corrcoef(both)[0, 1]) > 0.75  # of a CLIP that has learned nothing
-    again = factor_sight.sighted(moves, reader, clip, generator, 64)
-    torch.testing.assert_close(again.sight, found.sight)

@@ -69,8 +69,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     Attributes({"age": torch.randn(8, 32)}).save(folder / "attributes.safetensors")
     marks = torch.ones(1, 2)
     word = torch.eye(16)[:1]
-    sight = (torch.ones(1, 8), word, torch.zeros(1))
-    moves = FactorMoves(torch.eye(32)[:, :2], marks[0], word, *[marks] * 3, *sight, ("old",))
+    moves = FactorMoves(
+        torch.eye(32)[:, :2], marks[0], word, *[marks] * 3, torch.ones(1, 8), ("old",)
+    )
     moves.save(folder / "factors.safetensors")
     names = ("generator", "delta", "factors", "identity", "judge")
     sources = {name: folder / f"{name}.safetensors" for name in names}
