@@ -7,6 +7,7 @@ frame, so a minute of sound costs a few edits and one synthesis a frame.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -150,9 +151,12 @@ def timeline_key(latent: Latent, timeline: Timeline) -> str:
     return cache_key(*tensors, timeline.weights, timeline.fps)
 
 
-def clear_cache(folder: Path) -> None:
-    """Remove the frames kept for a finished clip."""
-    shutil.rmtree(folder, ignore_errors=True)
+def clear_caches(clip: Path) -> None:
+    """Remove the frames kept for a finished clip, those of other settings too."""
+    kept = re.compile(rf"\.{re.escape(clip.stem)}\.[0-9a-f]+\.frames")
+    for folder in clip.parent.iterdir():
+        if kept.fullmatch(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def pictures(frames: Iterator[np.ndarray]) -> Iterator[Image.Image]:

@@ -17,10 +17,9 @@ from typing import Any
 from PIL import Image
 
 from apps.console import Advance
-from apps.journal import Journal, Row
+from apps.journal import Journal, Row, photo_digest
 from apps.manifest import Item, read_items
 from multimodal.images import save_image
-from multimodal.weights import atomic
 
 TABLES = (".csv", ".parquet")
 COLUMNS = ("name", "path", "output", "error", "seconds")
@@ -146,7 +145,7 @@ def stage(process: Process, item: Item, staging: Path) -> Staged:
     Whatever goes wrong with one photo must not end the rest, so every `Exception` is taken.
     """
     started = time.monotonic()
-    row = Row(item.name, str(item.path), overrides=item.digest)
+    row = Row(item.name, str(item.path), overrides=item.digest, photo=photo_digest(item.path))
     try:
         picture, scores = process(item)
         staged = _save_staged(picture, staging, Path(item.name).suffix)
@@ -174,11 +173,12 @@ def write_table(rows: Iterable[Row], path: Path) -> Path:
     ]
     rest = sorted({name for record in records for name in record} - set(COLUMNS))
     table = pandas.DataFrame(records, columns=[*COLUMNS, *rest])
-    with atomic(path) as part:
-        if path.suffix.lower() == ".csv":
-            table.to_csv(part, index=False)
-        else:
-            table.to_parquet(part, index=False)
+    part = _staging(path.parent) / path.name  # a killed run's is cleared from there
+    if path.suffix.lower() == ".csv":
+        table.to_csv(part, index=False)
+    else:
+        table.to_parquet(part, index=False)
+    part.replace(path)
     return path
 
 
@@ -192,9 +192,6 @@ def _clear_stale(out: Path) -> None:
     """Remove half-written files a killed run left; the journal's lock makes this safe."""
     for path in _staging(out).iterdir():
         path.unlink()
-    for suffix in TABLES:
-        for path in out.glob(f".*{suffix}"):
-            path.unlink()
 
 
 def _save_staged(picture: Image.Image, staging: Path, suffix: str) -> Path:

@@ -50,6 +50,9 @@ def run(arguments: list[str] | None = None) -> int:
         # Typer's own usage errors; their class moves between its releases.
         if not hasattr(error, "format_message"):
             raise
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help itself, in lines
+            print(error.format_message(), file=sys.stderr)
+            return 2
         return _complain(error.format_message())
     return outcome if isinstance(outcome, int) else 0
 

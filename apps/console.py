@@ -46,12 +46,15 @@ def counter(label: str) -> Iterator[Advance]:
 def steps(label: str) -> Iterator[OnStep]:
     """A progress bar fed by the core's `on_step` callback; warnings are kept above the bar."""
     with counter(label) as advance:
+        said = ""
 
         def on_step(step: Step) -> None:
+            nonlocal said
             figures = " ".join(f"{name} {value:.3g}" for name, value in step.losses.items())
             advance(step.step, step.total, figures)
-            if step.message:
+            if step.message and step.message != said:
                 STATUS.print(step.message, markup=False)
+            said = step.message or said
 
         yield on_step
 

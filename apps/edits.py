@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import InitVar, asdict, dataclass, replace
+from dataclasses import InitVar, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from multimodal.types import EditResult, Face, OnStep
 
 MAX_STRENGTH = 20.0
+MAX_ABOUT = 500
 TINY_NOTE = (
     "The bundled model is not in this installation: this runs on a tiny network with random "
     "weights. It proves that everything works; its pictures show no faces."
@@ -58,8 +59,8 @@ class EditSpec:
     def __post_init__(self, later: bool) -> None:
         if not (self.text or self.sounds or self.edits or later):
             raise ValueError("say what to change: a text, a sound or an edit list")
-        if self.edits and (self.text or self.sounds):
-            raise ValueError("an edit list cannot be joined with a text or a sound")
+        if self.edits:
+            self._refuse_beside_a_list()
         if self.region and self.mask:
             raise ValueError("give a region or a mask, not both")
         if not abs(self.strength) <= MAX_STRENGTH:
@@ -69,6 +70,26 @@ class EditSpec:
         for path in (*self.sounds, self.mask, self.edits):
             if path is not None and not path.is_file():
                 raise FileNotFoundError(f"no such file: {path}")
+
+    def _refuse_beside_a_list(self) -> None:
+        """Every edit of a list brings its own settings: what is given beside it would be lost."""
+        if self.text or self.sounds:
+            raise ValueError("an edit list cannot be joined with a text or a sound")
+        own = ("neutral", "mix", "method", "strength", "keep", "region", "mask", "layers")
+        plain = {field.name: field.default for field in fields(self)}
+        given = [name for name in own if getattr(self, name) != plain[name]]
+        if given:
+            raise ValueError(f"an edit list has its own settings; leave out {', '.join(given)}")
+
+    @property
+    def about(self) -> str:
+        """The edit in words, for the mark in a picture."""
+        if self.edits is None:
+            return self.text or "edited by sound"
+        from guidance.edits import EditList
+
+        enabled = (edit for edit in EditList.load(self.edits).edits if edit.enabled)
+        return "; ".join(edit.text or "edited by sound" for edit in enabled)[:MAX_ABOUT]
 
     @classmethod
     def from_edit(cls, edit: Edit) -> EditSpec:
@@ -82,6 +103,7 @@ class EditSpec:
             strength=edit.strength,
             keep=edit.keep,
             region=edit.region,
+            mask=Path(edit.mask) if edit.mask else None,
             layers=tuple(str(layer) for layer in edit.layers or ()),
             seed=edit.seed,
         )
@@ -89,10 +111,16 @@ class EditSpec:
     def as_edit(self, strength: float) -> Edit:
         """This edit as an entry of an edit list, at the strength it ended with.
 
-        A sound is named by its file name alone: where it lay on this machine is nobody's business.
+        A sound or mask is named by its file name alone: where it lay on this machine is nobody's
+        business. A list finds both beside itself.
+
+        Raises:
+            ValueError: several sounds, which an edit list has no place for.
         """
         from guidance.edits import Edit
 
+        if len(self.sounds) > 1:
+            raise ValueError("an edit list holds one sound an edit")
         return Edit(
             text=self.text,
             sound=self.sounds[0].name if self.sounds else None,
@@ -101,6 +129,7 @@ class EditSpec:
             strength=strength,
             keep=self.keep,
             region=self.region,
+            mask=self.mask.name if self.mask else None,
             layers=self.layers or None,
             mix=self.mix,
             seed=self.seed,

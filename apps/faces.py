@@ -37,4 +37,14 @@ def load_face(
         raise ValueError(
             f"{path.name} holds a code {tuple(face.latent.w.shape)}; this model has {expected}"
         )
+    _check_parts(editor, face, path.name)
     return face
+
+
+def _check_parts(editor: FaceEditor, face: Face, name: str) -> None:
+    """Refuse style vectors and noise maps that the generator has no place for."""
+    styles = face.latent.styles
+    if styles is not None:
+        sizes = [tuple(style.shape) for style in editor.generator.styles(face.latent.w)]
+        if [tuple(style.shape) for style in styles] != sizes:
+            raise ValueError(f"{name} holds style vectors of another model")

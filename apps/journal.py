@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from apps.console import plain
 from apps.manifest import Item
+from multimodal.weights import sha256_of
 
 JOURNAL = "journal.jsonl"
 
@@ -32,6 +33,7 @@ class Row:
         seconds: time spent on it.
         scores: figures of the edit.
         overrides: digest of what a manifest's row set for this photo, "" for nothing.
+        photo: digest of the photo's bytes, "" where it could not be read.
     """
 
     name: str
@@ -41,6 +43,15 @@ class Row:
     seconds: float = 0.0
     scores: Mapping[str, float] = field(default_factory=dict)
     overrides: str = ""
+    photo: str = ""
+
+
+def photo_digest(path: Path) -> str:
+    """What tells a photo from another of its name; "" for none, or one that cannot be read."""
+    try:
+        return sha256_of(path)[:16]
+    except OSError:
+        return ""
 
 
 class Journal:
@@ -78,11 +89,11 @@ class Journal:
         self._file.close()
 
     def done(self, item: Item, retry_failed: bool = False) -> bool:
-        """Whether a photo needs no more work: done before, from that file, with those settings."""
+        """Whether a photo needs no more work: done before, of those bytes, with those settings."""
         row = self.rows.get(item.name)
         if row is None or (row.error and retry_failed):
             return False
-        return row.overrides == item.digest and Path(row.path).name == item.path.name
+        return row.overrides == item.digest and row.photo == photo_digest(item.path)
 
     def commit(self, row: Row, staged: Path | None) -> None:
         """Record `row` and put its staged picture in place."""

@@ -56,6 +56,8 @@ def read_items(source: Path, out: Path | None = None) -> list[Item]:
         items = list(_manifest_items(source))
     else:
         raise ValueError(f"{source.name!r} is not a folder, a .csv or a .parquet")
+    if not items and out is not None and _below(source, out):
+        raise ValueError(f"{source} lies inside --out {out}, whose pictures are not edited again")
     if not items:
         raise ValueError(f"no photos in {source} (looked for {', '.join(PHOTO_SUFFIXES)})")
     return items

@@ -20,7 +20,7 @@ from apps.animate import (
     MAX_SECONDS,
     OnFrames,
     Timeline,
-    clear_cache,
+    clear_caches,
     crossfade,
     frame_count,
     frames_of,
@@ -103,6 +103,7 @@ def animate(
     Raises:
         ValueError: a model that does not hear, a sound or track that cannot be read.
     """
+    face = face.with_latent(face.latent.to(editor.device))
     timeline = timeline_of(editor, face, motion)
     key = timeline_key(face.latent, timeline)
     cache = out.with_name(f".{out.stem}.{key}.frames") if resumable else None
@@ -111,8 +112,7 @@ def animate(
     if motion.whole:
         drawn = _in_photo(editor, face, drawn, rest or editor.reconstruct(face))
     write_clip(drawn, out, motion.fps, _soundtrack(motion, len(timeline) / motion.fps))
-    if cache is not None:
-        clear_cache(cache)
+    clear_caches(out)
     return out
 
 

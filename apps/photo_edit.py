@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -12,6 +12,11 @@ from apps.batch import Process
 from apps.edits import EditSpec, edit_face, load_editor
 from apps.faces import load_face
 from apps.manifest import Item
+from multimodal.edit_names import check_edit
+from multimodal.inversion.invert import check_inversion
+
+if TYPE_CHECKING:
+    from multimodal import FaceEditor
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,13 @@ class PhotoEdit:
         return {**self.spec.plan(), "inversion": self.inversion, "model": self.model, **rest}
 
     def load(self) -> Process:
-        """Load the model; returns the function that edits one photo."""
+        """Load the model; returns the function that edits one photo.
+
+        Raises:
+            ValueError: something no photo could be edited with.
+        """
         editor = load_editor(self.model, self.device, self.encoder, self.clip)
+        self._check(editor)
 
         def process(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
             spec = self.spec.overridden(item.overrides)
@@ -50,3 +60,10 @@ class PhotoEdit:
             return result.photo or result.after, result.scores
 
         return process
+
+    def _check(self, editor: FaceEditor) -> None:
+        """Refuse before the first photo what would fail with every one."""
+        check_inversion(self.inversion, editor.encoder is not None)
+        spec = self.spec
+        if spec.edits is None:
+            check_edit(editor, spec.method, spec.region, spec.keep, spec.layers or None)

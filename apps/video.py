@@ -21,7 +21,9 @@ from multimodal.weights import atomic
 
 MARK = "AI-edited with Semblance"
 CLIP_FORMATS = (".mp4", ".gif", ".webp")
-MAX_FPS = 120.0
+MIN_FPS, MAX_FPS = 0.1, 120.0
+MAX_GIF_FPS = 50.0
+"""Browsers slow down what is shown for less than two hundredths of a second."""
 _AUDIO_BLOCK = 1024
 _AAC_RATE = 48_000
 
@@ -37,15 +39,17 @@ def write_clip(
     Args:
         frames: RGB pictures of one size, taken one at a time.
         path: `.mp4` (H.264 and AAC), `.gif` or `.webp` (no sound).
-        fps: pictures a second, in (0, 120].
+        fps: pictures a second, in [0.1, 120]; 50 at most in a GIF.
         sound: what to mux in, cut or padded with silence to the pictures' duration.
 
     Raises:
         ValueError: an unknown suffix, a frame rate out of range, no frames, sizes that differ.
     """
     with_suffix_of(path, CLIP_FORMATS, "a clip")
-    if not (math.isfinite(fps) and 0 < fps <= MAX_FPS):
-        raise ValueError(f"frame rate {fps} is not in (0, {MAX_FPS:g}]")
+    if not (math.isfinite(fps) and MIN_FPS <= fps <= MAX_FPS):
+        raise ValueError(f"frame rate {fps} is not in [{MIN_FPS}, {MAX_FPS:g}]")
+    if path.suffix.lower() == ".gif" and fps > MAX_GIF_FPS:
+        raise ValueError(f"a GIF shows at most {MAX_GIF_FPS:g} pictures a second, {fps:g} asked")
     checked = _one_size(frames)
     with atomic(path) as part:
         if path.suffix.lower() == ".mp4":
@@ -70,16 +74,22 @@ def _one_size(frames: Iterable[Image.Image]) -> Iterator[Image.Image]:
 
 def _write_gif(frames: Iterator[Image.Image], path: Path, fps: float) -> None:
     """Frame by frame, each in its own colours; Pillow's `save` keeps all frames until the end."""
-    options: dict[str, Any] = {"duration": max(1, round(1000 / fps)), "loop": 0}
-    options["include_color_table"] = True
+    options: dict[str, Any] = {"loop": 0, "include_color_table": True}
     with path.open("wb") as file:
         for index, frame in enumerate(frames):
             drawn = frame.convert("P", palette=Image.Palette.ADAPTIVE)
             if index == 0:
                 about = {**options, "comment": MARK.encode()}
                 file.writelines(GifImagePlugin.getheader(drawn, info=about)[0])
-            file.writelines(GifImagePlugin.getdata(drawn, **options))
+            file.writelines(GifImagePlugin.getdata(drawn, **options, duration=delay(index, fps)))
         file.write(b";")
+
+
+def delay(index: int, fps: float) -> int:
+    """Milliseconds that a frame of a GIF is shown: whole hundredths of a second, as the format has
+    them, which add up to the clip's length."""
+    until, since = (round(100 * (index + k) / fps) for k in (1, 0))
+    return 10 * (until - since)
 
 
 def _write_webp(frames: Iterator[Image.Image], path: Path, fps: float) -> None:

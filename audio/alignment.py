@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from audio.encoder import load_encoder
 from audio.envelope import SoundTrack, sound_track
 from audio.io import SoundSource, load_sound
+from multimodal.weights import atomic
 
 ADAPTER, ADAPTER_CONFIG = "sound_adapter.safetensors", "sound_adapter.json"
 OWN_CLIP = "own"
@@ -156,13 +157,10 @@ def _polish(
 
 def save_adapter(adapter: Adapter, folder: Path, clip: str) -> None:
     """Write the adapter beside a sound encoder; `clip` names the CLIP it leads to."""
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / (ADAPTER + ".part")
-    save_file({k: v.contiguous() for k, v in adapter.state_dict().items()}, temporary)
-    temporary.replace(folder / ADAPTER)
-    temporary = folder / (ADAPTER_CONFIG + ".part")
-    temporary.write_text(json.dumps({"shape": adapter.shape, "clip": clip}) + "\n", "utf-8")
-    temporary.replace(folder / ADAPTER_CONFIG)
+    with atomic(folder / ADAPTER) as part:
+        save_file({k: v.contiguous() for k, v in adapter.state_dict().items()}, part)
+    with atomic(folder / ADAPTER_CONFIG) as part:
+        part.write_text(json.dumps({"shape": adapter.shape, "clip": clip}) + "\n", "utf-8")
 
 
 def load_adapter(folder: Path | str) -> Adapter:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio.features import FeatureConfig, log_mel
+from multimodal.weights import atomic
 
 WEIGHTS, CONFIG = "sound_encoder.safetensors", "sound_encoder.json"
 SHORTEST_S = 1.0
@@ -153,18 +154,15 @@ class SoundEncoder(nn.Module):
 
 def save_encoder(encoder: SoundEncoder, folder: Path, notes: dict[str, object]) -> None:
     """Write fp16 weights and the JSON beside them; `notes` (licences, scores) joins the JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = {
         name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
         for name, value in encoder.state_dict().items()
     }
-    temporary = folder / (WEIGHTS + ".part")
-    save_file(tensors, temporary, {"format": "pt"})
-    temporary.replace(folder / WEIGHTS)
+    with atomic(folder / WEIGHTS) as part:
+        save_file(tensors, part, {"format": "pt"})
     text = json.dumps({"network": asdict(encoder.config), "notes": notes}, indent=1)
-    temporary = folder / (CONFIG + ".part")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(folder / CONFIG)
+    with atomic(folder / CONFIG) as part:
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 def load_encoder(folder: Path | str, device: torch.device | str = "cpu") -> SoundEncoder:

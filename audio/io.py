@@ -16,6 +16,7 @@ import torch
 import torchaudio
 
 from audio.decode import decode
+from multimodal.weights import atomic
 
 RATE = 16000
 MAX_SECONDS = 60.0
@@ -139,9 +140,8 @@ def save_sound(path: Path | str, sound: Sound) -> None:
     kinds = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"}
     if path.suffix.lower() not in kinds:
         raise ValueError(f"cannot write {path.name!r}; endings: {', '.join(kinds)}")
-    temporary = path.with_name(path.name + ".part")
-    soundfile.write(temporary, sound.samples, sound.rate, format=kinds[path.suffix.lower()])
-    temporary.replace(path)
+    with atomic(path) as part:
+        soundfile.write(part, sound.samples, sound.rate, format=kinds[path.suffix.lower()])
 
 
 def _peak(samples: np.ndarray) -> float:

@@ -22,6 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from multimodal.devices import pick_device
+from multimodal.weights import atomic
+
 CONFIG_NAME = "open_clip_config.json"
 WEIGHTS_NAME = "open_clip_model.safetensors"
 MAX_CONFIG_BYTES = 1 << 20
@@ -327,10 +330,8 @@ def save_clip(
     weights = {k: v.detach().cpu().contiguous() for k, v in clip.model.state_dict().items()}
     if half:
         weights = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
-    temporary = folder / f"{WEIGHTS_NAME}.part"
-    save_file(weights, temporary)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, folder / WEIGHTS_NAME)
+    with atomic(folder / WEIGHTS_NAME) as part:
+        save_file(weights, part)
     inner = getattr(clip.tokenizer, "tokenizer", None)
     if inner is not None:
         inner.save_pretrained(str(folder))
@@ -371,16 +372,6 @@ def random_clip(seed: int = 0, dim: int = 32, image_size: int = 32) -> OpenClip:
     return OpenClip(model, open_clip.SimpleTokenizer(), mean, std, image_size, config)
 
 
-def pick_device(device: torch.device | str = "auto") -> torch.device:
-    """ "auto" is cuda, else mps, else cpu; anything else is taken as it is."""
-    if device != "auto":
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    temporary = path.with_name(f"{path.name}.part")
-    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    with atomic(path) as part:
+        part.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

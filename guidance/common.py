@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from multimodal.types import Generator, Latent, NoiseMode, Offset
+from multimodal.weights import atomic
 
 Config = TypeVar("Config")
 MAX_FILE_BYTES = 1 << 30
@@ -119,12 +119,9 @@ def save_tensors(path: Path | str, tensors: Mapping[str, Tensor], about: Mapping
     from safetensors.torch import save_file
 
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.part")
     ready = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    save_file(ready, temporary, metadata={"about": json.dumps(about)})
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+    with atomic(path) as part:
+        save_file(ready, part, metadata={"about": json.dumps(about)})
     return path
 
 

@@ -168,9 +168,9 @@ class DeltaEdit:
             FileNotFoundError: this model has none.
         """
         if self._network is None:
-            if self.toolkit.folder is None:
+            path = Path(self.toolkit.folder or "") / FILE_NAME
+            if self.toolkit.folder is None or not path.is_file():
                 raise FileNotFoundError("this model has no delta network: train one")
-            path = Path(self.toolkit.folder) / FILE_NAME
             network = load_delta(path).to(self.toolkit.generator.device)
             sizes = style_sizes(self.toolkit.generator)
             convs = tuple(sizes[i] for i in conv_indices(len(sizes)))

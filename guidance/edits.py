@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from multimodal.weights import atomic
+
 MAX_EDITS = 64
 MAX_TEXT = 1000
 MAX_JSON_BYTES = 1 << 20
@@ -28,6 +30,7 @@ class Edit:
         strength: how far.
         keep: attributes to leave alone.
         region: named region, or None.
+        mask: file of a picture of the aligned face, white where it may change, or None.
         layers: rows or groups of W+, or None for all.
         mix: share of the sound where there is text too.
         seed: everything random follows from it.
@@ -41,6 +44,7 @@ class Edit:
     strength: float = 1.0
     keep: tuple[str, ...] = ()
     region: str | None = None
+    mask: str | None = None
     layers: tuple[int | str, ...] | None = None
     mix: float = 0.5
     seed: int = 0
@@ -49,10 +53,12 @@ class Edit:
     def __post_init__(self) -> None:
         if not (self.text or self.sound):
             raise ValueError("an edit needs a text or a sound")
-        for name in ("text", "sound", "neutral", "method", "region"):
+        for name in ("text", "sound", "neutral", "method", "region", "mask"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, str) or len(value) > MAX_TEXT):
                 raise ValueError(f"{name} must be a text of at most {MAX_TEXT} characters")
+        if self.region and self.mask:
+            raise ValueError("give a region or a mask, not both")
         for name, low, high in (("strength", -MAX_STRENGTH, MAX_STRENGTH), ("mix", 0.0, 1.0)):
             _check_number(name, getattr(self, name), low, high)
         if type(self.seed) is not int or abs(self.seed) >= 2**63:
@@ -127,14 +133,14 @@ class EditList:
         """Write as JSON."""
         path = Path(path)
         content = {"format": FORMAT, "edits": [_plain(e) for e in self.edits]}
-        temporary = path.with_name(f"{path.name}.part")
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        with atomic(path) as part:
+            part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         return path
 
     @classmethod
     def load(cls, path: Path | str) -> EditList:
-        """Read a JSON file written by `save` or by hand.
+        """Read a JSON file written by `save` or by hand. Sounds and masks that lie beside it are
+        found there.
 
         Raises:
             FileNotFoundError: no such file.
@@ -149,7 +155,8 @@ class EditList:
             content = json.loads(path.read_text(encoding="utf-8"))
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"edit list {path} is not JSON: {error}") from error
-        return cls.from_plain(content)
+        found = cls.from_plain(content).edits
+        return cls(tuple(_beside(path.parent, edit) for edit in found))
 
     @classmethod
     def from_plain(cls, content: Any) -> EditList:
@@ -168,6 +175,13 @@ class EditList:
     def _check(self, index: int) -> None:
         if not 0 <= index < len(self.edits):
             raise ValueError(f"edit {index} is not one of 0..{len(self.edits) - 1}")
+
+
+def _beside(folder: Path, edit: Edit) -> Edit:
+    def found(file: str | None) -> str | None:
+        return str(folder / file) if file and (folder / file).is_file() else file
+
+    return replace(edit, sound=found(edit.sound), mask=found(edit.mask))
 
 
 def _plain(edit: Edit) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from guidance.losses import clip_loss, directional_loss, identity_loss
 from multimodal.generators.stylegan2 import SQRT2, EqualLinear
 from multimodal.torch_files import load_torch
 from multimodal.types import EditRequest, Offset, OnStep, Progress, Toolkit
+from multimodal.weights import atomic
 
 LEVELS = ("coarse", "medium", "fine")
 _KEYS = {"coarse": "course_mapping", "medium": "medium_mapping", "fine": "fine_mapping"}
@@ -166,11 +166,13 @@ class Mapper:
     def _find(self, request: EditRequest, options: MapperOptions) -> LevelsMapper:
         path = None if options.mapper is None else Path(options.mapper)
         if path is None:
-            if self.toolkit.folder is None or not request.text:
+            folders = [f for f in (self.toolkit.own, self.toolkit.folder) if f is not None]
+            if not folders or not request.text:
                 raise ValueError(
                     "give the mapper's file (mapper=...), or a text it was trained for"
                 )
-            path = mapper_path(self.toolkit.folder, request.text)
+            paths = [mapper_path(folder, request.text) for folder in folders]
+            path = next((found for found in paths if found.is_file()), paths[0])
             if not path.is_file():
                 raise FileNotFoundError(
                     f"no mapper was trained for {request.text!r} ({path} is missing): run "
@@ -295,11 +297,9 @@ def _mapper_terms(
 def _checkpoint(
     path: Path, mapper: nn.Module, adam: torch.optim.Optimizer, step: int, aim: str
 ) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.part")
     parts = {"mapper": mapper.state_dict(), "adam": adam.state_dict(), "step": step}
-    torch.save(parts | {"aim": aim}, temporary)
-    os.replace(temporary, path)
+    with atomic(path) as part:
+        torch.save(parts | {"aim": aim}, part)
 
 
 def _aim(target: Tensor, neutral: Tensor, config: MapperTraining) -> str:

@@ -38,7 +38,7 @@ class OptimizeConfig:
             embeddings of pictures and words; 0 in the paper.
         l2: weight of the summed squares of the change.
         identity: weight of the identity term (ignored without an identity network).
-        keep: weight of LPIPS outside `mask` (needs `mask` and LPIPS).
+        outside: weight of LPIPS outside `mask` (needs `mask` and LPIPS).
         mask: `[1, 1, H, W]`, 1 where change is wanted, or None.
         crops: random crops added to each look at the picture.
         patience: stop after so many steps without improvement of the total.
@@ -54,7 +54,7 @@ class OptimizeConfig:
     directional: float = 0.5
     l2: float = 0.008
     identity: float = 0.2
-    keep: float = 1.0
+    outside: float = 1.0
     mask: Tensor | None = None
     crops: int = 0
     patience: int = 25
@@ -125,7 +125,7 @@ def clip_objective(toolkit: Toolkit, request: EditRequest, config: OptimizeConfi
         if config.mask is not None and toolkit.lpips is not None:
             mask = config.mask.to(image.device)
             terms["outside"] = (
-                config.keep * outside_lpips(toolkit.lpips, image, original, mask).mean()
+                config.outside * outside_lpips(toolkit.lpips, image, original, mask).mean()
             )
         return terms
 

@@ -116,7 +116,7 @@ class TextEncoderOptions:
         layers: rows of W+ taken from the text: names of groups, indices, or None for all.
         relative: add the difference between what the text and the neutral text give, instead of
             the text's rows themselves; keeps the person far better than the paper's mixing.
-        mix: share of the text in the mixed rows, 0..1 (absolute mixing only).
+        share: of the text in the mixed rows, 0..1 (absolute mixing only).
         gain: multiple of that difference (relative only).
         steps: steps of instance-level optimisation afterwards; 0 for none.
         refine: options of that optimisation (fields of `OptimizeConfig`).
@@ -124,7 +124,7 @@ class TextEncoderOptions:
 
     layers: Sequence[int | str] | str | None = None
     relative: bool = True
-    mix: float = 0.6
+    share: float = 0.6
     gain: float = 1.0
     steps: int = 0
     refine: dict[str, Any] | None = None
@@ -152,9 +152,9 @@ class TextEncoding:
             FileNotFoundError: this model has none.
         """
         if self._network is None:
-            if self.toolkit.folder is None:
+            path = Path(self.toolkit.folder or "") / FILE_NAME
+            if self.toolkit.folder is None or not path.is_file():
                 raise FileNotFoundError("this model has no text encoder: train one, or use another")
-            path = Path(self.toolkit.folder) / FILE_NAME
             network = load_text_encoder(path).to(self.toolkit.generator.device)
             wanted = (
                 self.toolkit.clip.dim,
@@ -170,8 +170,8 @@ class TextEncoding:
     def offset(self, request: EditRequest, on_step: OnStep | None = None) -> Offset:
         """The mixed rows as an offset, refined where asked."""
         options = read_options(TextEncoderOptions, request.options)
-        if not 0 <= options.mix <= 1:
-            raise ValueError(f"mix {options.mix} is not in 0..1")
+        if not 0 <= options.share <= 1:
+            raise ValueError(f"share {options.share} is not in 0..1")
         w = request.latent.w
         with torch.no_grad():
             noise = self.network.draw_noise(1, request.seed)
@@ -180,7 +180,7 @@ class TextEncoding:
                 change = wanted - self.network(request.neutral.to(w.device), noise)
                 change = options.gain * change
             else:
-                change = options.mix * (wanted - w)
+                change = options.share * (wanted - w)
             offset = Offset(w=change * layer_mask(options.layers, w.shape[1]).to(w.device))
         if not options.steps:
             return offset

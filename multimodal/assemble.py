@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from multimodal.bundled import HOME, verify_folder
+from multimodal.bundled import HOME, MANIFEST, verify_folder
 from multimodal.devices import pick_device
 from multimodal.editor import FaceEditor
 from multimodal.faces import FaceAligner
@@ -100,6 +100,7 @@ def assemble(
         lpips=_lpips(where),
         sound=_sound(name, home, seeing, kept if clip else None, where),
         folder=folder if folder and not clip else kept,
+        own=kept if (folder or kept).joinpath(MANIFEST).is_file() else None,
     )
     return FaceEditor(
         toolkit=toolkit,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import torch
 
+KINDS = ("cpu", "cuda", "mps")
+
 
 def pick_device(name: str | torch.device = "auto") -> torch.device:
-    """`auto` is cuda, else mps, else cpu; anything else is taken as it is.
+    """`auto` is cuda, else mps, else cpu; else one of these kinds, with a number or without.
 
     Raises:
-        ValueError: not a device torch knows, or one this machine lacks.
+        ValueError: another kind of device, or one this machine lacks.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -19,8 +21,12 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise ValueError(f"device {name!r} is not one of 'auto', 'cpu', 'cuda', 'mps'") from error
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present.get(device.type, True):
+    if device.type not in KINDS:
+        raise ValueError(
+            f"device {str(name)!r} is not one of 'auto', {', '.join(map(repr, KINDS))}"
+        )
+    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": torch.backends.mps.is_available()}
+    if (device.index or 0) >= counts[device.type]:
         raise ValueError(f"device {name!r} is not available on this machine; try 'auto' or 'cpu'")
     return device
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from guidance.common import apply_offset, draw
 from guidance.control import (
-    ATTRIBUTES_NAME,
     IDENTITY,
-    Attributes,
     blend,
     identity_limit,
     keep_attributes,
@@ -31,6 +29,7 @@ from guidance.regions import mask_from_image, region_mask
 from guidance.targets import NEUTRAL, embed_image, embed_sound, embed_text
 from guidance.targets import mix as mixed
 from multimodal.choosing import guidance_of, model_options, pick_method
+from multimodal.edit_names import kept_directions
 from multimodal.images import ImageSource, load_image, to_pil, to_tensor
 from multimodal.stacking import Applied, stacked
 from multimodal.types import (
@@ -178,6 +177,7 @@ def edit(
         ValueError: something unknown, or nothing wanted.
     """
     began = time.perf_counter()
+    keep = (keep,) if isinstance(keep, str) else tuple(keep or ())
     if region is not None and mask is not None:
         raise ValueError("give a region or a mask, not both")
     face, tools = _here(editor, face)
@@ -189,9 +189,11 @@ def edit(
     request = EditRequest(face.latent, wanted.target, wanted.neutral, text, seed, settings)
     offset = guidance_of(editor, tools, chosen).offset(request, on_step)
     offset = restrict(offset, layers, tools.generator.num_layers)
-    offset = keep_attributes(tools.generator, offset, _kept(editor, tools, keep), layers)
+    offset = keep_attributes(tools.generator, offset, kept_directions(editor, tools, keep), layers)
     used = strength
-    if IDENTITY in keep and tools.identity is not None:
+    if IDENTITY in keep:
+        if tools.identity is None:
+            raise ValueError("this model has no identity network, so it cannot keep 'identity'")
         used = identity_limit(tools.generator, face.latent, offset, strength, tools.identity)
     return _result(editor, tools, face, offset, used, (region, mask), wanted, began)
 
@@ -295,34 +297,8 @@ def generate(
 
 def _is_many(sound: Any) -> bool:
     """Several sounds? A pair that begins with a sampling rate is one."""
-    pair = isinstance(sound, tuple) and len(sound) == 2 and isinstance(sound[0], int)
+    pair = isinstance(sound, tuple) and len(sound) == 2 and isinstance(sound[0], int | np.integer)
     return isinstance(sound, list | tuple) and not pair
-
-
-def _kept(editor: EditorParts, tools: Toolkit, keep: Sequence[str]) -> list[Tensor]:
-    """Directions `[L, D]` of the attributes to leave alone."""
-    names = [name for name in keep if name != IDENTITY]
-    if not names:
-        return []
-    known = _known_directions(editor, tools)
-    if not known:
-        raise ValueError(f"this model has no attribute directions, so it cannot keep {names}")
-    found: list[Tensor] = []
-    for name in names:
-        family = [k for k in known if k == name or k.startswith(f"{name}_")]
-        if not family:
-            raise ValueError(f"cannot keep {name!r}: not one of {[IDENTITY, *sorted(known)]}")
-        found.extend(known[k] for k in family)
-    return found
-
-
-def _known_directions(editor: EditorParts, tools: Toolkit) -> dict[str, Tensor]:
-    """All directions of W+ `[L, D]` by name: the editor's, and those of the model's folder."""
-    given: Mapping[str, Offset] = getattr(editor, "directions", {})
-    known = {name: offset.w[0] for name, offset in given.items() if offset.w is not None}
-    if tools.folder is not None and (Path(tools.folder) / ATTRIBUTES_NAME).is_file():
-        known |= Attributes.load(tools.folder).directions
-    return known
 
 
 @torch.no_grad()

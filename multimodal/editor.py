@@ -158,7 +158,7 @@ class FaceEditor:
             photo=None if cut.transform is None else photo,
             tuned=found.tuned,
             landmarks=cut.landmarks,
-            report={**found.report, "model": self.name},
+            report={**found.report, "model": Path(self.name).name},
         )
 
     @torch.no_grad()

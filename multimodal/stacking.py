@@ -43,6 +43,7 @@ def stacked(
         latent: the face at rest, batch 1.
         edits: in the order they are made; a later place lies over an earlier one.
     """
+    edits = [edit for edit in edits if edit.strength != 0]  # else blending rounds a face at rest
     whole = _moved(generator, latent, edits)
     base = _moved(generator, latent, [e for e in edits if e.mask is None])
     places = dict.fromkeys(e.place for e in edits if e.mask is not None)

@@ -6,6 +6,7 @@ import argparse
 import pickle
 import re
 import struct
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ def load_torch(path: Path, mapped: bool = False) -> Any:
     """
     mmap = (zipfile.is_zipfile(check_file(path)) and mapped) or None
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a file that is no checkpoint; told below
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
         asked = re.search(r"GLOBAL ([\w.]+)", str(error))
@@ -55,7 +57,8 @@ def load_torch(path: Path, mapped: bool = False) -> Any:
             raise WeightsError(
                 f"{path.name}: refused the global {asked[1]}: the file may run code"
             ) from error
-        raise WeightsError(f"{path.name} is damaged or not a torch file ({error})") from error
+        # Torch's own words would advise to load it unsafely.
+        raise WeightsError(f"{path.name} is damaged or not a torch checkpoint") from error
     except DAMAGED as error:
         reason = str(error).split("\n")[0][:200] or type(error).__name__
         raise WeightsError(

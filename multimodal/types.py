@@ -286,6 +286,7 @@ class Toolkit:
         lpips: perceptual distance, or None.
         sound: hears, or None.
         folder: where this model's cached statistics and extra networks live, or None.
+        own: where what people make for this model is kept, where `folder` is a shipped model's.
     """
 
     generator: Generator
@@ -294,6 +295,7 @@ class Toolkit:
     lpips: ImageDistance | None = None
     sound: SoundEmbedder | None = None
     folder: Any | None = None
+    own: Any | None = None
 
 
 def _to_all(

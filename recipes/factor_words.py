@@ -6,8 +6,9 @@
 `recipes.train_generator` on pairs leaves a matrix from factors to w. Every class that captions name
 is joined here to the factors of a face of that class, and to the change in CLIP's space that its
 wordings stand for. How far a factor must go until it shows, and in which rows, is tried by
-`recipes.factor_goals`, which asks a network that reads classes off faces. It is one of `recipes.train_judge`, but never the one that
-measures edits: train another, on other renders and with another seed.
+`recipes.factor_goals`, which asks a network that reads classes off faces. It is one of
+`recipes.train_judge`, but never the one that measures edits: train another, on other renders and
+with another seed.
 """
 
 from __future__ import annotations

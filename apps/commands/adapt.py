@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,10 @@ import typer
 
 from apps.commands.options import Device, Json, Model, Seed
 from apps.console import report, steps
+
+GENERATOR = "generator.safetensors"
+OF_THE_OLD = ("generator.*", "manifest.json", "MODEL_CARD.md", "about.json", "pictures")
+"""Files of a model's folder that are of its generator alone."""
 
 Source = Annotated[str, typer.Argument(help='What the model draws now: "photo".')]
 Target = Annotated[str, typer.Argument(help='What it should draw: "sketch".')]
@@ -18,9 +23,13 @@ Steps = Annotated[int, typer.Option("--steps", min=1, help="Training steps.")]
 def adapt(
     source: Source,
     target: Target,
-    out: Annotated[Path, typer.Option(help="The new model: a .safetensors file.")] = Path(
-        "out/adapted.safetensors"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="The new model: a .safetensors file, or a folder, which gets the model's other "
+            "parts (encoder, CLIP, directions, ...) too."
+        ),
+    ] = Path("out/adapted"),
     training_steps: Steps = 300,
     model: Model = "default",
     device: Device = "auto",
@@ -32,9 +41,12 @@ def adapt(
     from apps.outputs import with_suffix_of
     from guidance.nada import NadaConfig
     from guidance.nada import adapt as train
+    from multimodal.assemble import model_folder
     from multimodal.generators import StyleGAN2, save_generator
 
-    with_suffix_of(out, [".safetensors"], "a model")
+    folder = not out.suffix
+    if not folder:
+        with_suffix_of(out, [".safetensors"], "a model")
     tools = load_editor(model, device).toolkit
     generator = tools.generator
     if not isinstance(generator, StyleGAN2):
@@ -42,8 +54,23 @@ def adapt(
     config = NadaConfig(steps=training_steps, seed=seed)
     with steps("adapting") as on_step:
         adapted = train(generator, tools.clip, source, target, on_step, config)
-    save_generator(adapted, out)
+    if folder:
+        copy_parts(model_folder(model), out)
+    save_generator(adapted, out / GENERATOR if folder else out)
     report({"source": source, "target": target, "model": str(out)}, as_json)
+
+
+def copy_parts(source: Path | None, out: Path) -> None:
+    """All of a model's folder but its generator, and what is said of it, into a new folder.
+
+    Raises:
+        ValueError: the new folder holds something.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise ValueError(f"{out} is not empty: choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    if source is not None:
+        shutil.copytree(source, out, ignore=shutil.ignore_patterns(*OF_THE_OLD), dirs_exist_ok=True)
 
 
 def register(app: typer.Typer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,6 +61,7 @@ def edit(
         names(keep), region, mask, names(layers), seed, edits,
     )  # fmt: skip
     with_suffix_of(out, SUFFIXES, "a picture")
+    beside = _report_beside(out, [photo, edits, mask, *spec.sounds])
     for path in spec.sounds:
         warn_of_sound(path)
     editor = load_editor(model, device, encoder, clip)
@@ -68,13 +70,26 @@ def edit(
     with steps("editing") as on_step:
         result = edit_face(editor, found, spec, on_step)
     whole = result.after if crop or result.photo is None else result.photo
-    written: dict[str, Any] = {"out": save_image(whole, out, text or "edited by sound")}
+    written: dict[str, Any] = {"out": save_image(whole, out, spec.about)}
     if sheet:
         strip = sheet_of(editor, found, result, spec)
         written["sheet"] = save_image(strip, out.with_name(f"{out.stem}-sheet.png"))
     summary = {**written, "scores": dict(result.scores), "inversion": dict(found.report)}
-    save_json(out.with_suffix(".json"), summary)
+    save_json(beside, summary)
     report(summary, as_json)
+
+
+def _report_beside(out: Path, inputs: Sequence[Path | None]) -> Path:
+    """Where the report goes.
+
+    Raises:
+        ValueError: the picture would overwrite what is read.
+    """
+    read = [path.resolve() for path in inputs if path is not None]
+    if out.resolve() in read:
+        raise ValueError(f"--out {out} would overwrite what is read")
+    beside = out.with_suffix(".json")
+    return out.with_name(f"{out.stem}-report.json") if beside.resolve() in read else beside
 
 
 def sheet_of(editor: FaceEditor, face: Face, result: EditResult, spec: EditSpec) -> Image.Image:
@@ -84,8 +99,9 @@ def sheet_of(editor: FaceEditor, face: Face, result: EditResult, spec: EditSpec)
     pictures, labels = [face.aligned, result.before], ["photo", "before"]
     if spec.edits is not None:
         return strip([*pictures, result.after], [*labels, "after"])
+    used = result.scores["strength"]  # less than asked for, where the person is to be kept
     for share in SHEET_STRENGTHS:
-        strength = share * spec.strength
+        strength = share * used
         if share == 1.0:
             pictures.append(result.after)
         else:

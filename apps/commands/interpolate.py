@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from apps.commands.options import Device, Json, Model
-from apps.console import Advance, counter, report
+from apps.console import Advance, counter, report, say
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from multimodal.types import Latent
 
 MAX_FRAMES = 10_000
-STRIP_FRAMES = 16
+STRIP_FRAMES, CLIP_FRAMES = 16, 50
+MAX_STRIP = 64
 _BATCH = 8
 
 End = Annotated[str, typer.Argument(help="A latent.safetensors, a photo, or seed:N.")]
@@ -28,8 +29,11 @@ def interpolate(
     a: End,
     b: End,
     out: Annotated[Path, typer.Option(help=".mp4, .gif, .webp, or .png for a strip.")],
-    frames: Annotated[int, typer.Option(min=2, max=MAX_FRAMES, help="Pictures.")] = 50,
-    fps: Annotated[float, typer.Option(help="Pictures a second.")] = 25.0,
+    frames: Annotated[
+        int | None,
+        typer.Option(min=2, max=MAX_FRAMES, help="Pictures; 50 in a clip, 16 in a strip."),
+    ] = None,
+    fps: Annotated[float, typer.Option(min=1, max=120, help="Pictures a second.")] = 25.0,
     model: Model = "default",
     device: Device = "auto",
     as_json: Json = False,
@@ -43,8 +47,9 @@ def interpolate(
 
     still = out.suffix.lower() in SUFFIXES
     with_suffix_of(out, (*CLIP_FORMATS, *SUFFIXES), "a clip or strip")
-    if still and frames > STRIP_FRAMES:
-        frames = STRIP_FRAMES
+    frames = frames or (STRIP_FRAMES if still else CLIP_FRAMES)
+    if still and frames > MAX_STRIP:
+        raise ValueError(f"a strip has at most {MAX_STRIP} pictures; a clip may have {frames}")
     editor = load_editor(model, device)
     first, last = latent_of(editor, a), latent_of(editor, b)
     with counter("drawing") as advance:
@@ -69,7 +74,16 @@ def latent_of(editor: FaceEditor, source: str) -> Latent:
         if not seed.isdecimal():
             raise ValueError(f"{source!r}: a seed is a whole number, as in seed:7")
         return editor.generator.sample(1, int(seed), 0.7)
-    return load_face(editor, Path(source)).latent
+    face = load_face(editor, Path(source))
+    extra = {
+        "noise maps": face.latent.noise,
+        "style vectors": face.latent.styles,
+        "tuned weights": face.tuned,
+    }
+    left_out = [name for name, held in extra.items() if held]
+    if left_out:
+        say(f"{Path(source).name}: the way is through W+; its {' and '.join(left_out)} stay behind")
+    return face.latent.to(editor.generator.device)
 
 
 def walk(

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from apps.commands.options import Device, Encoder, FaceIndex, Json, Model, Photo, Seed
+from apps.commands.options import (
+    Device,
+    Encoder,
+    FaceIndex,
+    Json,
+    Model,
+    Photo,
+    Seed,
+    Settings,
+    named_values,
+)
 from apps.console import report, steps
 
 Out = Annotated[Path, typer.Option(help="Folder for the latent, pictures and report.")]
@@ -22,6 +32,10 @@ def invert(
     encoder: Encoder = None,
     device: Device = "auto",
     face: FaceIndex = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="Match only where this picture of the crop is white.")
+    ] = None,
+    settings: Settings = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -34,12 +48,15 @@ def invert(
     from multimodal.images import save_image
 
     editor = load_editor(model, device, encoder)
+    options = named_values(settings)
+    if mask is not None:
+        options["mask"] = mask
     with steps("inverting") as on_step:
-        found = editor.invert(photo, method=method, face_index=face, seed=seed, on_step=on_step)
+        found = editor.invert(photo, method, on_step, face, seed=seed, **options)
     save_plain(found.aligned, out / "aligned.png")
     save_image(editor.reconstruct(found), out / "reconstruction.png", "AI reconstruction")
     found.save(out / "latent.safetensors")
-    summary = {**found.report, "method": method, "model": model, "photo": str(photo)}
+    summary = {**found.report, "method": method, "model": Path(model).name, "photo": photo.name}
     save_json(out / "report.json", summary)
     report({**summary, "out": str(out)}, as_json)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,3 +48,33 @@ Encoder = Annotated[
 Clip = Annotated[
     str | None, typer.Option(help="A CLIP to use instead: ViT-B-32/openai, or an open_clip folder.")
 ]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A setting of the method, as in steps=50; may be given again."),
+]
+
+
+def named_values(given: list[str] | None) -> dict[str, Any]:
+    """`name=value` words as keyword arguments: numbers and true/false as such, all else as text.
+
+    Raises:
+        ValueError: a word without a name or a value.
+    """
+    found: dict[str, Any] = {}
+    for word in given or ():
+        name, equals, value = word.partition("=")
+        if not (name.isidentifier() and equals and value):
+            raise ValueError(f"--set takes name=value, not {word!r}")
+        found[name] = _value(value)
+    return found
+
+
+def _value(text: str) -> Any:
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

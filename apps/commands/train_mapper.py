@@ -27,15 +27,18 @@ def train_mapper(
 ) -> None:
     """Train StyleCLIP's latent mapper for one prompt; run it again to resume."""
     from apps.edits import load_editor
-    from guidance.mapper import MapperTraining, mapper_path
+    from apps.outputs import with_suffix_of
+    from guidance.mapper import SUFFIXES, MapperTraining, mapper_path
     from guidance.mapper import train_mapper as train
     from guidance.targets import NEUTRAL
 
+    if out is not None:
+        with_suffix_of(out, SUFFIXES, "a mapper")
     editor = load_editor(model, device, None, clip)
-    folder = editor.toolkit.folder
-    if out is None and folder is None:
+    tools = editor.toolkit
+    if out is None and tools.folder is None:
         raise ValueError("this model has no folder of its own: say where with --out")
-    target = out or mapper_path(folder or Path(), text)
+    target = out or mapper_path(tools.own or tools.folder or Path(), text)
     config = MapperTraining(steps=iterations, batch=batch, seed=seed)
     wanted, now = editor.embed(text=text), editor.embed(text=neutral or NEUTRAL)
     with steps("training") as on_step:

@@ -28,6 +28,8 @@ def specs_of(path: Path, session: Session) -> list[EditSpec]:
 
 
 def _checked(edit: Edit, known: dict[str, set[Path]]) -> Edit:
+    if edit.mask:
+        raise ValueError("this list needs a mask's file, which is not open here: name a region")
     return replace(
         edit,
         text=clean_prompt(edit.text),

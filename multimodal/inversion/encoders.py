@@ -9,9 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multimodal.devices import pick_device
+from multimodal.generators.checkpoints import load_generator
 from multimodal.inversion.bundle_encoder import BundleEncoder
 from multimodal.inversion.encoder_files import ENCODER_FILE, read_bundle_encoder, read_public
 from multimodal.types import Generator
+
+GENERATOR = "generator.safetensors"
+"""Beside our own encoders in a model's folder."""
 
 INPUT_SIDE = 256
 BUNDLE = Path(__file__).resolve().parents[1] / "bundle"
@@ -178,7 +182,8 @@ def load_encoder(
         source: a name of `REGISTRY` ("default"), a public pSp, e4e or ReStyle `.pt`, our
             `.safetensors` (JSON beside it), or a folder that holds `encoder.safetensors`.
         device: "auto" (cuda, mps, cpu) or a torch device.
-        generator: what ReStyle passes draw with; default: the one inside the file, if any.
+        generator: what ReStyle passes draw with; default: the one inside the file or, for ours,
+            beside it, if any.
 
     Returns:
         a callable: images `[B, 3, 256, 256]` in [-1, 1] -> w_plus `[B, L, 512]`.
@@ -192,6 +197,9 @@ def load_encoder(
     if path.is_dir() or path.suffix == ".safetensors":
         bundle = read_bundle_encoder(path)
         encoder = FaceEncoder(bundle, passes=bundle.config.passes)
+        beside = (path if path.is_dir() else path.parent) / GENERATOR
+        if generator is None and encoder.sees_reconstruction and beside.is_file():
+            generator = load_generator(beside, where)
     else:
         public = read_public(path)
         encoder = FaceEncoder(public.network, public.latent_avg, public.passes)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from PIL.Image import Image
 from torch import Tensor
 
-from multimodal.images import to_tensor
+from multimodal.images import ImageSource, load_image, to_tensor
 from multimodal.inversion.descent import adam, lbfgs
 from multimodal.inversion.evolution import evolve
 from multimodal.inversion.objective import Objective, local_lpips
@@ -60,7 +60,7 @@ def invert(
     *,
     encoder: Encoder | None = None,
     start: Latent | Tensor | None = None,
-    mask: Image | Tensor | None = None,
+    mask: ImageSource | Tensor | None = None,
     perceptual: ImageDistance | Literal["auto"] | None = "auto",
     identity: ImageEmbedder | None = None,
     seed: int = 0,
@@ -90,9 +90,7 @@ def invert(
         ValueError: an unknown method or option, a wrong shape, or a method without what it needs.
     """
     began = time.perf_counter()
-    method = ALIASES.get(method, method)
-    if method not in METHODS:
-        raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
+    method = check_inversion(method)
     entry = METHODS[method]
     settings = read_options(entry.options, options)
     notes: list[str] = []
@@ -115,6 +113,24 @@ def invert(
     return Inversion(outcome.latent, outcome.tuned, report)
 
 
+def check_inversion(method: str, encoder: bool = True) -> str:
+    """A method's own name, of it or of an alias.
+
+    Args:
+        method: as `invert` takes it.
+        encoder: whether there is one.
+
+    Raises:
+        ValueError: an unknown method, or one that needs an encoder where there is none.
+    """
+    method = ALIASES.get(method, method)
+    if method not in METHODS:
+        raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
+    if method == "encoder" and not encoder:
+        raise ValueError(LACKS_ENCODER)
+    return method
+
+
 @torch.no_grad()
 def measure(generator: Generator, objective: Objective, outcome: Outcome) -> dict[str, Any]:
     """Quality of an outcome's picture, clamped to what a screen shows."""
@@ -135,10 +151,16 @@ def measure(generator: Generator, objective: Objective, outcome: Outcome) -> dic
     return report
 
 
+LACKS_ENCODER = (
+    "method 'encoder' needs an encoder, and this model has none: give one (encoder=, --encoder) or "
+    "take another method"
+)
+
+
 def run_encoder(task: Task, options: EncoderOptions | HybridOptions) -> Outcome:
     """One feed-forward look (several for a feedback encoder)."""
     if task.encoder is None:
-        raise ValueError("method 'encoder' needs an encoder: pass encoder=load_encoder(...)")
+        raise ValueError(LACKS_ENCODER)
     seen = F.interpolate(task.objective.target, (256, 256), mode=_mode(task.objective.target))
     with torch.no_grad():
         many = {} if options.passes is None else {"passes": options.passes}
@@ -230,10 +252,10 @@ def _target(generator: Generator, image: Image | Tensor) -> Tensor:
     return _resized(pixels, generator.resolution)
 
 
-def _mask(generator: Generator, mask: Image | Tensor) -> Tensor:
+def _mask(generator: Generator, mask: ImageSource | Tensor) -> Tensor:
     """The mask at the generator's size, `[1, 1, R, R]` in [0, 1]."""
     if not isinstance(mask, Tensor):
-        mask = (to_tensor(mask.convert("L").convert("RGB"))[:, :1] + 1) / 2
+        mask = (to_tensor(load_image(mask).convert("L").convert("RGB"))[:, :1] + 1) / 2
     if mask.ndim != 4 or mask.shape[:2] != (1, 1):
         raise ValueError(f"mask has shape {tuple(mask.shape)}, expected [1, 1, H, W]")
     resized = _resized(mask.to(generator.device).float().clamp(0, 1), generator.resolution)

@@ -29,6 +29,21 @@ def test_two_texts_make_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert editor.generator.resolution == before.resolution
 
 
+def test_a_folder_gets_the_other_parts_too(tmp_path: Path) -> None:
+    model, out = small_model(tmp_path), tmp_path / "new"
+    words = ["adapt", "photo", "sketch", "--model", str(model), "--steps", "1"]
+    assert run([*words, "--out", str(out)]) == 0
+    names = {path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file()}
+    assert names == {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    editor = FaceEditor.from_pretrained(out, device="cpu")
+    assert editor.embed(text="old").shape == (1, 16)
+    old, new = (load_generator(f / "generator.safetensors", "cpu") for f in (model, out))
+    assert any(
+        not torch.equal(a, b) for a, b in zip(old.parameters(), new.parameters(), strict=True)
+    )
+    assert run([*words, "--out", str(out)]) == 2, "a folder with something in it is left alone"
+
+
 def test_what_cannot_be_adapted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = small_model(tmp_path)
     assert (

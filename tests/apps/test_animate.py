@@ -8,7 +8,7 @@ import torch
 
 from apps.animate import (
     Timeline,
-    clear_cache,
+    clear_caches,
     crossfade,
     frame_count,
     frames_of,
@@ -80,8 +80,11 @@ def test_an_interrupted_clip_goes_on_where_it_stood(generator: StyleGAN2, tmp_pa
     assert np.array_equal(whole, again)
     assert done == [(4, 9), (8, 9), (9, 9)]
     assert all((cache / name).stat().st_mtime_ns == stamp for name, stamp in stamps.items())
-    clear_cache(cache)
-    assert not cache.exists()
+    other = tmp_path / ".clip.b.0a.frames"
+    for name in (".clip.0a1b.frames", ".clip.ff.frames", other.name):
+        (tmp_path / name).mkdir()
+    clear_caches(tmp_path / "clip.mp4")
+    assert [path for path in tmp_path.iterdir() if path.name.endswith(".frames")] == [other]
 
 
 def test_keys_differ_where_anything_differs(generator: StyleGAN2) -> None:

@@ -70,6 +70,27 @@ def test_a_second_run_does_nothing_and_another_edit_is_refused(tmp_path: Path) -
         )
 
 
+def test_another_photo_of_the_same_name_is_edited(tmp_path: Path) -> None:
+    first, second = photos(tmp_path / "a", 2), photos(tmp_path / "b", 2)
+    Image.new("RGB", (16, 16), (200, 10, 20)).save(second / "photo000.png")
+    out = tmp_path / "out"
+    run_batch(BatchConfig(first, out), local_engine(invert_colours))
+    summary = run_batch(BatchConfig(second, out), local_engine(invert_colours))
+    assert (summary.done, summary.skipped) == (2, 1)
+    with Image.open(out / "pictures" / "photo000.png") as image:
+        assert image.convert("RGB").getpixel((0, 0)) == (55, 245, 235)
+    table = pandas.read_csv(summary.table).set_index("name")
+    assert table.loc["photo000.png", "path"].startswith(str(second))
+
+
+def test_own_hidden_files_are_left_alone(tmp_path: Path) -> None:
+    source, out = photos(tmp_path / "in", 1), tmp_path / "out"
+    out.mkdir()
+    (out / ".notes.csv").write_text("mine")
+    run_batch(BatchConfig(source, out), local_engine(invert_colours))
+    assert (out / ".notes.csv").read_text() == "mine"
+
+
 def test_failures_are_retried_only_when_asked(tmp_path: Path) -> None:
     source = photos(tmp_path / "in", 1)
     (source / "late.png").write_text("not yet")

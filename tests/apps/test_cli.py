@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -97,8 +98,43 @@ def test_edits_are_replayed(
     from guidance.edits import Edit, EditList
 
     edits = EditList((Edit("old"), Edit("a smile", strength=0.5))).save(tmp_path / "edits.json")
-    told = ok(capsys, "edit", photo, "--edits", edits, "--out", tmp_path / "c.png")
+    told = ok(capsys, "edit", photo, "--edits", edits, "--out", tmp_path / "edits.png")
     assert told["scores"]["edits"] == 2.0  # type: ignore[index]
+    assert len(EditList.load(edits)) == 2, "the report lies beside the list"
+    assert json.loads((tmp_path / "edits-report.json").read_text())["scores"]["edits"] == 2.0
+    assert "AI-edited: old; a smile" in Image.open(tmp_path / "edits.png").info["Description"]
+
+
+def test_strips_show_the_strengths_that_were_used(editor: FaceEditor, photo: Path) -> None:
+    from apps.commands.edit import sheet_of
+    from apps.edits import EditSpec
+
+    face, spec = editor.invert(photo, "encoder"), EditSpec(text="old")
+    result = editor.edit(face, text="old")
+    halved = replace(result, scores={**result.scores, "strength": 0.5})
+    strips = [sheet_of(editor, face, found, spec) for found in (result, halved)]
+    assert strips[0].size == strips[1].size
+    assert strips[0].tobytes() != strips[1].tobytes()
+
+
+def test_a_mask_and_settings_reach_the_inversion(
+    capsys: pytest.CaptureFixture[str], photo: Path, tmp_path: Path
+) -> None:
+    mask = tmp_path / "mask.png"
+    Image.linear_gradient("L").save(mask)
+    words = ("invert", photo, "--method", "adam", "--set", "steps=2", "--set", "space=w")
+    told = ok(capsys, *words, "--mask", mask, "--out", tmp_path / "a")
+    assert told["steps"] == 2
+    assert told["photo"] == photo.name
+    whole = ok(capsys, *words, "--out", tmp_path / "b")
+    assert told["mse"] != whole["mse"]
+
+
+def test_commands_without_words_show_their_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models"]) == 2
+    shown = capsys.readouterr().err
+    assert len(shown.splitlines()) > 5
+    assert "convert" in shown
 
 
 def test_animate_and_listen(
@@ -165,6 +201,14 @@ def test_train_mapper(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
         ("edit PHOTO --text old --strength 1e9 --out OUT/a.png", "strength"),
         ("edit PHOTO --sound NONE.wav --out OUT/a.png", "NONE.wav"),
         ("edit PHOTO --text old --edits PHOTO --out OUT/a.png", "edit list"),
+        ("edit PHOTO --edits PHOTO --strength 0 --out OUT/a.png", "leave out strength"),
+        ("edit PHOTO --edits PHOTO --keep age --layers fine --out OUT/a.png", "keep, layers"),
+        ("edit PHOTO --text old --out PHOTO", "overwrite"),
+        ("invert PHOTO --out OUT --set steps", "name=value"),
+        ("invert PHOTO --out OUT --mask NONE.png", "NONE.png"),
+        ("interpolate seed:1 seed:2 --frames 999 --out OUT/a.png", "at most 64"),
+        ("interpolate seed:1 seed:2 --fps 0.001 --out OUT/a.mp4", "fps"),
+        ("train-mapper old --steps 1 --out OUT/a.xyz", "a.xyz"),
         ("invert PHOTO --out OUT --method magic", "magic"),
         ("invert PHOTO --out OUT --face x", "face"),
         ("sample --count 0 --out OUT", "count"),

@@ -1,6 +1,6 @@
 """The studio as people use it: a real Chromium, real pictures and sounds, and axe.
 
-`SEMBLANCE_SCREENSHOTS=docs/images` also saves a picture of every tab.
+`SEMBLANCE_SCREENSHOTS=docs/images` saves a picture of every tab too, with the shipped model.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def shoot(page: Page, name: str) -> None:
     folder = os.environ.get("SEMBLANCE_SCREENSHOTS")
     if folder:
         page.wait_for_timeout(600)
-        page.screenshot(path=Path(folder) / f"app-{name.lower()}.png", full_page=True)
+        page.screenshot(path=Path(folder) / f"app-{name.lower()}.jpg", full_page=True, quality=75)
 
 
 def accessible(page: Page) -> None:

@@ -74,6 +74,18 @@ def test_animations_without_sound(tmp_path: Path, suffix: str) -> None:
         assert image.info["duration"] == 100
 
 
+@pytest.mark.parametrize("fps", [12.0, 25.0, 30.0, 50.0])
+def test_a_gif_lasts_as_long_as_its_frames(tmp_path: Path, fps: float) -> None:
+    frames = [blank(level=5 * k) for k in range(int(fps))]
+    with Image.open(write_clip(frames, tmp_path / "clip.gif", fps)) as image:
+        shown = []
+        for index in range(image.n_frames):
+            image.seek(index)
+            shown.append(image.info["duration"])
+    assert sum(shown) == 1000
+    assert min(shown) >= 20
+
+
 def noise(count: int) -> Iterator[Image.Image]:
     for _ in range(count):
         yield Image.effect_noise((64, 64), 50).convert("RGB")
@@ -118,6 +130,8 @@ def test_a_gif_is_written_while_it_is_drawn(tmp_path: Path) -> None:
     [
         ("clip.avi", 25.0, [blank()], "avi"),
         ("clip.mp4", 0.0, [blank()], "frame rate"),
+        ("clip.mp4", 1e-4, [blank()], "frame rate"),
+        ("clip.gif", 60.0, [blank()], "at most 50"),
         ("clip.mp4", float("nan"), [blank()], "frame rate"),
         ("clip.mp4", 25.0, [], "at least one frame"),
         ("clip.mp4", 25.0, [blank(), blank((16, 16))], "differ in size"),

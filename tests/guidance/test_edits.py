@@ -35,10 +35,23 @@ def test_files_round_trip(tmp_path: Path) -> None:
     assert EditList.load(edits.save(tmp_path / "e.json")) == edits
 
 
+def test_files_of_a_list_lie_beside_it(tmp_path: Path) -> None:
+    edits = EditList((Edit("old", mask="m.png"), Edit(sound="laugh.wav"), Edit(sound="/no.wav")))
+    path = edits.save(tmp_path / "e.json")
+    assert EditList.load(path) == edits
+    for name in ("m.png", "laugh.wav"):
+        (tmp_path / name).touch()
+    first, second, third = EditList.load(path).edits
+    assert (first.mask, second.sound) == (str(tmp_path / "m.png"), str(tmp_path / "laugh.wav"))
+    assert third.sound == "/no.wav"
+
+
 @pytest.mark.parametrize(
     "row",
     [
         {},
+        {"text": "a", "mask": 5},
+        {"text": "a", "mask": "m.png", "region": "mouth"},
         {"text": ""},
         {"text": 5},
         {"text": "x" * 1001},

@@ -147,6 +147,16 @@ def test_a_mapper_of_another_width_is_refused(toolkit: Toolkit) -> None:
         mapper.offset(request)
 
 
+def test_ones_own_mappers_of_a_shipped_model_are_found(toolkit: Toolkit, tmp_path: Path) -> None:
+    own = replace(toolkit, folder=tmp_path / "shipped", own=tmp_path / "own")
+    path = mapper_path(tmp_path / "own", "old")
+    wanted = torch.nn.functional.normalize(torch.ones(1, toolkit.clip.dim), dim=-1)
+    neutral = torch.nn.functional.normalize(wanted + torch.randn(wanted.shape), dim=-1)
+    train_mapper(own, wanted, neutral, path, MapperTraining(steps=1, batch=1))
+    request = EditRequest(toolkit.generator.sample(1, 0), wanted, neutral, "old")
+    assert Mapper(own).offset(request).w is not None
+
+
 def test_missing_mapper_says_what_to_do(toolkit: Toolkit) -> None:
     request = EditRequest(
         toolkit.generator.sample(1, 0), torch.ones(1, 32), torch.ones(1, 32), text="a hat"

@@ -16,6 +16,7 @@ from multimodal import FaceEditor
 from multimodal.assemble import CLIP
 from multimodal.bundled import HOME, find_bundle
 from multimodal.images import load_image, to_tensor
+from multimodal.inversion import load_encoder
 from multimodal.metrics import Lpips
 from multimodal.types import Face
 
@@ -117,3 +118,13 @@ def test_faces_are_drawn_from_words(editor: FaceEditor, tmp_path: Path) -> None:
     words = ["generate", "a bald man with a beard", "--count", "2", "--out", str(out)]
     assert run(words) == 0
     assert len(list(out.glob("*.png"))) >= 2
+
+
+def test_its_encoder_is_a_callable_by_itself(editor: FaceEditor) -> None:
+    picture = to_tensor(load_image(RENDERS[0]).resize((256, 256)))
+    for source in ("default", FOLDER, FOLDER / "encoder.safetensors"):
+        encoder = load_encoder(source, device="cpu")
+        with torch.no_grad():
+            code = encoder(picture)
+        assert code.shape == (1, editor.generator.num_layers, editor.generator.style_dim)
+        assert torch.equal(code, editor.invert(RENDERS[0], "encoder", aligned=True).latent.w)

@@ -17,6 +17,7 @@ from guidance.directions import StatisticsConfig, compute_statistics
 from guidance.edits import Edit, EditList
 from guidance.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
 from multimodal import choosing, editing
+from multimodal.edit_names import check_edit
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.images import to_pil
 from multimodal.stacking import Applied, stacked
@@ -146,6 +147,26 @@ def test_keeping_identity_shortens_the_edit(editor: _Editor, face: Face) -> None
     assert result.scores["strength"] < 20.0
 
 
+def test_what_cannot_be_kept_is_refused(editor: _Editor, face: Face) -> None:
+    for keep in ("identity", ["identity"]):
+        with pytest.raises(ValueError, match="no identity network"):
+            editing.edit(editor, face, text="a smile", keep=keep)
+    with pytest.raises(ValueError, match="'elbow'"):
+        editing.edit(editor, face, text="a smile", keep="elbow")
+    whole = editing.edit(editor, face, text="a smile")
+    assert _same(editing.edit(editor, face, text="a smile", keep=None).after, whole.after)  # type: ignore[arg-type]
+
+
+def test_names_are_checked_before_any_work(editor: _Editor) -> None:
+    check_edit(editor, "direction", "mouth", ["age", "hair"], ["coarse"])
+    wrong: list[dict[str, Any]] = [
+        {"method": "magic"}, {"region": "elbow"}, {"keep": ["elbow"]}, {"layers": ["elbow"]},
+    ]  # fmt: skip
+    for given in wrong:
+        with pytest.raises(ValueError, match=r"magic|elbow"):
+            check_edit(editor, **given)
+
+
 def test_embed_mixes_and_refuses_nothing(editor: _Editor) -> None:
     clip = editor.toolkit.clip
     text, image = "a smile", torch.zeros(1, 3, 32, 32)
@@ -177,6 +198,21 @@ def test_replay_stacks_edits(editor: _Editor, face: Face, tmp_path: Path) -> Non
     assert result.scores["edits"] == 2
     with pytest.raises(ValueError, match="no enabled"):
         editing.replay(editor, face, EditList())
+
+
+def test_an_edit_of_strength_zero_in_a_place_changes_nothing(editor: _Editor, face: Face) -> None:
+    edits = EditList((Edit("an old man", strength=0.0, region="mouth"),))
+    assert _same(editing.replay(editor, face, edits).after, editor.reconstruct(face))
+
+
+def test_a_list_may_name_a_mask(editor: _Editor, face: Face, tmp_path: Path) -> None:
+    Image.new("L", (32, 32), 255).save(tmp_path / "m.png")
+    edits = EditList((Edit("a smile", strength=3.0, mask="m.png"),))
+    loaded = EditList.load(edits.save(tmp_path / "edits.json"))
+    expected = editing.edit(
+        editor, face, text="a smile", strength=3.0, mask=Image.new("L", (32, 32), 255)
+    )
+    assert _same(editing.replay(editor, face, loaded).after, expected.after)
 
 
 def test_optimising_keeps_what_lies_outside_a_mask(editor: _Editor, face: Face) -> None:
