@@ -39,6 +39,7 @@ class EditSpec:
         layers: layer groups to change; empty means all.
         seed: everything random follows from it.
         edits: an edit list to replay instead, or None.
+        settings: of the method, by name (`steps`, `alpha`, `mapper` ...).
         later: the words or sounds come later, by `overridden`.
     """
 
@@ -54,6 +55,7 @@ class EditSpec:
     layers: tuple[str, ...] = ()
     seed: int = 0
     edits: Path | None = None
+    settings: tuple[tuple[str, Any], ...] = ()
     later: InitVar[bool] = False
 
     def __post_init__(self, later: bool) -> None:
@@ -75,9 +77,9 @@ class EditSpec:
         """Every edit of a list brings its own settings: what is given beside it would be lost."""
         if self.text or self.sounds:
             raise ValueError("an edit list cannot be joined with a text or a sound")
-        own = ("neutral", "mix", "method", "strength", "keep", "region", "mask", "layers")
-        plain = {field.name: field.default for field in fields(self)}
-        given = [name for name in own if getattr(self, name) != plain[name]]
+        whole = ("text", "sounds", "seed", "edits")
+        own = [field for field in fields(self) if field.name not in whole]
+        given = [field.name for field in own if getattr(self, field.name) != field.default]
         if given:
             raise ValueError(f"an edit list has its own settings; leave out {', '.join(given)}")
 
@@ -115,12 +117,12 @@ class EditSpec:
         business. A list finds both beside itself.
 
         Raises:
-            ValueError: several sounds, which an edit list has no place for.
+            ValueError: several sounds or a method's settings, which a list has no place for.
         """
         from guidance.edits import Edit
 
-        if len(self.sounds) > 1:
-            raise ValueError("an edit list holds one sound an edit")
+        if len(self.sounds) > 1 or self.settings:
+            raise ValueError("an edit list holds one sound an edit, and no settings of a method")
         return Edit(
             text=self.text,
             sound=self.sounds[0].name if self.sounds else None,
@@ -217,6 +219,7 @@ def edit_face(
         layers=spec.layers or None,
         seed=spec.seed,
         on_step=on_step,
+        **dict(spec.settings),
     )
 
 

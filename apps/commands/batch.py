@@ -35,6 +35,7 @@ def batch(
     region: o.Region = None,
     layers: o.Layers = None,
     edits: o.Edits = None,
+    settings: o.Settings = None,
     inversion: o.InvertMethod = "hybrid",
     table: Table = "results.csv",
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try these again.")] = False,
@@ -58,7 +59,8 @@ def batch(
 
     spec = EditSpec(
         text, neutral, tuple(sound or ()), mix, method, strength,
-        names(keep), region, None, names(layers), seed, edits, says_what_to_change(source),
+        names(keep), region, None, names(layers), seed, edits, o.pairs(settings),
+        says_what_to_change(source),
     )  # fmt: skip
     job = PhotoEdit(spec, inversion, model, device, encoder, clip)
     config = BatchConfig(source, out, job.plan(), table, retry_failed)

@@ -39,6 +39,7 @@ def edit(
     mask: o.Mask = None,
     layers: o.Layers = None,
     edits: o.Edits = None,
+    settings: o.Settings = None,
     sheet: Sheet = False,
     crop: Crop = False,
     inversion: o.InvertMethod = "hybrid",
@@ -58,7 +59,7 @@ def edit(
 
     spec = EditSpec(
         text, neutral, tuple(sound or ()), mix, method, strength,
-        names(keep), region, mask, names(layers), seed, edits,
+        names(keep), region, mask, names(layers), seed, edits, o.pairs(settings),
     )  # fmt: skip
     with_suffix_of(out, SUFFIXES, "a picture")
     beside = _report_beside(out, [photo, edits, mask, *spec.sounds])

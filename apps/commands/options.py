@@ -69,6 +69,11 @@ def named_values(given: list[str] | None) -> dict[str, Any]:
     return found
 
 
+def pairs(given: list[str] | None) -> tuple[tuple[str, Any], ...]:
+    """The same as pairs, which a frozen spec can hold."""
+    return tuple(named_values(given).items())
+
+
 def _value(text: str) -> Any:
     if text in ("true", "false"):
         return text == "true"

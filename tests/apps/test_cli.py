@@ -130,6 +130,15 @@ def test_a_mask_and_settings_reach_the_inversion(
     assert told["mse"] != whole["mse"]
 
 
+def test_settings_reach_the_method(
+    capsys: pytest.CaptureFixture[str], photo: Path, tmp_path: Path
+) -> None:
+    words = ("edit", photo, "--text", "old", "--method", "optimize", "--out", tmp_path / "a.png")
+    one = ok(capsys, *words, "--set", "steps=1", "--set", "lr=0.5")
+    two = ok(capsys, *words, "--set", "steps=3", "--set", "lr=0.5")
+    assert one["scores"] != two["scores"]
+
+
 def test_commands_without_words_show_their_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["models"]) == 2
     shown = capsys.readouterr().err
@@ -205,6 +214,8 @@ def test_train_mapper(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
         ("edit PHOTO --edits PHOTO --keep age --layers fine --out OUT/a.png", "keep, layers"),
         ("edit PHOTO --text old --out PHOTO", "overwrite"),
         ("invert PHOTO --out OUT --set steps", "name=value"),
+        ("edit PHOTO --text old --set elbow=1 --out OUT/a.png", "elbow"),
+        ("edit PHOTO --edits PHOTO --set steps=1 --out OUT/a.png", "leave out settings"),
         ("invert PHOTO --out OUT --mask NONE.png", "NONE.png"),
         ("interpolate seed:1 seed:2 --frames 999 --out OUT/a.png", "at most 64"),
         ("interpolate seed:1 seed:2 --fps 0.001 --out OUT/a.mp4", "fps"),
