@@ -74,8 +74,10 @@ def load_edits(page: Page, path: Path) -> None:
 def shoot(page: Page, name: str) -> None:
     folder = os.environ.get("SEMBLANCE_SCREENSHOTS")
     if folder:
-        page.wait_for_timeout(600)
-        page.screenshot(path=Path(folder) / f"app-{name.lower()}.jpg", full_page=True, quality=75)
+        page.wait_for_function("!document.querySelector('.pending, .generating')")
+        page.evaluate("window.scrollTo(0, 0)")
+        page.wait_for_timeout(1500)
+        page.screenshot(path=Path(folder) / f"app-{name.lower()}.jpg", quality=80)
 
 
 def accessible(page: Page) -> None:
