@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,6 +23,9 @@ from guidance.common import read_options
 from guidance.factor_moves import BEYOND, FILE_NAME, FactorMoves
 from guidance.targets import direction
 from multimodal.types import EditRequest, Offset, OnStep, Toolkit
+
+SETTLED = 1e-9
+"""Change of a coefficient below which the sparse sum is found."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +51,18 @@ def sparse_sum(target: Tensor, words: Tensor, price: float, rounds: int = 60) ->
     """Coefficients `[M]` of a sparse sum of unit vectors `[M, E]` near a unit target `[E]`: the
     minimum of half the squared error plus `price` times the coefficients' sizes, coordinate by
     coordinate."""
-    gram, like = words @ words.T, words @ target
-    found = torch.zeros(len(words), dtype=words.dtype, device=words.device)
+    # A few thousand steps of a few numbers each: torch would spend them on calls.
+    known, wish = (t.detach().cpu().double().numpy() for t in (words, target))
+    gram, like = known @ known.T, known @ wish
+    found = np.zeros(len(known))
     for _ in range(rounds):
-        for index in range(len(words)):
-            rest = like[index] - gram[index] @ found + gram[index, index] * found[index]
-            size = (rest.abs() - price).clamp(min=0)
-            found[index] = rest.sign() * size / gram[index, index]
-    return found
+        before = found.copy()
+        for index, own in enumerate(gram.diagonal()):
+            rest = like[index] - gram[index] @ found + own * found[index]
+            found[index] = np.sign(rest) * max(abs(rest) - price, 0.0) / own
+        if np.abs(found - before).max() < SETTLED:
+            break
+    return torch.from_numpy(found).to(words)
 
 
 def wanted(
