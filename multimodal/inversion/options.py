@@ -259,7 +259,7 @@ class PivotalOptions:
 
     steps: int = 350
     lr: float = 3e-4
-    threshold: float = 0.03
+    threshold: float = 0.028
     pivot: str | None = None
     pivot_steps: int | None = None
     weights: Weights = PIVOTAL
