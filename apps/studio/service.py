@@ -7,7 +7,8 @@ calls one at a time, since they share the machine's cores anyway.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from PIL import Image
 
 from apps.edits import EditSpec, edit_face
 from apps.studio.lists import specs_of
+from apps.studio.memory import give_back
 from apps.studio.session import Session, Step
 from guidance.edits import EditList
 from guidance.regions import REGIONS, region_mask
@@ -54,6 +56,15 @@ class Studio:
     def __init__(self, editor: FaceEditor) -> None:
         self.editor = editor
         self.lock = threading.Lock()
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """One computation at a time; what it leaves free is given back."""
+        with self.lock:
+            try:
+                yield
+            finally:
+                give_back()
 
     # --- what this model offers -------------------------------------------------------------
 
@@ -108,24 +119,24 @@ class Studio:
             ValueError: no picture, no face, or an unknown method.
         """
         image = self.photo(path)
-        with self.lock:
+        with self.computing():
             return self.editor.invert(image, method, on_step, which)
 
     def surprise(self, seed: int) -> Face:
         """A face that nobody has."""
-        with self.lock:
+        with self.computing():
             return self.editor.sample(seed)
 
     def generate(self, text: str | None, seed: int) -> Face:
         """A face that nobody has, by a description where there is one."""
         if text is None:
             return self.surprise(seed)
-        with self.lock:
+        with self.computing():
             return self.editor.generate(text, seed=seed)
 
     def open(self, face: Face) -> Session:
         """A new session about a face."""
-        with self.lock:
+        with self.computing():
             before = self.editor.reconstruct(face)
         return Session(face, before, before, face.latent)
 
@@ -143,7 +154,7 @@ class Studio:
 
     def edit(self, face: Face, spec: EditSpec, on_step: OnStep | None = None) -> EditResult:
         """One edit of a face."""
-        with self.lock:
+        with self.computing():
             return edit_face(self.editor, face, spec, on_step)
 
     def add(
@@ -182,7 +193,7 @@ class Studio:
         """
         if not session.steps:
             return replace(session, after=session.before, latent=session.face.latent)
-        with self.lock, torch.no_grad():
+        with self.computing(), torch.no_grad():
             latent, picture = self._drawn(session)
         return replace(session, after=to_pil(picture), latent=latent)
 
@@ -234,7 +245,7 @@ class Studio:
         """What the sound encoder hears: texts and their shares, most likely first."""
         from apps.hearing import heard
 
-        with self.lock:
+        with self.computing():
             return heard(self.editor, path)
 
     def edit_photo(
@@ -276,5 +287,5 @@ class Studio:
         session.folder.mkdir(exist_ok=True)
         face, rest = session.face.with_latent(session.latent), session.before
         out = session.folder / f"semblance-clip.{kind}"
-        with self.lock:
+        with self.computing():
             return animate(self.editor, face, motion, out, on_frames, resumable=False, rest=rest)
