@@ -19,6 +19,7 @@ from multimodal.inversion.encoder_files import ENCODER_FILE, read_bundle_encoder
 from multimodal.weights import atomic
 
 SHAPES = "shapes.json"
+GENERATOR_FILE = "generator.safetensors"
 EDITS, EDITS_FILE = "edits of factors", "edits.safetensors"
 
 
@@ -33,18 +34,21 @@ def save_shapes(folder: Path, generator: StyleGAN2, encoder: BundleEncoder) -> P
 def load_run(
     folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> tuple[StyleGAN2, BundleEncoder]:
-    """The averaged generator and encoder of `recipes.train_generator`, frozen.
+    """The averaged generator and encoder of `recipes.train_generator`, or a model's, frozen.
 
     Args:
-        folder: the run's.
+        folder: the run's, or a packed model's.
         device: where they go.
         dtype: of the generator's features.
 
     Raises:
-        FileNotFoundError: no run there.
+        FileNotFoundError: neither a run nor a model there.
     """
     if not (folder / SHAPES).is_file():
-        raise FileNotFoundError(f"no generator run in {folder}")
+        if not (folder / GENERATOR_FILE).is_file():
+            raise FileNotFoundError(f"no generator run and no model in {folder}")
+        drawing = load_generator(folder / GENERATOR_FILE, device, dtype)
+        return drawing, read_bundle_encoder(folder).to(device).eval().requires_grad_(False)
     shapes = json.loads((folder / SHAPES).read_text(encoding="utf-8"))
     generator = StyleGAN2(parse_config(shapes["generator"], SHAPES), dtype)
     encoder = BundleEncoder(BundleEncoderConfig(**shapes["encoder"]))
@@ -105,7 +109,7 @@ def load_shipped(folder: Path) -> dict[str, dict[str, Tensor]]:
     if (folder / EDITS_FILE).is_file():
         tensors, _ = load_tensors(folder / EDITS_FILE)
     return {
-        "generator": load_generator(folder / "generator.safetensors", "cpu").state_dict(),
+        "generator": load_generator(folder / GENERATOR_FILE, "cpu").state_dict(),
         "encoder": read_bundle_encoder(folder / ENCODER_FILE).state_dict(),
         "edits": _part(tensors, "edits."),
     }

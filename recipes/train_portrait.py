@@ -1,7 +1,7 @@
 """Bring a trained generator and its encoder to another domain of few pictures: photos of faces.
 
-    python -m recipes.train_portrait --run runs/g256 --photos photos/train \
-        --clip runs/refined/clip --out runs/portrait
+    python -m recipes.train_portrait --run multimodal/bundle/default --photos photos/train \
+        --out runs/portrait
 
 A few-shot adaptation: the pictures are drawn back by way of the encoder, and a critic on frozen
 features tells drawings from pictures (frozen early layers: Mo et al. 2020, "Freeze the
@@ -27,6 +27,7 @@ import typer
 from torch import Tensor, nn
 
 from guidance.clip import OpenClip, load_clip
+from multimodal.assemble import CLIP
 from multimodal.devices import fast_dtype
 from multimodal.dlib_resnet import load_dlib_face
 from multimodal.generators import load_generator
@@ -34,7 +35,7 @@ from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.bundle_encoder import BundleEncoder
 from multimodal.types import Generator
 from recipes.attributes import NAMES
-from recipes.checkpoint import load_factor_code, load_run, save_shapes
+from recipes.checkpoint import GENERATOR_FILE, load_factor_code, load_run, save_shapes
 from recipes.clip_augment import vary
 from recipes.critic import Critic, LpipsFeatures, critic_loss, deceive_loss
 from recipes.encoder_trunk import learning
@@ -286,11 +287,13 @@ def _grid(parts: Parts, images: Tensor) -> Tensor:
 
 
 def main(
-    run: Annotated[Path, typer.Option(help="folder of recipes.train_generator")],
-    generator: Annotated[Path, typer.Option(help="its file, with the mapping network")],
+    run: Annotated[Path, typer.Option(help="folder of a model, or of recipes.train_generator")],
     photos: Annotated[Path, typer.Option(help="folder of aligned pictures of the new domain")],
-    clip: Annotated[Path, typer.Option(help="CLIP folder")],
     out: Annotated[Path, typer.Option(help="checkpoints, logs and the generator's file")],
+    generator: Annotated[
+        Path | None, typer.Option(help="with the mapping network; default: the model's")
+    ] = None,
+    clip: Annotated[Path | None, typer.Option(help="CLIP folder; default: the model's")] = None,
     batch: Annotated[int, typer.Option(min=3, help="pictures a step, and samples")] = 4,
     lr: Annotated[float, typer.Option(help="of biases; weights take five times it")] = 3e-4,
     steps: Annotated[int, typer.Option(help="in all")] = 1000,
@@ -302,10 +305,10 @@ def main(
 
     going = start(RunConfig(out, steps, minutes, seed, log_every=20))
     device = going.fabric.device
-    seeing = load_clip(clip, device)
+    seeing = load_clip(clip or run / CLIP, device)
     alike = likeness(load_dlib_face(device=device))
     judges = Judges(LpipsFeatures().to(device), seeing, recognition(seeing), alike)
-    parts = Parts.of(run, load_generator(generator, device), device)
+    parts = Parts.of(run, load_generator(generator or run / GENERATOR_FILE, device), device)
     if going.fabric.is_global_zero:
         save_shapes(out, parts.generator, parts.encoder)
     rank = going.fabric.global_rank

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from typer.testing import CliRunner
 from guidance.clip import save_clip
 from multimodal.generators import load_generator, save_generator
 from multimodal.inversion.bundle_encoder import BundleEncoderConfig
+from multimodal.inversion.encoder_files import save_bundle_encoder
 from recipes import train_generator, train_portrait
-from recipes.checkpoint import load_run, save_shapes
+from recipes.checkpoint import EDITS_FILE, load_run, save_edits, save_shapes
 from recipes.clip_model import ClipConfig, new_clip
 from recipes.loop import RunConfig, start
 from recipes.train_portrait import activations, correspondence
@@ -70,6 +72,21 @@ def test_convolutions_move_and_styles_stay(trained: dict[str, Path], tmp_path: P
     assert torch.isfinite(drawn.synthesize(drawn.sample(1, 0).w)).all()
     assert load_run(tmp_path / "out")[1].config.passes == 2
     assert (tmp_path / "out" / "portraits.png").is_file()
+
+
+def test_a_packed_model_is_adapted_without_its_training(
+    trained: dict[str, Path], tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    generator, encoder = load_run(trained["run"])
+    save_generator(generator, model / "generator.safetensors")
+    save_bundle_encoder(encoder, model / "encoder.safetensors")
+    save_edits(trained["run"], model / EDITS_FILE)
+    shutil.copytree(trained["clip"], model / "clip")
+    _adapt({"run": model, "photos": trained["photos"]}, tmp_path / "out", 1)
+    assert load_run(tmp_path / "out")[0].resolution == 32
+    with pytest.raises(FileNotFoundError, match="no generator run and no model"):
+        load_run(tmp_path / "nothing")
 
 
 def test_correspondence_is_of_resemblances_and_not_of_pictures() -> None:
