@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import open_clip
@@ -10,6 +11,7 @@ import torch
 
 from apps.hearing import heard
 from apps.samples import sounds
+from guidance.clip import read_config
 from guidance.factors import KnownFactors
 from guidance.targets import NEUTRAL, embed_text
 from multimodal import FaceEditor
@@ -58,6 +60,14 @@ def test_open_clip_loads_the_clip_by_itself(editor: FaceEditor) -> None:
         seen = model.eval().encode_image(preprocess(picture)[None], normalize=True)
     ours = editor.toolkit.clip.encode_image(to_tensor(picture))
     assert float((seen * ours).sum()) > 0.98
+    assert read_config(FOLDER / CLIP)["model_cfg"]["text_cfg"]["hf_model_name"] == (
+        "multimodal/bundle/default/clip"
+    )
+
+
+def test_it_names_no_path_of_the_machine_that_packed_it() -> None:
+    for path in (p for p in HOME.rglob("*") if p.suffix in {".json", ".jsonl", ".md"}):
+        assert not re.search(r"(?<![\w.])/(root|home|tmp|work)/", path.read_text("utf-8")), path
 
 
 def test_renders_come_back_from_the_encoder(editor: FaceEditor) -> None:
