@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -32,7 +33,8 @@ class OptimizeConfig:
     Args:
         steps: at most; the paper takes 300.
         lr: peak learning rate of Adam.
-        space: "w+", or "s" (without toRGB).
+        space: "w+" as in the paper; "w", the same change in every row, which finds a different face
+            rather than a picture that CLIP mistakes for one; or "s" (without toRGB).
         clip: weight of the similarity to the target.
         directional: weight of the directional loss, which is blind to the gap between the
             embeddings of pictures and words; 0 in the paper.
@@ -41,8 +43,9 @@ class OptimizeConfig:
         outside: weight of LPIPS outside `mask` (needs `mask` and LPIPS).
         mask: `[1, 1, H, W]`, 1 where change is wanted, or None.
         crops: random crops added to each look at the picture.
-        patience: stop after so many steps without improvement of the total.
-        tolerance: what counts as improvement, relative.
+        patience: stop when the total of so many steps is on average no lower than that of as many
+            before them: the first steps of Adam cost more than they gain, and that is no reason.
+        tolerance: what counts as lower, relative.
         restarts: how often to start again, with half the learning rate, from the best offset when
             a loss is not finite.
     """
@@ -62,12 +65,14 @@ class OptimizeConfig:
     restarts: int = 3
 
     def __post_init__(self) -> None:
-        if self.space not in ("w+", "s"):
-            raise ValueError(f"space {self.space!r} is not one of 'w+', 's'")
+        if self.space not in ("w+", "w", "s"):
+            raise ValueError(f"space {self.space!r} is not one of 'w+', 'w', 's'")
         if not 1 <= self.steps <= 5000:
             raise ValueError(f"steps {self.steps} is not in 1..5000")
         if self.lr <= 0 or self.restarts < 0 or self.crops < 0:
             raise ValueError("lr must be positive, restarts and crops not negative")
+        if self.patience < 1:
+            raise ValueError(f"patience {self.patience} is not positive")
 
 
 Terms = dict[str, Tensor]
@@ -164,13 +169,13 @@ def minimise(
         if on_step is not None:
             losses = {k: float(v.detach()) for k, v in terms.items()}
             on_step(Progress(step + 1, config.steps, losses, search.message))
-        if search.stale > config.patience or search.restarts > config.restarts:
+        if search.stale or search.restarts > config.restarts:
             break
     return search.best
 
 
 class _Search:
-    """The state of one optimisation: parameters, the best so far, how long since."""
+    """The state of one optimisation: parameters, the totals and the best so far."""
 
     def __init__(
         self,
@@ -184,7 +189,8 @@ class _Search:
         self.toolkit, self.latent, self.config = toolkit, latent, config
         self.parameters = _parameters(toolkit, latent, config.space, start)
         self.best, self.lowest = self._frozen(), math.inf
-        self.stale = self.restarts = 0
+        self.totals: list[float] = []
+        self.restarts = 0
         self.scale, self.message = 1.0, ""
         self.adam = torch.optim.Adam([*self.parameters, *self.extra])
 
@@ -210,11 +216,17 @@ class _Search:
         self.adam.step()
         return terms
 
+    @property
+    def stale(self) -> bool:
+        """Whether the totals have ceased to fall."""
+        span = self.config.patience
+        if len(self.totals) < 2 * span:
+            return False
+        before, after = fmean(self.totals[-2 * span : -span]), fmean(self.totals[-span:])
+        return after > before - self.config.tolerance * abs(before)
+
     def _remember(self, total: float) -> None:
-        self.stale += 1
-        margin = self.config.tolerance * abs(self.lowest) if math.isfinite(self.lowest) else 0.0
-        if total < self.lowest - margin:
-            self.stale = 0
+        self.totals.append(total)
         if total < self.lowest:
             self.best, self.lowest = self._frozen(), total
 
@@ -226,8 +238,8 @@ class _Search:
         self.adam = torch.optim.Adam([*self.parameters, *self.extra])
 
     def _offset(self) -> Offset:
-        if self.config.space == "w+":
-            return Offset(w=self.parameters[0])
+        if self.config.space != "s":
+            return Offset(w=self.parameters[0].expand_as(self.latent.w))
         return Offset(styles=_with_rgb(self.parameters, self.toolkit, self.latent))
 
     def _frozen(self) -> Offset:
@@ -242,9 +254,10 @@ def _finite(total: Tensor, gradients: tuple[Tensor | None, ...]) -> bool:
 
 
 def _parameters(toolkit: Toolkit, latent: Latent, space: str, start: Offset | None) -> list[Tensor]:
-    if space == "w+":
+    if space != "s":
         first = None if start is None else start.w
-        values = [torch.zeros_like(latent.w) if first is None else first]
+        row = torch.zeros_like(latent.w) if first is None else first
+        values = [row.mean(dim=1, keepdim=True) if space == "w" else row]
     else:
         styles = styles_of(toolkit.generator, latent)
         given = None if start is None else start.styles

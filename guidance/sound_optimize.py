@@ -32,7 +32,7 @@ class SoundConfig:
         l2: weight of the gated summed squares of the change.
         identity: weight of the identity term (ignored without an identity network).
         masking: learn which rows may change.
-        patience: stop after so many steps without improvement.
+        patience: as in `OptimizeConfig`.
     """
 
     steps: int = 80

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from guidance.control import IDENTITY_FLOOR
 from guidance.delta import DeltaOptions
 from guidance.directions import DirectionConfig
 from guidance.factors import FactorOptions
+from guidance.registry import METHODS
 from guidance.text_encoder import TextEncoderOptions
-from multimodal.choosing import AUTO_FILE
+from multimodal.choosing import AUTO_FILE, model_options
 from multimodal.images import to_pil
 from multimodal.types import Offset
 from multimodal.weights import atomic
@@ -47,12 +48,12 @@ class Choice:
 
     Args:
         auto: the method that "auto" means.
-        options: of each quick method, its measured gain.
+        options: of each quick method, its measured gain, and what the model sets besides.
         table: a row for each method and gain.
     """
 
     auto: str
-    options: dict[str, dict[str, float]]
+    options: dict[str, dict[str, Any]]
     table: list[Row]
 
     def save(self, folder: Path) -> Path:
@@ -79,15 +80,23 @@ def calibrate(setting: Setting, wishes: Sequence[Wish] = PROMPTS) -> Choice:
             for wish in edits.fitting(setting, subject, wishes):
                 rows += _tried(setting, subject, wish, method)
         table += means(rows, ("method", "option", "value"), FIGURES)
-    return choose(table)
+    tools = setting.editor.toolkit
+    return choose(table, {name: model_options(tools, name) for name in METHODS})
 
 
-def choose(table: list[Row]) -> Choice:
-    """The best gain of each method in the table, and the best method; "optimize" without any."""
+def choose(table: list[Row], known: Mapping[str, Mapping[str, Any]] | None = None) -> Choice:
+    """The best gain of each method in the table, and the best method; "optimize" without any.
+
+    Args:
+        table: a row for each method and gain.
+        known: options by method that a model sets already; they stay, but for the gains.
+    """
     best: list[Row] = []
     for method in dict.fromkeys(row["method"] for row in table):
         best.append(max((row for row in table if row["method"] == method), key=_merit))
-    options = {row["method"]: {row["option"]: row["value"]} for row in best}
+    options = {name: dict(settings) for name, settings in (known or {}).items() if settings}
+    for row in best:
+        options.setdefault(row["method"], {})[row["option"]] = row["value"]
     return Choice(max(best, key=_merit)["method"] if best else "optimize", options, table)
 
 

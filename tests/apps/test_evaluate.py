@@ -168,6 +168,8 @@ def test_the_choice_prefers_success_that_keeps_the_person() -> None:
     assert chosen.auto == "delta"
     assert chosen.options == {"delta": {"gain": 2}, "direction": {"gain": 1}}
     assert choose([]).auto == "optimize"
+    kept = choose([row("delta", 2, 0.8, 0.85)], {"delta": {"gain": 1, "other": 3}, "optimize": {}})
+    assert kept.options == {"delta": {"gain": 2, "other": 3}}
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, object]:

@@ -42,7 +42,7 @@ def test_schedule_parity(parity: Path) -> None:
     np.testing.assert_allclose(slow, expected["lr_t_rampdown0.5_rampup0.1"], atol=1e-12)
 
 
-@pytest.mark.parametrize("space", ["w+", "s"])
+@pytest.mark.parametrize("space", ["w+", "w", "s"])
 def test_it_moves_towards_the_target(toolkit: Toolkit, request_: EditRequest, space: str) -> None:
     request = replace(request_, options={**FAST, "space": space})
     seen: list[Progress] = []
@@ -51,6 +51,9 @@ def test_it_moves_towards_the_target(toolkit: Toolkit, request_: EditRequest, sp
     assert _similarity(toolkit, request, offset) > _similarity(toolkit, request, Offset())
     assert [p.step for p in seen] == list(range(1, len(seen) + 1))
     assert {"clip", "l2"} <= set(seen[0].losses)
+    if space == "w":
+        assert offset.w is not None
+        assert torch.equal(offset.w[:, :1].expand_as(offset.w), offset.w)
     if offset.styles is not None:
         assert float(offset.styles[1].abs().sum()) == 0, "toRGB stays"
 
@@ -109,7 +112,18 @@ def test_early_stop(toolkit: Toolkit, request_: EditRequest) -> None:
     assert len(steps) < 10
 
 
-@pytest.mark.parametrize("bad", [{"space": "z"}, {"steps": 0}, {"lr": -1.0}])
+def test_a_costly_start_is_no_reason_to_stop(toolkit: Toolkit, request_: EditRequest) -> None:
+    costs = iter([0.0, 3.0, 4.0, 3.5, *(3.0 - 0.1 * k for k in range(36))])
+    offset = minimise(
+        toolkit, request_.latent, lambda image, _: {"cost": image.mean() * 1e-4 + next(costs)},
+        OptimizeConfig(steps=40, patience=8),
+    )  # fmt: skip
+    assert not list(costs)
+    assert offset.w is not None
+    assert float(offset.w.abs().max()) > 0.05
+
+
+@pytest.mark.parametrize("bad", [{"space": "z"}, {"steps": 0}, {"lr": -1.0}, {"patience": 0}])
 def test_bad_settings_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError):
         OptimizeConfig(**bad)  # type: ignore[arg-type]
