@@ -81,7 +81,9 @@ def plan(
     shard_size: int = 1024,
     vary: str = "",
 ) -> list[RenderJob]:
-    """The shards that are still missing in ``out``; finished ones are skipped."""
+    """The shards that are still missing in ``out``, or shorter than ``count`` asks for; finished
+    ones are skipped.
+    """
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}; valid: {SPLITS}")
     if vary and vary != PAIR and vary not in VARIATIONS:
@@ -90,10 +92,11 @@ def plan(
         raise ValueError(f"count and shard size must be positive, got {count} and {shard_size}")
     jobs = []
     for index, begin in enumerate(range(0, count, shard_size)):
+        size = min(shard_size, count - begin)
         folder = out / f"shard_{index:05d}"
-        if not folder.is_dir():
-            size = min(shard_size, count - begin)
-            jobs.append(RenderJob(folder, seed + begin, size, resolution, split, root, vary))
+        job = RenderJob(folder, seed + begin, size, resolution, split, root, vary)
+        if not _finished(job):
+            jobs.append(job)
     return jobs
 
 
@@ -129,11 +132,22 @@ def write_shard(job: RenderJob) -> int:
     np.save(work / "images.npy", np.stack(images))
     np.save(work / "landmarks.npy", np.stack(landmarks))
     np.save(work / "segments.npy", np.stack(segments))
-    if job.folder.exists():
+    if _finished(job):
         shutil.rmtree(work)
     else:
+        shutil.rmtree(job.folder, ignore_errors=True)
         work.rename(job.folder)
     return job.count
+
+
+def _finished(job: RenderJob) -> bool:
+    """Whether the folder holds all of the shard: an earlier, smaller count may have ended in it."""
+    facts = job.folder / "factors.jsonl"
+    if not facts.is_file():
+        return False
+    each = len(VARIATIONS[job.vary]) if job.vary in VARIATIONS else 1 + (job.vary == PAIR)
+    with facts.open("rb") as lines:
+        return sum(1 for _ in lines) >= job.count * each
 
 
 def variants(factors: Factors, name: str) -> list[Factors]:

@@ -115,6 +115,12 @@ def test_shards_are_written_once_and_resumed(tmp_path: Path):
     assert len((shard / "captions.jsonl").read_text().splitlines()) == 2
     assert plan(tmp_path, 5, 32, "heldout", ASSETS, shard_size=3) == []
     assert {p.name for p in tmp_path.iterdir()} == {"shard_00000", "shard_00001"}
+    more = plan(tmp_path, 6, 32, "heldout", ASSETS, shard_size=3)
+    assert [job.folder.name for job in more] == ["shard_00001"], "it was cut short by the count"
+    run(more, 1, lambda heads: None)
+    assert np.load(shard / "images.npy").shape == (3, 32, 32, 3)
+    assert plan(tmp_path, 6, 32, "heldout", ASSETS, shard_size=3) == []
+    assert plan(tmp_path, 4, 32, "heldout", ASSETS, shard_size=3) == []
 
 
 def test_variants_change_one_factor():
