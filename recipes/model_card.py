@@ -42,7 +42,7 @@ from recipes.bundle_parts import FREE, GENERATOR
 from recipes.card_figures import Section, read_sections
 from recipes.pack import ABOUT
 
-LONGEST, QUALITY = 1100, 70
+LONGEST, QUALITY = 1200, 70
 """Longest side in pixels, and JPEG quality, of the card's pictures."""
 
 
