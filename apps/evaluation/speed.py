@@ -43,12 +43,16 @@ import multimodal.assemble
 imported = time.perf_counter()
 FaceEditor.from_pretrained(sys.argv[1], device=sys.argv[2])
 done = time.perf_counter()
-try:
-    import resource
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-except ImportError:
-    peak = None
+try:  # Linux: its getrusage counts what the parent held when it forked
+    with open("/proc/self/status") as status:
+        peak = next(int(x.split()[1]) * 1024 for x in status if x.startswith("VmHWM"))
+except (OSError, StopIteration):
+    try:
+        import resource
+        unit = 1 if sys.platform == "darwin" else 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    except ImportError:
+        peak = None
 print(json.dumps({"import_s": imported - began, "load_s": done - imported, "peak_bytes": peak}))
 """
 
