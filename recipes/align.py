@@ -53,7 +53,6 @@ def align(photos: Path, out: Path, size: int) -> tuple[list[Path], dict[Path, st
 
 def _align_one(source: Path, target: Path, size: int) -> None:
     crop, _, _ = align_or_crop(load_image(source), size, mode="detect")
-    target.parent.mkdir(parents=True, exist_ok=True)
     with atomic(target) as part:
         crop.save(part, "PNG")
 

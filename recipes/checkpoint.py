@@ -16,10 +16,10 @@ from multimodal.generators.native import parse_config
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from multimodal.inversion.encoder_files import ENCODER_FILE, read_bundle_encoder
+from multimodal.inversion.encoders import GENERATOR
 from multimodal.weights import atomic
 
 SHAPES = "shapes.json"
-GENERATOR_FILE = "generator.safetensors"
 EDITS, EDITS_FILE = "edits of factors", "edits.safetensors"
 
 
@@ -45,9 +45,9 @@ def load_run(
         FileNotFoundError: neither a run nor a model there.
     """
     if not (folder / SHAPES).is_file():
-        if not (folder / GENERATOR_FILE).is_file():
+        if not (folder / GENERATOR).is_file():
             raise FileNotFoundError(f"no generator run and no model in {folder}")
-        drawing = load_generator(folder / GENERATOR_FILE, device, dtype)
+        drawing = load_generator(folder, device, dtype)
         return drawing, read_bundle_encoder(folder).to(device).eval().requires_grad_(False)
     shapes = json.loads((folder / SHAPES).read_text(encoding="utf-8"))
     generator = StyleGAN2(parse_config(shapes["generator"], SHAPES), dtype)
@@ -109,7 +109,7 @@ def load_shipped(folder: Path) -> dict[str, dict[str, Tensor]]:
     if (folder / EDITS_FILE).is_file():
         tensors, _ = load_tensors(folder / EDITS_FILE)
     return {
-        "generator": load_generator(folder / GENERATOR_FILE, "cpu").state_dict(),
+        "generator": load_generator(folder, "cpu").state_dict(),
         "encoder": read_bundle_encoder(folder / ENCODER_FILE).state_dict(),
         "edits": _part(tensors, "edits."),
     }

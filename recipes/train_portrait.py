@@ -33,9 +33,10 @@ from multimodal.dlib_resnet import load_dlib_face
 from multimodal.generators import load_generator
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.bundle_encoder import BundleEncoder
+from multimodal.inversion.encoders import GENERATOR
 from multimodal.types import Generator
 from recipes.attributes import NAMES
-from recipes.checkpoint import GENERATOR_FILE, load_factor_code, load_run, save_shapes
+from recipes.checkpoint import load_factor_code, load_run, save_shapes
 from recipes.clip_augment import vary
 from recipes.critic import Critic, LpipsFeatures, critic_loss, deceive_loss
 from recipes.encoder_trunk import learning
@@ -308,7 +309,7 @@ def main(
     seeing = load_clip(clip or run / CLIP, device)
     alike = likeness(load_dlib_face(device=device))
     judges = Judges(LpipsFeatures().to(device), seeing, recognition(seeing), alike)
-    parts = Parts.of(run, load_generator(generator or run / GENERATOR_FILE, device), device)
+    parts = Parts.of(run, load_generator(generator or run, device), device)
     if going.fabric.is_global_zero:
         save_shapes(out, parts.generator, parts.encoder)
     rank = going.fabric.global_rank
@@ -316,7 +317,7 @@ def main(
     train(going, parts, faces, judges, lr, Weights())
     if going.fabric.is_global_zero:
         average: Any = parts.average.module
-        save_generator(average["generator"].cpu(), out / "generator.safetensors")
+        save_generator(average["generator"].cpu(), out / GENERATOR)
 
 
 if __name__ == "__main__":
