@@ -174,8 +174,8 @@ def bundled_model() -> str:
     """The bundle's name, or "tiny" where the bundle is not installed."""
     from multimodal.generators.registry import find_model
 
-    weights = find_model("default").weights
-    return "default" if weights is not None and weights.is_file() else "tiny"
+    folder = find_model("default").folder
+    return "default" if folder is not None and folder.is_dir() else "tiny"
 
 
 def load_editor(

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from multimodal.eight_bits import restored
 from multimodal.types import Generator, Latent, NoiseMode, Offset
 from multimodal.weights import atomic
 
@@ -126,7 +127,7 @@ def save_tensors(path: Path | str, tensors: Mapping[str, Tensor], about: Mapping
 
 
 def load_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `save_tensors` wrote.
+    """Read what `save_tensors` wrote; matrices in 8 bits are float32 again.
 
     Raises:
         FileNotFoundError: no such file.
@@ -142,8 +143,8 @@ def load_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("about", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError, RecursionError) as error:
+            tensors = restored({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a readable .safetensors file: {error}") from error
     if not isinstance(about, dict):
         raise ValueError(f"{path} describes itself as {about!r:.60}, not as an object")

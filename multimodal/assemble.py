@@ -36,6 +36,7 @@ from multimodal.types import (
     SoundEmbedder,
     Toolkit,
 )
+from multimodal.variants import completed, is_variant
 from multimodal.weights import cache_dir
 
 ENCODER, CLIP, IDENTITY = "encoder.safetensors", "clip", "identity.safetensors"
@@ -112,10 +113,11 @@ def assemble(
 
 
 def model_folder(name: str | Path) -> Path | None:
-    """The folder of a complete model, or None for a generator alone."""
+    """The folder of a complete model, or None for a generator alone; a variant's is in the cache,
+    put together there when it is first asked for."""
     for folder in (HOME / str(name), Path(name)):
-        if (folder / "generator.safetensors").is_file():
-            return folder
+        if is_variant(folder) or (folder / "generator.safetensors").is_file():
+            return completed(folder)
     return None
 
 

@@ -55,6 +55,7 @@ class Part:
         licence: of the files under `prefix`, from the folder.
         prefix: what the part's files begin with.
         about: one line for the help.
+        eight_bits: its loader reads matrices in 8 bits (`multimodal.eight_bits`).
     """
 
     name: str
@@ -64,6 +65,7 @@ class Part:
     prefix: str
     about: str
     licence: Callable[[Path], str] = lambda _: FREE
+    eight_bits: bool = False
 
 
 def sound_licence(folder: Path) -> str:
@@ -265,9 +267,9 @@ PARTS: tuple[Part, ...] = (
     Part("directions", DIRECTION_FILES, _place_directions, _probe_directions, ATTRIBUTES_NAME,
          "the folder that recipes.directions wrote to"),
     Part("text-encoder", (TEXT_ENCODER,), _place_as(TEXT_ENCODER), _probe_text_encoder,
-         TEXT_ENCODER, "train_text_encoder's text_encoder.safetensors"),
+         TEXT_ENCODER, "train_text_encoder's text_encoder.safetensors", eight_bits=True),
     Part("delta", (DELTA,), _place_as(DELTA), _probe_delta, DELTA,
-         "train_delta's delta.safetensors"),
+         "train_delta's delta.safetensors", eight_bits=True),
     Part("factors", (FACTORS,), _place_as(FACTORS), _probe_factors, FACTORS,
          "factor_words' factors.safetensors"),
     Part("judge", (JUDGE,), _place_as(JUDGE), _probe_judge, "judge.",

@@ -17,6 +17,7 @@ from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from multimodal.inversion.encoder_files import ENCODER_FILE, read_bundle_encoder
 from multimodal.inversion.encoders import GENERATOR
+from multimodal.variants import completed
 from multimodal.weights import atomic
 
 SHAPES = "shapes.json"
@@ -45,6 +46,7 @@ def load_run(
         FileNotFoundError: neither a run nor a model there.
     """
     if not (folder / SHAPES).is_file():
+        folder = completed(folder)
         if not (folder / GENERATOR).is_file():
             raise FileNotFoundError(f"no generator run and no model in {folder}")
         drawing = load_generator(folder, device, dtype)

@@ -4,9 +4,10 @@
         --clip runs/clip/clip --sound runs/sound/encoder --directions runs/directions \
         --about runs/about.json --out multimodal/bundle/default
 
-Weights are rounded to float16 where that costs nothing: a part whose outputs would differ by more
-than `TOLERANCE` stays as it was. The folder is built beside its place and renamed into it, so that
-there is always a whole model or none. Everything but the generator may be left out.
+Weights are rounded to float16, or to 8 bits, where that costs nothing: a part whose outputs would
+differ by more than `TOLERANCE` stays as it was. The folder is built beside its place and renamed
+into it, so that there is always a whole model or none. Everything but the generator may be left
+out.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,7 +30,9 @@ from torch import Tensor
 
 from multimodal.assemble import CLIP
 from multimodal.bundled import HOME, MANIFEST, Bundle, write_manifest
+from multimodal.eight_bits import rounded
 from multimodal.generators.native import config_path, write_safetensors
+from multimodal.low_rank import SMALL
 from multimodal.weights import atomic
 from recipes.about import About, read_about
 from recipes.bundle_parts import METHODS, PARTS, Part, sample_pictures
@@ -48,6 +51,9 @@ TOLERANCE_OF_WORDS = 0.02
 ABOUT = "about.json"
 _WORD_TABLE = "word_embeddings.weight"
 
+Rule = Callable[[str, Tensor], dict[str, Tensor]]
+"""A tensor by its name, to what is stored of it."""
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -55,7 +61,7 @@ class Stored:
 
     Args:
         part: its name.
-        kept: "float16", "float8 words" or "as given".
+        kept: "8 bits", "float16", "float8 words" or "as given".
         difference: of its outputs from those of the weights given, relative.
         size: bytes of its weights.
     """
@@ -102,7 +108,7 @@ def pack(
         FileNotFoundError: a source that does not exist.
     """
     _check(sources, out)
-    with _beside(out) as stage:
+    with beside(out) as stage:
         stored, pictures = [], torch.empty(0)
         for part in (p for p in PARTS if p.name in sources):
             part.place(Path(sources[part.name]), stage)
@@ -116,7 +122,7 @@ def pack(
         licences = {p.prefix: p.licence(stage) for p in PARTS if p.name in sources}
         bundle = write_manifest(stage, licences)
         _check_size(bundle, out, stored, limit)
-        _swap(stage, out)
+        put_in_place(stage, out)
     return Packed(Bundle(out, bundle.files), tuple(stored))
 
 
@@ -125,29 +131,39 @@ def difference(first: Tensor, second: Tensor) -> float:
     return float((second - first).norm() / first.norm().clamp(min=1e-12))
 
 
-def halve(path: Path, small_words: bool = False) -> None:
-    """Round a file's float32 tables and kernels to float16 (word vectors to 8 bits where asked);
-    scalars, vectors and what float16 cannot hold stay. A digest in the JSON beside it follows."""
+def round_file(path: Path, rule: Rule) -> None:
+    """Round a file's tensors by a rule. A digest in the JSON beside it follows."""
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    ready = {
-        name: tensor.to(torch.float8_e4m3fn)
-        if small_words and name.endswith(_WORD_TABLE)
-        else _halved(tensor)
-        for name, tensor in tensors.items()
-    }
+    ready = {k: v for name, tensor in tensors.items() for k, v in rule(name, tensor).items()}
     digest, beside = write_safetensors(path, ready, metadata), config_path(path)
     described = json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
     if "sha256" in described:
         _write_json(beside, described | {"sha256": digest})
 
 
-def _halved(tensor: Tensor) -> Tensor:
+def halved(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    """float32 tables and kernels in float16; scalars, vectors and what float16 cannot hold stay."""
     if tensor.dtype != torch.float32 or tensor.ndim < 2:
-        return tensor
+        return {name: tensor}
     half = tensor.half()
-    return half if bool(half.isfinite().all()) else tensor
+    return {name: half if bool(half.isfinite().all()) else tensor}
+
+
+def small_words_halved(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    """As `halved`, but word vectors in 8 bits, as open_clip can read them."""
+    if name.endswith(_WORD_TABLE):
+        return {name: tensor.to(torch.float8_e4m3fn)}
+    return halved(name, tensor)
+
+
+def in_eight_bits(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    """Matrices in 8 bits with scales; as `halved` where they are small, vectors, or rounded."""
+    floats = tensor.dtype in (torch.float32, torch.float16)
+    if not floats or tensor.ndim < 2 or tensor.numel() <= SMALL:
+        return halved(name, tensor)
+    return rounded(name, tensor)
 
 
 @torch.no_grad()
@@ -157,13 +173,15 @@ def _store(part: Part, stage: Path, pictures: Tensor, small_words: bool) -> Stor
     before = part.probe(stage, pictures)
     if not bool(before.isfinite().all()):
         raise ValueError(f"the {part.name} gives numbers that are not finite: it cannot be shipped")
-    tries = [("float16", False, TOLERANCE)]
+    tries: list[tuple[str, Rule, float]] = [("float16", halved, TOLERANCE)]
     if small_words and part.name == "clip":
-        tries.insert(0, ("float8 words", True, TOLERANCE_OF_WORDS))
-    for kept, small, tolerance in tries:
+        tries.insert(0, ("float8 words", small_words_halved, TOLERANCE_OF_WORDS))
+    if part.eight_bits:
+        tries.insert(0, ("8 bits", in_eight_bits, TOLERANCE))
+    for kept, rule, tolerance in tries:
         originals = _contents(files)
         for file in files:
-            halve(file, small)
+            round_file(file, rule)
         found = difference(before, part.probe(stage, pictures))
         if found <= tolerance:
             return Stored(part.name, kept, found, sum(f.stat().st_size for f in files))
@@ -201,12 +219,7 @@ def _check(sources: Mapping[str, Path], out: Path) -> None:
 
 
 def _check_size(bundle: Bundle, out: Path, stored: list[Stored], limit: int) -> None:
-    mine = sum(file.size for file in bundle.files.values())
-    others = 0
-    if out.resolve().parent == HOME:
-        files = [p for p in HOME.rglob("*") if p.is_file()]
-        skipped = (out.resolve(), bundle.root.resolve())
-        others = sum(p.stat().st_size for p in files if not set(skipped) & set(p.parents))
+    mine, others = bytes_of(bundle), shipped_besides(out, bundle)
     if mine + others > limit:
         parts = "; ".join(map(str, stored))
         raise ValueError(
@@ -216,8 +229,23 @@ def _check_size(bundle: Bundle, out: Path, stored: list[Stored], limit: int) -> 
         )
 
 
+def bytes_of(bundle: Bundle) -> int:
+    """Bytes of a model's files."""
+    return sum(file.size for file in bundle.files.values())
+
+
+def shipped_besides(out: Path, bundle: Bundle) -> int:
+    """Bytes that the other shipped models have, if `out`, where `bundle` is to go, is among them;
+    else 0."""
+    if out.resolve().parent != HOME:
+        return 0
+    files = [p for p in HOME.rglob("*") if p.is_file()]
+    skipped = {out.resolve(), bundle.root.resolve()}
+    return sum(p.stat().st_size for p in files if not skipped & set(p.parents))
+
+
 @contextmanager
-def _beside(out: Path) -> Iterator[Path]:
+def beside(out: Path) -> Iterator[Path]:
     """A temporary folder beside `out`, removed where it was not renamed."""
     out.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
@@ -228,7 +256,7 @@ def _beside(out: Path) -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _swap(stage: Path, out: Path) -> None:
+def put_in_place(stage: Path, out: Path) -> None:
     """Rename `stage` to `out`; what was there comes back when that fails."""
     old = out.with_name(f".{out.name}-old-{os.getpid()}")
     if out.exists():

@@ -29,6 +29,7 @@ from multimodal.devices import fast_dtype
 from multimodal.dlib_resnet import load_dlib_face
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.inversion.bundle_encoder import EFFICIENTNET, BundleEncoder, BundleEncoderConfig
+from recipes import settling
 from recipes.attributes import NAMES
 from recipes.checkpoint import load_shipped, save_shapes
 from recipes.critic import Critic, LpipsFeatures, critic_loss, deceive_loss
@@ -259,8 +260,10 @@ def train(
     judges: Judges,
     rule: Weights,
     mixed: MixedBatches | None = None,
+    cool_down: float = COOL_DOWN,
 ) -> None:
-    """Train to the end of the run's steps or minutes, on `batches` or, where given, on `mixed`."""
+    """Train to the end of the run's steps or minutes, on `batches` or, where given, on `mixed`;
+    rates fall over the last `cool_down` of it."""
     source: Iterator[FaceBatch] = iter(mixed or batches)
     probe = batches.faces.batch(np.linspace(0, len(batches.faces) - 1, 16).astype(int))
     shipped, size = parts.trio(), batches.batch * (2 if batches.paired else 1)
@@ -268,7 +271,7 @@ def train(
     for step in run.steps(parts.named(), size):
         if step % LOOK_EVERY == 0:
             batches.refresh(run.config.seed + 1000 * step + run.fabric.global_rank)
-        _set_rates(parts, step, run.share_done())
+        _set_rates(parts, step, run.share_done(), cool_down)
         terms = generator_step(parts, run, judges, next(source), rule)
         parts.average.update(shipped, size * run.fabric.world_size, run.images)
         run.log({name: term.detach() for name, term in terms.items()})
@@ -276,10 +279,10 @@ def train(
             run.log_images("reconstructions", _grid(parts, probe.to(run.fabric.device)))
 
 
-def _set_rates(parts: Parts, step: int, done: float) -> None:
+def _set_rates(parts: Parts, step: int, done: float, cool_down: float) -> None:
     """Raise the rates over the first steps: Adam knows no scales yet, and weights that begin from
     another run would be thrown far away. Let them fall towards the end: high ones shake."""
-    share = min(1.0, (step + 1) / WARM_UP, max(COOLEST, (1 - done) / COOL_DOWN))
+    share = min(1.0, (step + 1) / WARM_UP, max(COOLEST, (1 - done) / cool_down))
     for optimizer in (parts.optimizer, parts.optimizer_d):
         for group in optimizer.param_groups:
             full = group.setdefault("full_lr", group["lr"])
@@ -344,6 +347,8 @@ def main() -> None:
     batches = FaceBatches(options.data, options.resolution, options.batch, seed, device)
     if not resumed and not options.start_from:
         calibrate(parts, batches.faces.batch(np.arange(min(64, len(batches.faces)))).to(device))
+    if options.settle:
+        settling.hold_codes(parts.generator, parts.edits)
     run.agree(*(getattr(parts, module) for module in (*MODULES, "average")))
     rule = Weights(
         adversarial=options.adversarial,
@@ -353,7 +358,11 @@ def main() -> None:
     judges = Judges.of(batches, options.clip, options.identity, device)
     photos, share = options.photos, options.photo_share
     mixed = MixedBatches(batches, photos, share, seed + run.step) if photos else None
-    train(run, parts, batches, judges, rule, mixed)
+    cool_down = settling.COOL_DOWN if options.settle else COOL_DOWN
+    train(run, parts, batches, judges, rule, mixed, cool_down)
+    if options.settle and run.fabric.is_global_zero:
+        average: Any = parts.average.module
+        settling.save_settled(average["generator"], options.out)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -381,6 +390,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--clip", type=Path, help="a CLIP's folder: drawings must look alike to it")
     parser.add_argument("--identity", action="store_true", help="drawings must be the same person")
     parser.add_argument("--start-from", type=Path, help="a checkpoint, or a model folder")
+    parser.add_argument(
+        "--settle", action="store_true", help="codes keep their meaning, rates fall all the time"
+    )
     return parser
 
 

@@ -50,7 +50,7 @@ def pull(
     from multimodal.generators.registry import find_model
 
     spec = find_model(name)
-    if spec.url is None and spec.weights is None:
+    if spec.url is None and spec.folder is None:
         report({"name": name, "about": MODELS[name].about, "path": "made in memory"}, as_json)
         return
     if spec.url is not None:

@@ -19,6 +19,7 @@ from multimodal.generators.layout import CheckpointError, Weights, build, refuse
 from multimodal.generators.registry import MODELS, ModelSpec, find_model, tiny_generator
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.torch_files import load_torch
+from multimodal.variants import completed
 from multimodal.weights import WeightsError, atomic, check_file, fetch, sha256_of
 
 MAX_BYTES = 8 << 30
@@ -163,7 +164,7 @@ def resolve(source: str | Path) -> Path:
         return _registered(find_model(source))
     path = Path(source).expanduser()
     if path.is_dir():
-        path = path / "generator.safetensors"
+        path = completed(path) / "generator.safetensors"
     if not path.is_file():
         names = ", ".join(MODELS)
         raise FileNotFoundError(f"{source} is neither a file nor one of the models {names}")
@@ -171,12 +172,13 @@ def resolve(source: str | Path) -> Path:
 
 
 def _registered(spec: ModelSpec) -> Path:
-    if spec.weights is not None:
-        if not spec.weights.is_file():
+    if spec.folder is not None:
+        weights = completed(spec.folder) / "generator.safetensors"
+        if not weights.is_file():
             raise FileNotFoundError(
-                f"model {spec.name!r} is not in this installation ({spec.weights} is missing)"
+                f"model {spec.name!r} is not in this installation ({weights} is missing)"
             )
-        return spec.weights
+        return weights
     if spec.url is None:
         raise ValueError(f"model {spec.name!r} is made in memory and has no file")
     return fetch(spec.url, spec.sha256, f"{spec.name}{Path(spec.url).suffix}")

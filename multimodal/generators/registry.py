@@ -26,7 +26,7 @@ class ModelSpec:
         url: where its file is downloaded from, or None for one that needs no download.
         sha256: of that file; None where no trusted source publishes it (the download is then
             recorded, not verified; the reader executes nothing in either case).
-        folder: a folder of the package that holds `generator.safetensors`, or None.
+        folder: a model folder of the package, or None.
         licence: under which terms it may be used.
     """
 
@@ -37,11 +37,6 @@ class ModelSpec:
     folder: Path | None = None
     licence: str = "Apache-2.0"
 
-    @property
-    def weights(self) -> Path | None:
-        """The bundled weights, or None for a model without a folder."""
-        return None if self.folder is None else self.folder / "generator.safetensors"
-
 
 _NVIDIA = "NVIDIA Source Code License (non-commercial)"
 _FFHQ = "photographed faces (FFHQ)"
@@ -50,6 +45,11 @@ MODELS: dict[str, ModelSpec] = {
     spec.name: spec
     for spec in (
         ModelSpec("default", "rendered faces, shipped with Semblance", folder=BUNDLE / "default"),
+        ModelSpec(
+            "portrait",
+            "the default model adapted to photo-like portraits, shipped with Semblance",
+            folder=BUNDLE / "portrait",
+        ),
         ModelSpec(
             "tiny", "seeded random weights, 32 px: draws no faces, proves that everything runs"
         ),

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from multimodal.devices import pick_device
 from multimodal.generators.checkpoints import load_generator
 from multimodal.inversion.bundle_encoder import BundleEncoder
-from multimodal.inversion.encoder_files import ENCODER_FILE, read_bundle_encoder, read_public
+from multimodal.inversion.encoder_files import read_bundle_encoder, read_public
 from multimodal.types import Generator
+from multimodal.variants import completed
 
 GENERATOR = "generator.safetensors"
 """Beside our own encoders in a model's folder."""
@@ -20,8 +21,8 @@ GENERATOR = "generator.safetensors"
 INPUT_SIDE = 256
 BUNDLE = Path(__file__).resolve().parents[1] / "bundle"
 
-REGISTRY: dict[str, Path] = {"default": BUNDLE / "default" / ENCODER_FILE}
-"""Encoders by name."""
+REGISTRY: dict[str, Path] = {name: BUNDLE / name for name in ("default", "portrait")}
+"""Folders of encoders by name."""
 
 
 class FaceEncoder:
@@ -215,7 +216,7 @@ def _resolve(source: str | Path) -> Path:
         raise FileNotFoundError(
             f"no encoder {str(source)!r}: give a file, a folder, or one of {', '.join(REGISTRY)}"
         )
-    return path
+    return completed(path)
 
 
 def _decoder(

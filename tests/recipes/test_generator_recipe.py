@@ -112,6 +112,25 @@ def test_pairs_teach_directions(
     assert state["edits"]["weight"].abs().sum() > 0
 
 
+def test_settling_moves_the_drawing_and_leaves_what_codes_mean(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = ["--data", shards, "--resolution", 32, "--channels", "16,16,16,16"]
+    common += ["--batch", 4, "--mapping-layers", 2]
+    _run(monkeypatch, train_generator, *common, "--out", tmp_path / "run", "--steps", 2)
+    save_generator(load_run(tmp_path / "run")[0], tmp_path / "generator.safetensors")
+    shipped = _shipped(tmp_path / "run", tmp_path / "generator.safetensors", tmp_path / "shipped")
+    settled = tmp_path / "settled"
+    more = ["--out", settled, "--steps", 3, "--start-from", shipped, "--settle"]
+    _run(monkeypatch, train_generator, *common, *more)
+    before = load_generator(shipped, "cpu").state_dict()
+    after = load_generator(settled, "cpu").state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert "synthesis.b8.conv0.weight" in moved
+    assert not [name for name in moved if "affine" in name or "mapping" in name]
+    torch.testing.assert_close(load_edits(settled), load_edits(tmp_path / "run"))
+
+
 def test_what_is_written_into_a_code_is_read_from_it() -> None:
     code = FactorCode(32, 5)
     w, change = torch.randn(4, 32), torch.randn(4, 5)

@@ -16,7 +16,7 @@ from audio.encoder import SoundConfig, SoundEncoder, save_encoder
 from guidance.clip import OpenClip, load_clip, save_clip
 from guidance.common import conv_indices, style_sizes
 from guidance.control import Attributes
-from guidance.delta import DeltaConfig, DeltaNetwork, save_delta
+from guidance.delta import DeltaConfig, DeltaNetwork, load_delta, save_delta
 from guidance.factor_moves import FactorMoves
 from guidance.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
 from multimodal import FaceEditor
@@ -154,15 +154,25 @@ def test_word_vectors_in_eight_bits(made: Made, tmp_path: Path) -> None:
     assert float((said * made.clip.encode_text(["an old man"])).sum()) > 0.999
 
 
+def test_matrices_that_bear_it_are_kept_in_eight_bits(made: Made, model: Path) -> None:
+    for name in ("delta", "text_encoder"):
+        kept = load_file(model / f"{name}.safetensors")
+        assert any(tensor.dtype == torch.int8 for tensor in kept.values()), name
+    was, now = load_delta(made.sources["delta"]), load_delta(model / "delta.safetensors")
+    assert was.config == now.config
+    assert all(tensor.dtype == torch.float32 for tensor in now.parameters())
+
+
 def test_what_rounding_would_spoil_stays(made: Made, tmp_path: Path) -> None:
     delta = DeltaNetwork(DeltaConfig(16, (8, 8, 8)))
     with torch.no_grad():
         for head in delta.heads:
             head[-1].bias.fill_(-2048.0)  # type: ignore[index, union-attr, operator]
-            head[-1].weight.zero_()  # type: ignore[index, union-attr, operator]
             head[4].weight.zero_()  # type: ignore[index, union-attr, operator]
             head[6].bias.fill_(1.0)  # type: ignore[index, union-attr, operator]
-            head[-1].weight.fill_(2049.1 / 384)  # type: ignore[index, union-attr, operator]
+            head[6].bias[0] = 0.0  # type: ignore[index, union-attr, operator]
+            head[-1].weight.fill_(2049.1 / 383)  # type: ignore[index, union-attr, operator]
+            head[-1].weight[:, 0] = 50.0  # type: ignore[index, union-attr, operator]
     save_delta(delta, tmp_path / "delta.safetensors", {})
     sources = {"generator": made.sources["generator"], "delta": tmp_path / "delta.safetensors"}
     done = recipe.pack(sources, tmp_path / "model", ABOUT)

@@ -1,0 +1,87 @@
+"""Packing what a fine-tuned model changed, and using it as any shipped model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from multimodal import FaceEditor
+from multimodal.bundled import find_bundle
+from multimodal.generators import save_generator
+from multimodal.generators.registry import tiny_generator
+from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
+from multimodal.inversion.encoder_files import save_bundle_encoder
+from multimodal.variants import VARIANT
+from recipes import pack, pack_variant
+from recipes.about import About
+
+ABOUT = '{"hardware": "two cores", "stages": [{"stage": "train_portrait", "images": 2000}]}'
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`base`, `tuned` and `about.json`."""
+    monkeypatch.setenv("SEMBLANCE_CACHE", str(tmp_path / "cache"))
+    shape = BundleEncoderConfig(num_layers=8, resolution=32, style_dim=32, width=16, hidden=16)
+    for name, moved in (("base", 0.0), ("tuned", 0.1)):
+        torch.manual_seed(0)
+        generator, encoder = tiny_generator(), BundleEncoder(shape)
+        with torch.no_grad():
+            generator.synthesis.conv_layers()[0].weight += moved
+            encoder.w0.bias += moved
+        made = tmp_path / "parts" / name
+        save_generator(generator, made / "generator.safetensors")
+        save_bundle_encoder(encoder, made)
+        sources = {"generator": made / "generator.safetensors", "encoder": made}
+        pack.pack(sources, tmp_path / name, About(name))
+    (tmp_path / "about.json").write_text(ABOUT)
+    return tmp_path
+
+
+def _command(*words: str | Path) -> tuple[int, str]:
+    app = typer.Typer()
+    app.command()(pack_variant.main)
+    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    return result.exit_code, result.output
+
+
+def test_the_command_packs_and_the_editor_loads(models: Path) -> None:
+    words = ("--base", models / "base", "--model", models / "tuned")
+    more = ("--about", models / "about.json", "--out", models / "twin")
+    code, said = _command(*words, *more)
+    assert code == 0
+    assert "3 files" in said
+    assert (models / "twin" / VARIANT).is_file()
+    find_bundle(models / "twin").verify()
+    w = tiny_generator().sample(1, 0).w
+    drawn = {
+        name: FaceEditor.from_pretrained(models / name, device="cpu").toolkit.generator.synthesize(
+            w
+        )
+        for name in ("base", "tuned", "twin")
+    }
+    far = (drawn["tuned"] - drawn["base"]).norm()
+    assert float((drawn["twin"] - drawn["tuned"]).norm() / far) < 0.1
+    assert _command(*words, *more)[0] == 0, "a variant is replaced"
+
+
+def test_what_is_no_variant_stays(models: Path) -> None:
+    (models / "mine").mkdir()
+    (models / "mine" / "diary.txt").write_text("mine")
+    with pytest.raises(ValueError, match="not a variant"):
+        pack_variant.pack_variant(
+            models / "base", models / "tuned", models / "about.json", models / "mine"
+        )
+    assert [path.name for path in (models / "mine").iterdir()] == ["diary.txt"]
+
+
+def test_too_large_a_variant_is_not_put_in_place(models: Path) -> None:
+    with pytest.raises(ValueError, match="together"):
+        pack_variant.pack_variant(
+            models / "base", models / "tuned", models / "about.json", models / "twin", limit=100
+        )
+    assert not (models / "twin").exists()
