@@ -63,8 +63,7 @@ def completed(folder: Path) -> Path:
     if not is_variant(folder):
         return folder
     mine, base = find_bundle(folder.resolve()), _base(folder)
-    sums = b"".join((bundle.root / MANIFEST).read_bytes() for bundle in (mine, base))
-    place = cache_dir() / "variants" / f"{folder.name}-{hashlib.sha256(sums).hexdigest()[:12]}"
+    place = cache_dir() / "variants" / f"{folder.name}-{_state(mine, base)}"
     if not _whole(place):
         shutil.rmtree(place, ignore_errors=True)
         _put_together(mine, base, place)
@@ -100,6 +99,13 @@ def write_variant(base: Path, model: Path, out: Path) -> Bundle:
     _write_json(out / VARIANT, about)
     licences = {name: file.licence for name, file in find_bundle(base.resolve()).files.items()}
     return write_manifest(out, licences | {DIFFERENCE: licences["encoder.safetensors"]})
+
+
+def _state(*bundles: Bundle) -> str:
+    """A few digits that tell models from other states of themselves; their cards do not matter."""
+    files = [(n, f.sha256) for b in bundles for n, f in sorted(b.files.items())]
+    known = [(n, sha) for n, sha in files if n.partition("/")[0] not in (CARD, PICTURES)]
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:12]
 
 
 def _base(folder: Path) -> Bundle:

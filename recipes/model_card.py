@@ -36,6 +36,7 @@ from multimodal.bundled import (
 from multimodal.generators.native import config_path
 from multimodal.images import load_image, save_image
 from multimodal.judge import FILE_NAME as JUDGE
+from multimodal.variants import VARIANT, is_variant
 from multimodal.weights import atomic
 from recipes.about import DATA, About, read_about
 from recipes.bundle_parts import FREE, GENERATOR
@@ -87,7 +88,7 @@ def card_text(bundle: Bundle, about: About, sections: Sequence[Section]) -> str:
         *_summary(bundle),
         *about.notes,
         *_files(bundle),
-        *_data(bundle),
+        *([] if is_variant(bundle.root) else _data(bundle)),
         *_training(about),
         *(section.text for section in sections),
         *([] if sections else ["## Figures", "Nothing has been measured."]),
@@ -105,8 +106,10 @@ def _with_judge(root: Path, figures: Sequence[Path]) -> list[Path]:
 
 
 def _summary(bundle: Bundle) -> list[str]:
-    shape = _json(config_path(bundle.root / GENERATOR))
     size = sum(file.size for file in _parts(bundle).values())
+    if is_variant(bundle.root):
+        return _variant(bundle, size)
+    shape = _json(config_path(bundle.root / GENERATOR))
     side = shape.get("config", {}).get("resolution")
     drawn = f"draws faces of {side} pixels" if side else "draws faces"
     return [
@@ -116,6 +119,16 @@ def _summary(bundle: Bundle) -> list[str]:
         "and for research on editing; what it reads off a face (age, sex, expression) is a "
         "network's guess and no ground for judging anyone. Pictures that it wrote carry a mark "
         "that says so.",
+    ]
+
+
+def _variant(bundle: Bundle, size: int) -> list[str]:
+    base = _json(bundle.root / VARIANT).get("base")
+    return [
+        f"A variant of the model `{base}`: that model's generator and encoder, fine-tuned, stored "
+        f"as what differs ({size / 1e6:.1f} MB). The other parts are that model's, and [its card]"
+        f"(../{base}/{CARD}) says what they are made of and what the model is for.",
+        f"`--model {bundle.root.name}` uses it. Pictures that it wrote carry a mark that says so.",
     ]
 
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from multimodal import FaceEditor
-from multimodal.bundled import MANIFEST, find_bundle, write_manifest
+from multimodal.bundled import MANIFEST, find_bundle, renew_manifest, write_manifest
 from multimodal.generators import load_generator, save_generator
 from multimodal.generators.registry import tiny_generator
 from multimodal.inversion import load_encoder
@@ -74,6 +74,9 @@ def test_it_is_put_together_once_and_mended_when_damaged(shipped: Path) -> None:
     (whole / "generator.safetensors").write_bytes(made[:-1])
     assert (completed(shipped / "twin") / "generator.safetensors").read_bytes() == made
     assert [p.name for p in whole.parent.iterdir()] == [whole.name]
+    (shipped / "twin" / "MODEL_CARD.md").write_text("Another card.")
+    renew_manifest(shipped / "twin")
+    assert completed(shipped / "twin") == whole
 
 
 def test_its_own_files_replace_the_base_s(shipped: Path) -> None:

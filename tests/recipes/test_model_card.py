@@ -16,7 +16,10 @@ from audio.encoder import SoundConfig, SoundEncoder, save_encoder
 from multimodal.bundled import CARD, PICTURES, find_bundle
 from multimodal.generators import save_generator
 from multimodal.generators.registry import tiny_generator
+from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
+from multimodal.inversion.encoder_files import save_bundle_encoder
 from multimodal.judge import Judge, JudgeConfig, save_judge
+from multimodal.variants import write_variant
 from multimodal.weights import WeightsError
 from recipes import model_card
 from recipes.about import About, Stage
@@ -172,3 +175,25 @@ def test_a_changed_model_gets_no_card(model: Path) -> None:
     with pytest.raises(WeightsError):
         model_card.write_card(model)
     assert not (model / CARD).exists()
+
+
+def test_a_variant_points_to_the_card_of_its_base(model: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    shape = BundleEncoderConfig(8, 32, 32, width=16, hidden=16)
+    generator, encoder = tiny_generator(), BundleEncoder(shape)
+    for name, moved in (("base", 0.0), ("tuned", 0.1)):
+        with torch.no_grad():
+            encoder.w0.bias += moved
+        save_generator(generator, tmp_path / "parts" / "generator.safetensors")
+        save_bundle_encoder(encoder, tmp_path / "parts")
+        sources = {"generator": tmp_path / "parts" / "generator.safetensors"}
+        pack(sources | {"encoder": tmp_path / "parts"}, tmp_path / name, ABOUT)
+    (tmp_path / "twin").mkdir()
+    (tmp_path / "twin" / "about.json").write_text((tmp_path / "base" / "about.json").read_text())
+    write_variant(tmp_path / "base", tmp_path / "tuned", tmp_path / "twin")
+    model_card.write_card(tmp_path / "twin")
+    text = (tmp_path / "twin" / CARD).read_text()
+    assert "A variant of the model `base`" in text
+    assert "[its card](../base/MODEL_CARD.md)" in text
+    assert "difference.safetensors" in text
+    assert "MakeHuman" not in text
