@@ -172,10 +172,11 @@ def names(given: str | None) -> tuple[str, ...]:
 
 def bundled_model() -> str:
     """The bundle's name, or "tiny" where the bundle is not installed."""
+    from multimodal.bundled import MANIFEST
     from multimodal.generators.registry import find_model
 
     folder = find_model("default").folder
-    return "default" if folder is not None and folder.is_dir() else "tiny"
+    return "default" if folder is not None and (folder / MANIFEST).is_file() else "tiny"
 
 
 def load_editor(

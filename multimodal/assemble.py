@@ -36,7 +36,7 @@ from multimodal.types import (
     SoundEmbedder,
     Toolkit,
 )
-from multimodal.variants import completed, is_variant
+from multimodal.variants import DIFFERENCE, VARIANT, completed, is_variant
 from multimodal.weights import cache_dir
 
 ENCODER, CLIP, IDENTITY = "encoder.safetensors", "clip", "identity.safetensors"
@@ -262,7 +262,7 @@ def _stamp(source: str | Path) -> str:
     path = Path(source)
     if not path.exists():
         return ""
-    inside = (path / name for name in ("generator.safetensors", WEIGHTS_NAME))
+    inside = (path / name for name in ("generator.safetensors", WEIGHTS_NAME, DIFFERENCE, VARIANT))
     known = f"{path.resolve()}"
     for weights in (path, *inside):
         if weights.is_file():

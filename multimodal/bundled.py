@@ -18,6 +18,8 @@ A model folder (the shipped ones are `multimodal/bundle/<name>`) is a complete S
     about.json                    what the model was made of
     MODEL_CARD.md pictures/       what it can do, measured and shown
 
+A variant's folder holds only what differs from another model's (`multimodal.variants`).
+
 `recipes.pack` writes such a folder. Loading checks every file that is read by a program; the card
 and its pictures are read by people and may be edited.
 """
@@ -25,14 +27,16 @@ and its pictures are read by people and may be edited.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from multimodal.weights import WeightsError, atomic, sha256_of
 
 HOME = Path(__file__).resolve().parent / "bundle"
 MANIFEST = "manifest.json"
 CARD, PICTURES = "MODEL_CARD.md", "pictures"
+MAX_MANIFEST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -116,10 +120,16 @@ def find_bundle(name: str | Path) -> Bundle:
         shipped = sorted(p.parent.name for p in HOME.glob(f"*/{MANIFEST}"))
         raise FileNotFoundError(f"no model at {name!s}; shipped models: {', '.join(shipped)}")
     try:
+        if manifest.stat().st_size > MAX_MANIFEST_BYTES:
+            raise ValueError("it is too large")
         entries = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-        return Bundle(root, {file: BundleFile(**entry) for file, entry in entries.items()})
-    except (ValueError, KeyError, TypeError) as error:
+        files = {file: BundleFile(**entry) for file, entry in entries.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{manifest} is not a model manifest: {error}") from error
+    outside = [file for file in files if not _is_inside(file)]
+    if outside:
+        raise WeightsError(f"{manifest} names {outside[0]!r}, which is not inside its folder")
+    return Bundle(root, files)
 
 
 def write_manifest(root: Path, licences: dict[str, str], default: str = "CC0-1.0") -> Bundle:
@@ -146,6 +156,12 @@ def renew_manifest(root: Path) -> Bundle:
     bundle = find_bundle(root.resolve())
     bundle.verify()
     return write_manifest(root, {name: file.licence for name, file in bundle.files.items()})
+
+
+def _is_inside(name: str) -> bool:
+    """Is it a relative path with forward slashes that stays below its folder?"""
+    parts = PurePosixPath(name).parts
+    return bool(parts) and not ({"..", "/"} & set(parts)) and not re.search(r"[\\:\0]", name)
 
 
 def _check(path: Path, expected: BundleFile) -> None:

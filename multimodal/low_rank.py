@@ -63,14 +63,10 @@ def added(before: Mapping[str, Tensor], kept: Mapping[str, Tensor]) -> dict[str,
         ValueError: a difference of tensors that `before` lacks, or of other shapes.
     """
     found, out = restored(kept), dict(before)
-    names = {name.rsplit(".", 1)[0] for name in found}
-    for name in sorted(names):
+    for name in sorted({name.rsplit(".", 1)[0] for name in found}):
         if name not in before:
             raise ValueError(f"a difference of {name!r}, which the network does not have")
-        try:
-            moved = _moved(name, found).reshape(before[name].shape)
-        except (KeyError, RuntimeError) as error:
-            raise ValueError(f"the difference of {name!r} does not fit it") from error
+        moved = _moved(name, found, before[name].shape)
         out[name] = (before[name].float() + moved).to(before[name].dtype)
     return out
 
@@ -87,7 +83,16 @@ def _thin(name: str, moved: Tensor, share: float) -> dict[str, Tensor]:
     }
 
 
-def _moved(name: str, found: Mapping[str, Tensor]) -> Tensor:
+def _moved(name: str, found: Mapping[str, Tensor], shape: torch.Size) -> Tensor:
+    """The difference of one tensor; its size is known to fit before it is multiplied out."""
+    nothing = torch.empty(0)
+    whole, left, right = (found.get(name + side, nothing) for side in (WHOLE, LEFT, RIGHT))
     if name + WHOLE in found:
-        return found[name + WHOLE].float()
-    return found[name + LEFT].T @ found[name + RIGHT]
+        sides, fits = [whole], whole.shape == shape
+    else:
+        sides, fits = [left, right], len(shape) > 1 and left.ndim == right.ndim == 2
+        fits = fits and len(left) == len(right) and left.shape[1] == shape[0]
+        fits = fits and right.shape[1] * shape[0] == shape.numel()
+    if not fits or not all(bool(side.isfinite().all()) for side in sides):
+        raise ValueError(f"the difference of {name!r} does not fit it, or is not finite")
+    return whole.float() if name + WHOLE in found else (left.T @ right).view(shape)

@@ -44,7 +44,7 @@ PARTS = ("generator", "encoder")
 """Networks of a model folder that a variant changes: `<part>.safetensors` with its JSON."""
 OF_ONE = (MANIFEST, CARD, PICTURES, "about.json", VARIANT, DIFFERENCE)
 """What a variant and its base each have for themselves."""
-MAX_JSON_BYTES = 1 << 20
+MAX_JSON_BYTES, MAX_BYTES = 1 << 20, 1 << 30
 
 
 def is_variant(folder: Path) -> bool:
@@ -57,15 +57,14 @@ def completed(folder: Path) -> Path:
     is put together where it is missing or damaged.
 
     Raises:
-        FileNotFoundError: the variant's base is not in this installation.
+        FileNotFoundError: the variant's base is not in this installation, or a file is gone.
         WeightsError: the variant or its base is damaged, or they do not belong together.
     """
     if not is_variant(folder):
         return folder
-    mine, base = find_bundle(folder.resolve()), _base(folder)
-    place = cache_dir() / "variants" / f"{folder.name}-{_state(mine, base)}"
+    mine, base = _own(folder), base_of(folder)
+    place = cache_dir() / "variants" / f"{mine.root.name}-{_state(mine, base)}"
     if not _whole(place):
-        shutil.rmtree(place, ignore_errors=True)
         _put_together(mine, base, place)
     return place
 
@@ -83,8 +82,9 @@ def write_variant(base: Path, model: Path, out: Path) -> Bundle:
         ValueError: the networks have other shapes than those of the base.
         WeightsError: a folder is damaged.
     """
-    for folder in (base, model):
-        verify_folder(folder)
+    began = find_bundle(base.resolve())
+    began.verify()
+    verify_folder(model)
     kept: dict[str, Tensor] = {}
     for part in PARTS:
         if _shape(base, part) != _shape(model, part):
@@ -95,34 +95,62 @@ def write_variant(base: Path, model: Path, out: Path) -> Bundle:
     with atomic(out / DIFFERENCE) as file:
         save_file({name: tensor.contiguous() for name, tensor in kept.items()}, file)
     made_from = {part: sha256_of(base / f"{part}.safetensors") for part in PARTS}
-    about = {"format": FORMAT, "base": base.resolve().name, "made_from": made_from}
+    about = {"format": FORMAT, "base": began.root.name, "made_from": made_from}
     _write_json(out / VARIANT, about)
-    licences = {name: file.licence for name, file in find_bundle(base.resolve()).files.items()}
-    return write_manifest(out, licences | {DIFFERENCE: licences["encoder.safetensors"]})
+    licences = {name: file.licence for name, file in began.files.items()}
+    both = sorted({licences[f"{part}.safetensors"] for part in PARTS}, key=len)
+    return write_manifest(out, licences | {DIFFERENCE: _joined(both)})
+
+
+def _joined(licences: list[str]) -> str:
+    """SPDX expressions as one; what another says already is not said twice."""
+    said = licences[-1:]
+    said += [one for one in licences[:-1] if one not in said[0].split(" AND ")]
+    return " AND ".join(said)
+
+
+def _own(folder: Path) -> Bundle:
+    """What the variant itself holds.
+
+    Raises:
+        WeightsError: its manifest is missing or does not name what makes a variant.
+    """
+    root = folder.resolve()
+    if not (root / MANIFEST).is_file():
+        raise WeightsError(f"the variant in {root} has no {MANIFEST}")
+    bundle = find_bundle(root)
+    if not {VARIANT, DIFFERENCE} <= bundle.files.keys():
+        raise WeightsError(f"{root / MANIFEST} does not name {VARIANT} and {DIFFERENCE}")
+    return bundle
 
 
 def _state(*bundles: Bundle) -> str:
-    """A few digits that tell models from other states of themselves; their cards do not matter."""
+    """Digits that tell models from other states of themselves; their cards do not matter."""
     files = [(n, f.sha256) for b in bundles for n, f in sorted(b.files.items())]
     known = [(n, sha) for n, sha in files if n.partition("/")[0] not in (CARD, PICTURES)]
-    return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:32]
 
 
-def _base(folder: Path) -> Bundle:
-    """The model that a variant was made from: beside it, else a shipped one."""
-    about = _json(folder / VARIANT)
-    name = about.get("base")
-    plain = isinstance(name, str) and name != "" and Path(name).name == name
-    if about.get("format") != FORMAT or not plain:
-        raise WeightsError(f"{folder / VARIANT} does not describe a variant")
-    places = [home / str(name) for home in (folder.resolve().parent, HOME)]
+def base_of(folder: Path) -> Bundle:
+    """The model that a variant was made from: beside it, else a shipped one.
+
+    Raises:
+        FileNotFoundError: it is in neither place.
+        WeightsError: the variant does not say what it was made from, or it was another state of it.
+    """
+    mine = _own(folder)
+    about = _json(mine.root / VARIANT)
+    name, made_from = about.get("base"), about.get("made_from")
+    plain = isinstance(name, str) and name not in ("", ".", "..") and Path(name).name == name
+    if about.get("format") != FORMAT or not plain or not isinstance(made_from, dict):
+        raise WeightsError(f"{mine.root / VARIANT} does not describe a variant")
+    places = [home / str(name) for home in (mine.root.parent, HOME)]
     bundle = find_bundle(places[0] if (places[0] / MANIFEST).is_file() else places[1])
-    made_from = about.get("made_from", {})
     for part in PARTS:
         file = bundle.files.get(f"{part}.safetensors")
         if file is None or file.sha256 != made_from.get(part):
             raise WeightsError(
-                f"the variant {folder.name!r} was made from another {part} than the one of "
+                f"the variant {mine.root.name!r} was made from another {part} than the one in "
                 f"{bundle.root}: make it anew (recipes.pack_variant), or restore both"
             )
     return bundle
@@ -137,19 +165,20 @@ def _whole(place: Path) -> bool:
 
 
 def _put_together(mine: Bundle, base: Bundle, place: Path) -> None:
-    """Build the folder beside its place and rename it; another process may be quicker."""
+    """Build the folder beside its place and rename it. Only what the manifests name is taken, and
+    only as they describe it."""
     for bundle in (mine, base):
         bundle.verify()
     place.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    stage.chmod(0o755)  # mkdtemp makes private folders
     try:
-        leave = shutil.ignore_patterns(*OF_ONE, *(f"{part}.safetensors" for part in PARTS))
         for bundle in (base, mine):
-            shutil.copytree(bundle.root, stage, ignore=leave, dirs_exist_ok=True)
+            _copy(bundle, stage)
         for part, kept in _differences(mine.root / DIFFERENCE).items():
             _write_part(stage, part, added(_tensors(base.root, part), kept))
         licences = {name: file.licence for name, file in (base.files | mine.files).items()}
-        write_manifest(stage, licences)
+        write_manifest(stage, licences).verify()
         _rename(stage, place)
     except ValueError as error:
         raise WeightsError(f"{mine.root} does not fit {base.root}: {error}") from error
@@ -157,12 +186,26 @@ def _put_together(mine: Bundle, base: Bundle, place: Path) -> None:
         shutil.rmtree(stage, ignore_errors=True)
 
 
+def _copy(bundle: Bundle, stage: Path) -> None:
+    """Every file that is a part of the model, but the networks that change."""
+    changed = {f"{part}.safetensors" for part in PARTS}
+    for name in bundle.files:
+        if name not in changed and name.partition("/")[0] not in OF_ONE:
+            (stage / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(bundle.root / name, stage / name)
+
+
 def _rename(stage: Path, place: Path) -> None:
+    """Another process may have been quicker, or a damaged folder may lie there."""
     try:
         os.replace(stage, place)
     except OSError:
-        if not _whole(place):
-            raise
+        if _whole(place):
+            return
+        aside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+        os.replace(place, aside)
+        shutil.rmtree(aside, ignore_errors=True)
+        os.replace(stage, place)
 
 
 def _differences(path: Path) -> dict[str, dict[str, Tensor]]:
@@ -192,6 +235,8 @@ def _tensors(folder: Path, part: str) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
+    if path.stat().st_size > MAX_BYTES:
+        raise WeightsError(f"{path} is larger than {MAX_BYTES} bytes")
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:

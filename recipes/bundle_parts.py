@@ -27,6 +27,7 @@ from multimodal.assemble import CLIP, IDENTITY, SOUND
 from multimodal.generators.native import config_path
 from multimodal.inversion.encoder_files import ENCODER_FILE
 from multimodal.judge import FILE_NAME as JUDGE
+from multimodal.variants import completed
 from recipes.checkpoint import EDITS_FILE
 from recipes.clip_model import PRETRAINED
 
@@ -118,7 +119,7 @@ def _place_edits(source: Path, folder: Path) -> None:
     """From the folder of a generator's training, or of a model."""
     from recipes.checkpoint import save_edits
 
-    kept = source / EDITS_FILE
+    kept = completed(source) / EDITS_FILE
     if kept.is_file():
         shutil.copyfile(kept, folder / EDITS_FILE)
     else:

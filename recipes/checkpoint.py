@@ -83,7 +83,7 @@ def load_factor_code(folder: Path) -> tuple[Tensor, Tensor]:
     Raises:
         FileNotFoundError: no factors there.
     """
-    path = folder / EDITS_FILE
+    path = completed(folder) / EDITS_FILE
     if not path.is_file():
         path = save_edits(folder, path)
     tensors, _ = load_tensors(path)
@@ -108,6 +108,7 @@ def load_shipped(folder: Path) -> dict[str, dict[str, Tensor]]:
         FileNotFoundError: no generator or no encoder there.
     """
     tensors: dict[str, Tensor] = {}
+    folder = completed(folder)
     if (folder / EDITS_FILE).is_file():
         tensors, _ = load_tensors(folder / EDITS_FILE)
     return {

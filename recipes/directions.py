@@ -19,12 +19,14 @@ from guidance.control import ATTRIBUTES_NAME
 from guidance.directions import FILE_NAME, StatisticsConfig, compute_statistics
 from multimodal.generators import load_generator
 from multimodal.types import Generator, OnStep, Progress, Toolkit
+from multimodal.variants import completed
 from recipes.render.captions import captions
 from recipes.render.factors import Factors, sample_factors
 
 
 def load_parts(model: Path, device: str = "auto") -> Toolkit:
     """Generator and CLIP of a model folder (`generator.safetensors`, `clip/`)."""
+    model = completed(model)
     generator = load_generator(model / "generator.safetensors", device)
     return Toolkit(generator, load_clip(model / "clip", generator.device), folder=model)
 

@@ -42,8 +42,8 @@ MAX_BYTES = 100_000_000
 
 TOLERANCE = 0.01
 """Largest relative difference of a part's outputs, `|after - before| / |before|`, at which its
-weights are rounded to float16. Half a grey level in a picture is 0.008; unit vectors that differ by
-this have a cosine of 0.99995."""
+weights are rounded to float16, or to 8 bits. Half a grey level in a picture is 0.008; unit vectors
+that differ by this have a cosine of 0.99995."""
 
 TOLERANCE_OF_WORDS = 0.02
 """The same for the table of word vectors in 8 bits (cosine 0.9998)."""

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from multimodal.bundled import HOME, MANIFEST, Bundle, find_bundle
-from multimodal.variants import VARIANT, write_variant
+from multimodal.variants import VARIANT, base_of, write_variant
 from recipes.about import read_about
 from recipes.bundle_parts import METHODS
 from recipes.pack import ABOUT, MAX_BYTES, beside, bytes_of, put_in_place, shipped_besides
@@ -52,6 +52,7 @@ def pack_variant(
         if methods is not None:
             shutil.copyfile(methods, stage / METHODS)
         bundle = write_variant(base, model, stage)
+        base_of(stage)  # a base that is neither beside it nor shipped is told now
         total = bytes_of(bundle) + shipped_besides(out, bundle)
         if total > limit:
             raise ValueError(f"the shipped models would have {total / 1e6:.1f} MB together")
@@ -67,7 +68,10 @@ def main(
     methods: Annotated[Path | None, typer.Option(help="methods.json, if its gains differ")] = None,
 ) -> None:
     """Pack what differs."""
-    bundle = pack_variant(base, model, about, out, methods)
+    try:
+        bundle = pack_variant(base, model, about, out, methods)
+    except (ValueError, FileNotFoundError) as error:
+        raise SystemExit(f"{error}") from error
     size = bytes_of(bundle) / 1e6
     typer.echo(f"{out / MANIFEST}: {len(bundle.files)} files of {size:.1f} MB")
 

@@ -60,9 +60,8 @@ fiftieth of what is stored: rates that adversaries bear are far too low where a 
 wanted."""
 WARM_UP = 200
 """Steps over which the rates rise."""
-COOL_DOWN = 0.3
-"""Share of the steps or minutes over which they fall, to `COOLEST` of their height."""
 COOLEST = 0.1
+"""What they fall to at the end (`settling.cool_down`)."""
 LOOK_EVERY = 200
 """Steps between looks for new shards: rendering may go on beside."""
 MODULES = ("generator", "encoder", "edits", "critic")
@@ -260,7 +259,7 @@ def train(
     judges: Judges,
     rule: Weights,
     mixed: MixedBatches | None = None,
-    cool_down: float = COOL_DOWN,
+    cool_down: float = settling.LAST,
 ) -> None:
     """Train to the end of the run's steps or minutes, on `batches` or, where given, on `mixed`;
     rates fall over the last `cool_down` of it."""
@@ -338,6 +337,8 @@ def main() -> None:
     if run.fabric.is_global_zero:
         save_shapes(options.out, parts.generator, parts.encoder)
     resumed = run.resume(parts.named())
+    if options.settle and not resumed:
+        settling.check_start(parts.trio(), options.start_from)
     if not resumed and options.start_from:
         start_from(parts, options.start_from)
     if not resumed and options.trunk:
@@ -358,11 +359,9 @@ def main() -> None:
     judges = Judges.of(batches, options.clip, options.identity, device)
     photos, share = options.photos, options.photo_share
     mixed = MixedBatches(batches, photos, share, seed + run.step) if photos else None
-    cool_down = settling.COOL_DOWN if options.settle else COOL_DOWN
-    train(run, parts, batches, judges, rule, mixed, cool_down)
+    train(run, parts, batches, judges, rule, mixed, settling.cool_down(options.settle))
     if options.settle and run.fabric.is_global_zero:
-        average: Any = parts.average.module
-        settling.save_settled(average["generator"], options.out)
+        settling.save_settled(parts.average.module, options.out)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -35,6 +35,7 @@ from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.bundle_encoder import BundleEncoder
 from multimodal.inversion.encoders import GENERATOR
 from multimodal.types import Generator
+from multimodal.variants import completed
 from recipes.attributes import NAMES
 from recipes.checkpoint import load_factor_code, load_run, save_shapes
 from recipes.clip_augment import vary
@@ -305,7 +306,7 @@ def main(
     from multimodal.generators.checkpoints import save_generator
 
     going = start(RunConfig(out, steps, minutes, seed, log_every=20))
-    device = going.fabric.device
+    device, run = going.fabric.device, completed(run)
     seeing = load_clip(clip or run / CLIP, device)
     alike = likeness(load_dlib_face(device=device))
     judges = Judges(LpipsFeatures().to(device), seeing, recognition(seeing), alike)

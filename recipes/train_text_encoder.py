@@ -22,6 +22,7 @@ from torch import Tensor
 from guidance.text_encoder import FILE_NAME, TextEncoder, TextEncoderConfig, save_text_encoder
 from multimodal.inversion.encoder_files import ENCODER_FILE, read_bundle_encoder
 from multimodal.types import Encoder, OnStep, Progress, Toolkit
+from multimodal.variants import completed
 from recipes.loop import Run, RunConfig, start
 
 
@@ -223,8 +224,9 @@ def main(
     run = start(RunConfig(out, steps, minutes, seed))
     bank = toolkit.clip.encode_text(caption_bank(data, 4000, seed)).cpu()
     pairs = sampled_pairs(toolkit, bank, samples, seed)
-    if renders and (model / ENCODER_FILE).is_file():
-        encoding = read_bundle_encoder(model / ENCODER_FILE).to(toolkit.generator.device)
+    seeing = completed(model) / ENCODER_FILE
+    if renders and seeing.is_file():
+        encoding = read_bundle_encoder(seeing).to(toolkit.generator.device)
         pairs = joined(pairs, rendered_pairs(toolkit, encoding, data, renders, seed))
     encoder = new_text_encoder(toolkit, pairs, seed)
     train(run, encoder, pairs)

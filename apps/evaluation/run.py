@@ -10,6 +10,7 @@ from apps.evaluation import inversion, report, sound, speed, text
 from apps.evaluation.calibrate import calibrate
 from apps.evaluation.samples import PACK, load_pack, sound_files
 from apps.evaluation.setting import Advance, Plan, Setting, Suite
+from multimodal.assemble import model_folder
 from multimodal.bundled import HOME
 from multimodal.judge import FILE_NAME, Judge, load_judge
 
@@ -40,7 +41,7 @@ def find_judge(given: Path | None, model: str, device: str = "cpu") -> Judge:
     Raises:
         FileNotFoundError: there is none.
     """
-    folders = (PACK, HOME / model, Path(model), HOME / "default")
+    folders = (PACK, model_folder(model) or Path(model), HOME / "default")
     places = [folder / FILE_NAME for folder in folders]
     for path in [given] if given is not None else places:
         if path.exists():

@@ -73,8 +73,8 @@ def load_generator(
 
     Args:
         source: a name of `multimodal.generators.registry.MODELS` ("default", "ffhq-256", ...), an
-            NVlabs `.pkl`, a rosinality `.pt`, our `.safetensors`, or a folder with
-            `generator.safetensors`.
+            NVlabs `.pkl`, a rosinality `.pt`, our `.safetensors`, or a model folder, a variant's
+            too.
         device: "auto" (cuda, mps, cpu) or a torch device.
         dtype: of the features while drawing, float32 or bfloat16 (weights stay float32).
 

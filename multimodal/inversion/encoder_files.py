@@ -27,6 +27,7 @@ from multimodal.inversion.irse_networks import (
     SingleCodeEncoder,
 )
 from multimodal.torch_files import load_torch
+from multimodal.variants import completed
 from multimodal.weights import WeightsError, atomic, check_file, sha256_of
 
 ENCODER_FILE = "encoder.safetensors"
@@ -108,7 +109,7 @@ def read_bundle_encoder(path: Path) -> BundleEncoder:
         FileNotFoundError: a file is missing.
         ValueError: damaged files, a wrong digest, missing, extra or misshaped tensors.
     """
-    path = path / ENCODER_FILE if path.is_dir() else path
+    path = completed(path) / ENCODER_FILE if path.is_dir() else path
     config_path = path.with_suffix(".json")
     check_file(path)
     if not config_path.is_file():

@@ -181,7 +181,7 @@ def load_encoder(
 
     Args:
         source: a name of `REGISTRY` ("default"), a public pSp, e4e or ReStyle `.pt`, our
-            `.safetensors` (JSON beside it), or a folder that holds `encoder.safetensors`.
+            `.safetensors` (JSON beside it), or a model folder, a variant's too.
         device: "auto" (cuda, mps, cpu) or a torch device.
         generator: what ReStyle passes draw with; default: the one inside the file or, for ours,
             beside it, if any.

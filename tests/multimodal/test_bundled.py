@@ -56,6 +56,14 @@ def test_broken_manifest(tmp_path: Path) -> None:
         find_bundle(tmp_path)
 
 
+@pytest.mark.parametrize("files", ["[]", "7", '{"../a": {}}', '{"/a": {}}', '{"": {}}'])
+def test_a_manifest_names_files_of_its_folder(tmp_path: Path, files: str) -> None:
+    entry = '{"sha256": "", "size": 1, "licence": "MIT"}'
+    (tmp_path / "manifest.json").write_text(f'{{"files": {files.replace("{}", entry)}}}')
+    with pytest.raises(WeightsError, match="not a model manifest|not inside"):
+        find_bundle(tmp_path)
+
+
 def test_verify_leaves_the_card_to_people(folder: Path) -> None:
     (folder / "pictures").mkdir()
     for name in ("MODEL_CARD.md", "pictures/samples.jpg"):

@@ -67,3 +67,21 @@ def test_networks_that_do_not_fit_are_refused() -> None:
         added(before | {"conv": torch.ones(3, 3)}, kept)
     with pytest.raises(ValueError, match="'conv' does not fit"):
         added(before, {k: v for k, v in kept.items() if "right" not in k})
+
+
+def test_a_small_file_cannot_ask_for_a_large_matrix() -> None:
+    before, _ = _networks(rank=2)
+    side = {"": torch.ones(1, 10**6, dtype=torch.int8), ".scales": torch.ones(1)}
+    kept = {f"conv.{where}{end}": part for where in ("left", "right") for end, part in side.items()}
+    with pytest.raises(ValueError, match="does not fit"):
+        added(before, kept)
+    with pytest.raises(ValueError, match="does not fit"):
+        added(before, {"steps.left": torch.ones(1, 1), "steps.right": torch.ones(1, 1)})
+
+
+def test_numbers_that_are_not_finite_are_refused() -> None:
+    before, after = _networks(rank=2)
+    kept = difference(before, after)
+    for name in ("conv.left.scales", "bias.whole"):
+        with pytest.raises(ValueError, match="not finite"):
+            added(before, kept | {name: torch.full_like(kept[name], float("nan"))})

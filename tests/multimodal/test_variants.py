@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from multimodal import FaceEditor
+from multimodal.assemble import own_folder
 from multimodal.bundled import MANIFEST, find_bundle, renew_manifest, write_manifest
 from multimodal.generators import load_generator, save_generator
 from multimodal.generators.registry import tiny_generator
@@ -118,13 +120,52 @@ def test_damage_is_named(shipped: Path) -> None:
     assert not list((shipped / "cache" / "variants").iterdir())
 
 
-@pytest.mark.parametrize("base", ["../base", "", 7, None])
+@pytest.mark.parametrize("base", ["../base", "", ".", "..", 7, None])
 def test_a_base_is_a_plain_name(shipped: Path, base: object) -> None:
-    described = json.loads((shipped / "twin" / VARIANT).read_text())
-    (shipped / "twin" / VARIANT).write_text(json.dumps(described | {"base": base}))
-    write_manifest(shipped / "twin", {})
+    _described(shipped / "twin", base=base)
     with pytest.raises(WeightsError, match="does not describe a variant"):
         completed(shipped / "twin")
+
+
+@pytest.mark.parametrize("made_from", [[], None, "all"])
+def test_what_it_was_made_from_is_a_table(shipped: Path, made_from: object) -> None:
+    _described(shipped / "twin", made_from=made_from)
+    with pytest.raises(WeightsError, match="does not describe a variant"):
+        completed(shipped / "twin")
+
+
+def _described(twin: Path, **values: object) -> None:
+    known = json.loads((twin / VARIANT).read_text())
+    (twin / VARIANT).write_text(json.dumps(known | values))
+    write_manifest(twin, {})
+
+
+def test_only_what_the_manifests_name_is_taken(shipped: Path) -> None:
+    (shipped / "twin" / "delta.safetensors").write_bytes(b"slipped in")
+    (shipped / "base" / "more").symlink_to("/")
+    assert not (completed(shipped / "twin") / "delta.safetensors").exists()
+    entries = json.loads((shipped / "twin" / MANIFEST).read_text())
+    del entries["files"][DIFFERENCE]
+    (shipped / "twin" / MANIFEST).write_text(json.dumps(entries))
+    with pytest.raises(WeightsError, match="does not name"):
+        completed(shipped / "twin")
+    (shipped / "twin" / MANIFEST).unlink()
+    with pytest.raises(WeightsError, match="has no manifest"):
+        completed(shipped / "twin")
+
+
+def test_processes_that_start_at_once_get_the_same_folder(shipped: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda _: completed(shipped / "twin"), range(4)))
+    assert len(found) == 1
+    find_bundle(found.pop()).verify()
+    assert len(list((shipped / "cache" / "variants").iterdir())) == 1
+
+
+def test_statistics_of_another_state_are_not_taken(shipped: Path) -> None:
+    before = own_folder(shipped / "twin")
+    (shipped / "twin" / DIFFERENCE).touch()
+    assert own_folder(shipped / "twin") != before
 
 
 def test_other_shapes_are_no_variant(shipped: Path) -> None:

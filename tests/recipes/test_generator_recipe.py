@@ -130,6 +130,13 @@ def test_settling_moves_the_drawing_and_leaves_what_codes_mean(
     assert not [name for name in moved if "affine" in name or "mapping" in name]
     torch.testing.assert_close(load_edits(settled), load_edits(tmp_path / "run"))
 
+    other = ["--out", tmp_path / "other", "--settle"]
+    with pytest.raises(ValueError, match="give its folder"):
+        _run(monkeypatch, train_generator, *common, *other)
+    other += ["--start-from", shipped, "--channels", "16,16,16,24"]
+    with pytest.raises(ValueError, match="another shape"):
+        _run(monkeypatch, train_generator, *common, *other)
+
 
 def test_what_is_written_into_a_code_is_read_from_it() -> None:
     code = FactorCode(32, 5)
