@@ -60,7 +60,7 @@ def test_broken_manifest(tmp_path: Path) -> None:
 def test_a_manifest_names_files_of_its_folder(tmp_path: Path, files: str) -> None:
     entry = '{"sha256": "", "size": 1, "licence": "MIT"}'
     (tmp_path / "manifest.json").write_text(f'{{"files": {files.replace("{}", entry)}}}')
-    with pytest.raises(WeightsError, match="not a model manifest|not inside"):
+    with pytest.raises(WeightsError, match=r"not a model manifest|not inside"):
         find_bundle(tmp_path)
 
 

@@ -18,6 +18,7 @@ from multimodal.inversion.encoder_files import save_bundle_encoder
 from multimodal.variants import VARIANT
 from recipes import pack, pack_variant
 from recipes.about import About
+from recipes.checkpoint import load_run, load_shipped
 
 ABOUT = '{"hardware": "two cores", "stages": [{"stage": "train_portrait", "images": 2000}]}'
 
@@ -67,6 +68,27 @@ def test_the_command_packs_and_the_editor_loads(models: Path) -> None:
     far = (drawn["tuned"] - drawn["base"]).norm()
     assert float((drawn["twin"] - drawn["tuned"]).norm() / far) < 0.1
     assert _command(*words, *more)[0] == 0, "a variant is replaced"
+
+
+def test_recipes_go_on_from_a_variant(models: Path) -> None:
+    words = (models / "base", models / "tuned", models / "about.json", models / "twin")
+    pack_variant.pack_variant(*words)
+    began, went_on = load_shipped(models / "base"), load_shipped(models / "twin")
+    assert {n: set(s) for n, s in went_on.items()} == {n: set(s) for n, s in began.items()}
+    assert not torch.equal(began["encoder"]["w0.bias"], went_on["encoder"]["w0.bias"])
+    generator, encoder = load_run(models / "twin")
+    torch.testing.assert_close(generator.state_dict(), went_on["generator"])
+    torch.testing.assert_close(encoder.state_dict(), went_on["encoder"])
+
+
+def test_a_base_that_will_not_be_found_is_told_at_once(models: Path) -> None:
+    (models / "elsewhere").mkdir()
+    words = ("--base", models / "base", "--model", models / "tuned")
+    more = ("--about", models / "about.json", "--out", models / "elsewhere" / "twin")
+    code, said = _command(*words, *more)
+    assert code == 1
+    assert "no model at" in said
+    assert not list((models / "elsewhere").iterdir())
 
 
 def test_what_is_no_variant_stays(models: Path) -> None:
