@@ -198,8 +198,10 @@ def _probe_clip(folder: Path, pictures: Tensor) -> Tensor:
 def _probe_sound(folder: Path, _: Tensor) -> Tensor:
     from audio.alignment import SoundEmbedder
 
-    hearing: Any = SoundEmbedder.from_dir(folder / SOUND).encoder
-    return hearing.hear(0.1 * _noise(4, HEARD_SECONDS * RATE)).flatten()
+    ears: Any = SoundEmbedder.from_dir(folder / SOUND)
+    heard = ears.encoder.hear(0.1 * _noise(4, HEARD_SECONDS * RATE))
+    led = [] if ears.project is None else [ears.project(heard).flatten()]
+    return torch.cat([heard.flatten(), *led])
 
 
 def _probe_identity(folder: Path, pictures: Tensor) -> Tensor:
@@ -254,7 +256,7 @@ def sample_pictures(folder: Path, count: int = 4) -> Tensor:
 
 
 _CLIP_FILES = ("clip/open_clip_model.safetensors",)
-_SOUND_FILES = ("sound/sound_encoder.safetensors",)
+_SOUND_FILES = ("sound/sound_encoder.safetensors", "sound/sound_adapter.safetensors")
 
 PARTS: tuple[Part, ...] = (
     Part("generator", (GENERATOR,), _place_generator, _probe_generator, GENERATOR,
