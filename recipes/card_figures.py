@@ -74,7 +74,7 @@ def missed(rows: Sequence[Row], what: str) -> tuple[str, ...]:
 def of_evaluate(figures: Figures, source: Path) -> Section:
     """Of `recipes.evaluate`."""
     parts = ["## Generator and inversion"]
-    parts.append(f"`recipes.evaluate`, on held-out renders, seed {figures['seed']}.")
+    parts.append(f"`recipes.evaluate`, on held-out faces, seed {figures['seed']}.")
     short: tuple[str, ...] = ()
     distances, near = figures.get("distances", {}), figures.get("neighbours", {})
     if "frechet" in distances:

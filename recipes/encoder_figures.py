@@ -20,7 +20,9 @@ from recipes.data import Faces
 
 BARS = {"encoder": {"lpips": 0.10, "identity": 0.85, "seconds": 0.5}}
 BARS |= {"steps": {"lpips": 0.06}, "tuning": {"lpips": 0.03}}
-"""LPIPS and seconds at most, identity at least."""
+"""On renders: LPIPS and seconds at most, identity at least."""
+PHOTO_BARS = {"tuning": {"lpips": 0.12, "identity": 0.75}}
+"""The same on portraits, another domain than the default model's."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,11 @@ WAYS = (
     Way("steps", "hybrid", {"steps": 100}, "then 100 steps"),
     Way("tuning", "pti", {}, "pivotal tuning"),
 )
+
+
+def bars_of(way: Way, faces: Faces) -> dict[str, float]:
+    """What is asked for of a way to invert: of renders, which come in shards, or of photos."""
+    return (BARS if faces.shards else PHOTO_BARS).get(way.name, {})
 
 
 def measure(

@@ -172,7 +172,7 @@ def inverting_by(way: inverting.Way) -> Callable[[Job], Figures]:
             return {}
         shown, kept = job.out / "shown", min(6, job.sizes.tuned or 6)
         found = inverting.measure(job.editor, job.heldout, count, way, shown, kept)
-        return {**found, "bars": inverting.BARS[way.name]}
+        return {**found, "bars": inverting.bars_of(way, job.heldout)}
 
     return stage
 
@@ -183,7 +183,7 @@ def inversions(job: Job) -> Figures:
     if not rows:
         return {}
     sheet = stack([strip([p for _, p in row], [label for label, _ in row]) for row in rows])
-    about = "Held-out renders and their reconstructions"
+    about = "Held-out faces and their reconstructions"
     return {"pictures": [[about, job.picture("inversions", sheet, about)]]}
 
 
@@ -203,7 +203,7 @@ def edits(job: Job) -> Figures:
         made = [job.editor.edit(face, **wish).after for _, wish in wishes]
         labels = ["original", "inverted", *(label for label, _ in wishes)]
         strips.append(strip([picture, job.editor.reconstruct(face), *made], labels))
-    about = "Held-out renders edited by text and by sounds, strength 1, unselected"
+    about = "Held-out faces edited by text and by sounds, strength 1, unselected"
     return {"pictures": [[about, job.picture("edits", stack(strips), about)]]} if strips else {}
 
 
