@@ -36,7 +36,7 @@ from multimodal.bundled import (
 )
 from multimodal.low_rank import added
 from multimodal.low_rank import difference as differing
-from multimodal.weights import WeightsError, atomic, cache_dir, sha256_of
+from multimodal.weights import WeightsError, atomic, cache_dir, read_json, sha256_of
 
 VARIANT, DIFFERENCE = "variant.json", "difference.safetensors"
 FORMAT = "semblance-variant"
@@ -44,7 +44,7 @@ PARTS = ("generator", "encoder")
 """Networks of a model folder that a variant changes: `<part>.safetensors` with its JSON."""
 OF_ONE = (MANIFEST, CARD, PICTURES, "about.json", VARIANT, DIFFERENCE)
 """What a variant and its base each have for themselves."""
-MAX_JSON_BYTES, MAX_BYTES = 1 << 20, 1 << 30
+MAX_BYTES = 1 << 30
 
 
 def is_variant(folder: Path) -> bool:
@@ -139,7 +139,7 @@ def base_of(folder: Path) -> Bundle:
         WeightsError: the variant does not say what it was made from, or it was another state of it.
     """
     mine = _own(folder)
-    about = _json(mine.root / VARIANT)
+    about = read_json(mine.root / VARIANT)
     name, made_from = about.get("base"), about.get("made_from")
     plain = isinstance(name, str) and name not in ("", ".", "..") and Path(name).name == name
     if about.get("format") != FORMAT or not plain or not isinstance(made_from, dict):
@@ -224,7 +224,7 @@ def _write_part(folder: Path, part: str, tensors: Mapping[str, Tensor]) -> None:
     with atomic(path) as file:
         save_file(dict(tensors), file)
     beside = path.with_suffix(".json")
-    _write_json(beside, _json(beside) | {"sha256": sha256_of(path)})
+    _write_json(beside, read_json(beside) | {"sha256": sha256_of(path)})
 
 
 def _tensors(folder: Path, part: str) -> dict[str, Tensor]:
@@ -244,21 +244,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _shape(folder: Path, part: str) -> Any:
-    return _json(folder / f"{part}.json").get("config")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing")
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise ValueError("it is too large")
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise WeightsError(f"{path} cannot be read: {error}") from error
-    if not isinstance(values, dict):
-        raise WeightsError(f"{path} is not a JSON object")
-    return values
+    return read_json(folder / f"{part}.json").get("config")
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:

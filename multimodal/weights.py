@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 MAX_BYTES = 4 * 2**30
+MAX_JSON_BYTES = 1 << 20
 CHUNK = 1 << 20
 
 OnBytes = Callable[[int, int], None]
@@ -88,6 +90,26 @@ def check_file(path: Path, sha256: str | None = None) -> Path:
     if sha256 is not None and (found := sha256_of(path)) != sha256.lower():
         raise WeightsError(f"{path} has SHA-256 {found}, not {sha256.lower()}: fetch it again")
     return path
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of at most `MAX_JSON_BYTES`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        WeightsError: it is too large, not JSON, or not an object.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing")
+    if path.stat().st_size > MAX_JSON_BYTES:
+        raise WeightsError(f"{path.name} is larger than a configuration can be")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path.name} is not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise WeightsError(f"{path.name} is not a JSON object")
+    return values
 
 
 def fetch(

@@ -16,13 +16,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from multimodal import weights
 from multimodal.generators.layout import CheckpointError, Weights
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
-from multimodal.weights import atomic, sha256_of
+from multimodal.weights import WeightsError, atomic, sha256_of
 
 FORMAT = "safetensors"
 FAMILY = "stylegan2"
-MAX_CONFIG_BYTES = 1 << 20
 
 
 def config_path(path: Path) -> Path:
@@ -97,15 +97,10 @@ def read_json(path: Path, owner: str) -> dict[str, Any]:
     """A JSON object of bounded size."""
     if not path.is_file():
         raise FileNotFoundError(f"{owner} needs its configuration {path.name} beside it")
-    if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise CheckpointError(f"{path.name} is larger than a configuration can be")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path.name} is not JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path.name} is not a JSON object")
-    return values
+        return weights.read_json(path)
+    except WeightsError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def write_safetensors(
