@@ -25,7 +25,7 @@ ENV PATH=/opt/venv/bin:$PATH
 COPY requirements.txt ./
 RUN pip install --no-cache-dir -r requirements.txt
 COPY . .
-RUN pip install --no-cache-dir --no-deps --no-build-isolation . && python -m multimodal.weights lpips
+RUN pip install --no-cache-dir --no-deps --no-build-isolation . && python -m multimodal.files.lpips_weights
 
 FROM base AS final
 RUN useradd --create-home --uid 1000 semblance

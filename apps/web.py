@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from apps.samples import FOLDER, faces
-from apps.studio import page, tabs
 from apps.studio.api import Api
-from apps.studio.batch_events import BATCH_LIMIT, LongEvents
-from apps.studio.edit_events import EditEvents, HistoryEvents
-from apps.studio.face_events import FaceEvents
+from apps.studio.events.batch_events import BATCH_LIMIT, LongEvents
+from apps.studio.events.edit_events import EditEvents, HistoryEvents
+from apps.studio.events.face_events import FaceEvents
+from apps.studio.events.stage import Stage
+from apps.studio.layout import page, tabs
 from apps.studio.service import Studio
-from apps.studio.stage import Stage
 
 if TYPE_CHECKING:
     from multimodal import FaceEditor

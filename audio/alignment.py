@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from audio.encoder import load_encoder
 from audio.envelope import SoundTrack, sound_track
 from audio.io import SoundSource, load_sound
-from multimodal.weights import atomic
+from multimodal.files.weights import atomic
 
 ADAPTER, ADAPTER_CONFIG = "sound_adapter.safetensors", "sound_adapter.json"
 OWN_CLIP = "own"

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio.features import FeatureConfig, log_mel
-from multimodal.weights import atomic
+from multimodal.files.weights import atomic
 
 WEIGHTS, CONFIG = "sound_encoder.safetensors", "sound_encoder.json"
 SHORTEST_S = 1.0

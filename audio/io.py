@@ -16,7 +16,7 @@ import torch
 import torchaudio
 
 from audio.decode import decode
-from multimodal.weights import atomic
+from multimodal.files.weights import atomic
 
 RATE = 16000
 MAX_SECONDS = 60.0

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from audio.encoder import load_encoder
 from audio.soundclip import load_soundclip
 from audio.wav2clip import load_wav2clip
-from multimodal.torch_files import load_torch
+from multimodal.files.torch_files import load_torch
 
 MAX_BYTES = 2 * 2**30
 

@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from apps.batch import BatchConfig, Engine, Summary, loading_engine, run_batch
+from apps.batch.batch import BatchConfig, Engine, Summary, loading_engine, run_batch
+from apps.batch.photo_edit import PhotoEdit
+from apps.batch.ray_engine import RayConfig, ray_engine
 from apps.edits import EditSpec
-from apps.photo_edit import PhotoEdit
-from apps.ray_engine import RayConfig, ray_engine
 from apps.samples import faces
 from benchmarks.table import HEADER, Figure, markdown
 

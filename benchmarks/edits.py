@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.memory import peak
 from benchmarks.table import HEADER, Figure, markdown
 from multimodal import FaceEditor
-from multimodal.choosing import AUTO_ORDER
+from multimodal.editing.choosing import AUTO_ORDER
 from multimodal.types import EditResult, Face
 
 PROMPT = "a smiling person"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from apps.animate import draw_frames
+from apps.clips.animate import draw_frames
+from apps.clips.motion import Motion, timeline_of
 from apps.edits import bundled_model
-from apps.motion import Motion, timeline_of
 from apps.samples import faces, sounds
 from apps.sheet import stack, strip
 from multimodal import FaceEditor

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from multimodal.weights import atomic
+from multimodal.files.weights import atomic
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE / "reference"
@@ -40,11 +40,11 @@ PAGES: dict[str, Page] = {
         "The editor and its nouns",
         "Invert a face once, edit it often.",
         {
-            "multimodal.editor": ("FaceEditor", "Aligned", "Aligner"),
-            "multimodal.editing": ("embed", "edit", "apply", "replay", "generate"),
-            "multimodal.choosing": ("pick_method", "model_options"),
-            "multimodal.stacking": ("Applied", "stacked"),
-            "multimodal.assemble": ("assemble", "model_folder"),
+            "multimodal.editing.editor": ("FaceEditor", "Aligner"),
+            "multimodal.editing.editing": ("embed", "edit", "apply", "replay", "generate"),
+            "multimodal.editing.choosing": ("pick_method", "model_options"),
+            "multimodal.editing.stacking": ("Applied", "stacked"),
+            "multimodal.editing.assemble": ("assemble", "model_folder"),
             "multimodal.types": (
                 *("Face", "Latent", "Offset", "EditResult", "EditRequest", "Progress", "Toolkit"),
                 *("Generator", "Encoder", "ClipModel", "SoundEmbedder", "Guidance"),
@@ -73,7 +73,7 @@ PAGES: dict[str, Page] = {
                 *("StylesInverse", "truncate", "lerp", "slerp", "interpolate", "layer_groups"),
                 *("parse_layers", "layer_mask", "mix_styles"),
             ),
-            "multimodal.whitening": ("PNStatistics", "estimate_pn", "pn_statistics"),
+            "multimodal.inversion.whitening": ("PNStatistics", "estimate_pn", "pn_statistics"),
         },
     ),
     "inversion": Page(
@@ -81,7 +81,7 @@ PAGES: dict[str, Page] = {
         "From a picture to a code.",
         {
             "multimodal.inversion.invert": ("invert", "Inversion", "measure"),
-            "multimodal.inversion.encoders": ("load_encoder", "FaceEncoder"),
+            "multimodal.inversion.encoders.loading": ("load_encoder", "FaceEncoder"),
             "multimodal.inversion.options": (
                 *("Weights", "EncoderOptions", "DescentOptions", "LbfgsOptions"),
                 *("ProjectorOptions", "HybridOptions", "IdInvertOptions", "EvolutionOptions"),
@@ -110,7 +110,7 @@ PAGES: dict[str, Page] = {
                 *("mse", "mae", "psnr", "ssim", "Lpips", "landmark_distance", "cosine"),
                 *("angle_difference", "frechet_distance", "kernel_distance", "FeatureExtractor"),
             ),
-            "multimodal.identity": ("load_identity", "IdentityNet", "face_crop"),
+            "multimodal.recognition.identity": ("load_identity", "IdentityNet", "face_crop"),
         },
     ),
     "guidance": Page(
@@ -126,27 +126,27 @@ PAGES: dict[str, Page] = {
                 *("clip_loss", "directional_loss", "identity_loss", "outside_lpips", "latent_l2"),
                 *("multi_crop", "embed_crops"),
             ),
-            "guidance.control": (
+            "guidance.controls.control": (
                 *("Attributes", "restrict", "keep_attributes", "identity_limit", "blend"),
             ),
-            "guidance.regions": ("region_mask", "mask_from_image"),
-            "guidance.layers": ("layer_mask",),
-            "guidance.edits": ("Edit", "EditList"),
+            "guidance.controls.regions": ("region_mask", "mask_from_image"),
+            "guidance.controls.layers": ("layer_mask",),
+            "guidance.controls.edits": ("Edit", "EditList"),
             "guidance.clip": ("load_clip", "save_clip", "OpenClip"),
             "guidance.common": ("read_options", "draw", "apply_offset"),
-            "guidance.optimize": ("Optimize", "OptimizeConfig"),
-            "guidance.directions": (
+            "guidance.methods.optimize": ("Optimize", "OptimizeConfig"),
+            "guidance.methods.directions": (
                 *("GlobalDirections", "DirectionConfig", "StatisticsConfig"),
                 *("compute_statistics", "ChannelStatistics"),
             ),
-            "guidance.mapper": ("Mapper", "MapperTraining", "train_mapper", "load_mapper"),
-            "guidance.text_encoder": ("TextEncoding", "TextEncoderOptions", "TextEncoder"),
-            "guidance.delta": ("DeltaEdit", "DeltaOptions", "DeltaNetwork"),
-            "guidance.sound_optimize": ("SoundOptimize", "SoundConfig"),
-            "guidance.attributes": (
+            "guidance.methods.mapper": ("Mapper", "MapperTraining", "train_mapper", "load_mapper"),
+            "guidance.methods.text_encoder": ("TextEncoding", "TextEncoderOptions", "TextEncoder"),
+            "guidance.methods.delta": ("DeltaEdit", "DeltaOptions", "DeltaNetwork"),
+            "guidance.methods.sound_optimize": ("SoundOptimize", "SoundConfig"),
+            "guidance.controls.attributes": (
                 *("sefa", "ganspace", "boundary", "conditional", "attribute_directions"),
             ),
-            "guidance.nada": ("adapt", "NadaConfig"),
+            "guidance.methods.nada": ("adapt", "NadaConfig"),
         },
     ),
     "audio": Page(

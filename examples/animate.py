@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from common import start
 
-from apps.motion import Motion, animate
+from apps.clips.motion import Motion, animate
 from apps.samples import faces, sounds
-from multimodal.weights import atomic
+from multimodal.files.weights import atomic
 
 PROMPTS = """1
 00:00:00,300 --> 00:00:00,900

@@ -9,11 +9,11 @@ import csv
 
 from common import start
 
-from apps.batch import BatchConfig, loading_engine, run_batch
+from apps.batch.batch import BatchConfig, loading_engine, run_batch
+from apps.batch.photo_edit import PhotoEdit
 from apps.edits import EditSpec
-from apps.photo_edit import PhotoEdit
 from apps.samples import faces
-from multimodal.weights import atomic
+from multimodal.files.weights import atomic
 
 TEXTS = ("a smiling person", "an angry person", "a person with glasses")
 

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multimodal.devices import pick_device
-from multimodal.weights import atomic
+from multimodal.files.weights import atomic
 
 CONFIG_NAME = "open_clip_config.json"
 WEIGHTS_NAME = "open_clip_model.safetensors"

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from multimodal.eight_bits import restored
+from multimodal.files.eight_bits import restored
+from multimodal.files.weights import atomic
 from multimodal.types import Generator, Latent, NoiseMode, Offset
-from multimodal.weights import atomic
 
 Config = TypeVar("Config")
 MAX_FILE_BYTES = 1 << 30

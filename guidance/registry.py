@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from guidance.delta import DeltaEdit
-from guidance.directions import GlobalDirections
-from guidance.factors import KnownFactors
-from guidance.mapper import Mapper
-from guidance.optimize import Optimize
-from guidance.sound_optimize import SoundOptimize
-from guidance.text_encoder import TextEncoding
+from guidance.methods.delta import DeltaEdit
+from guidance.methods.directions import GlobalDirections
+from guidance.methods.factors import KnownFactors
+from guidance.methods.mapper import Mapper
+from guidance.methods.optimize import Optimize
+from guidance.methods.sound_optimize import SoundOptimize
+from guidance.methods.text_encoder import TextEncoding
 from multimodal.types import Guidance, Toolkit
 
 METHODS: dict[str, Callable[[Toolkit], Guidance]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from multimodal.editor import FaceEditor
+    from multimodal.editing.editor import FaceEditor
 
 __all__ = ["FaceEditor"]
 
@@ -13,7 +13,7 @@ __all__ = ["FaceEditor"]
 def __getattr__(name: str) -> Any:
     """Import the editor on first use, so that `import multimodal` stays instant."""
     if name == "FaceEditor":
-        from multimodal.editor import FaceEditor
+        from multimodal.editing.editor import FaceEditor
 
         return FaceEditor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,8 +16,8 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from multimodal.marks import exif_mark, png_mark, xmp_mark
-from multimodal.weights import atomic
+from multimodal.files.marks import exif_mark, png_mark, xmp_mark
+from multimodal.files.weights import atomic
 
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 16_384

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from multimodal.lpips_weights import lpips_backbone
+from multimodal.files.lpips_weights import lpips_backbone
 
 
 def mse(first: Tensor, second: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ class Lpips(nn.Module):
     Args:
         net: "alex" or "vgg".
         source: file of the convolutions; None looks in the caches and the package index
-            (see `multimodal.lpips_weights`).
+            (see `multimodal.files.lpips_weights`).
     """
 
     def __init__(self, net: str = "alex", source: str | Path | None = None) -> None:

@@ -84,6 +84,21 @@ class Offset:
 
 
 @dataclass(frozen=True)
+class Aligned:
+    """A face cut out of a photo.
+
+    Args:
+        image: the crop, FFHQ-aligned.
+        transform: where it lies in the photo.
+        landmarks: 68 points `[68, 2]` in pixels of the crop, or None.
+    """
+
+    image: Image
+    transform: Any
+    landmarks: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Face:
     """A face that was inverted once and can be edited often.
 
@@ -111,17 +126,20 @@ class Face:
         return replace(self, latent=latent)
 
     def save(self, path: str | Path) -> Path:
-        """Write everything to one `.safetensors`, see `multimodal.face_io`."""
-        from multimodal.face_io import save_face
+        """Write everything to one `.safetensors`, see `multimodal.files.face_files`."""
+        from multimodal.files.face_files import FaceRecord, write_face
 
-        return save_face(self, path)
+        code, rest = vars(self.latent), {k: v for k, v in vars(self).items() if k != "latent"}
+        return write_face(FaceRecord(**code, **rest), path)
 
     @staticmethod
     def load(path: str | Path) -> Face:
         """Read what `save` wrote; the file may come from anybody."""
-        from multimodal.face_io import load_face
+        from multimodal.files.face_files import read_face
 
-        return load_face(path)
+        found = dict(vars(read_face(path)))
+        code = {name: found.pop(name) for name in ("w", "styles", "noise")}
+        return Face(Latent(**code), **found)
 
 
 @dataclass(frozen=True)

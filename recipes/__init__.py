@@ -1,1 +1,5 @@
-"""What made the bundled model: rendering, training, evaluating, packing."""
+"""What made the bundled model: rendering, training, evaluating, packing; a room for each part."""
+
+from recipes.moved import forward
+
+forward()

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.progress import track
 
 from multimodal.faces import NoFaceError, align_or_crop
+from multimodal.files.weights import atomic
 from multimodal.images import ImageError, load_image
-from multimodal.weights import atomic
 from recipes.data import PICTURES
 
 

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from guidance.common import load_tensors, save_tensors
+from multimodal.files.variants import completed
+from multimodal.files.weights import atomic
 from multimodal.generators import load_generator
 from multimodal.generators.native import parse_config
 from multimodal.generators.stylegan2 import StyleGAN2
-from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
-from multimodal.inversion.encoder_files import ENCODER_FILE, read_bundle_encoder
-from multimodal.inversion.encoders import GENERATOR
-from multimodal.variants import completed
-from multimodal.weights import atomic
+from multimodal.inversion.encoders.bundle_encoder import BundleEncoder, BundleEncoderConfig
+from multimodal.inversion.encoders.encoder_files import ENCODER_FILE, read_bundle_encoder
+from multimodal.inversion.encoders.loading import GENERATOR
 
 SHAPES = "shapes.json"
 EDITS, EDITS_FILE = "edits of factors", "edits.safetensors"
@@ -35,7 +35,7 @@ def save_shapes(folder: Path, generator: StyleGAN2, encoder: BundleEncoder) -> P
 def load_run(
     folder: Path, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
 ) -> tuple[StyleGAN2, BundleEncoder]:
-    """The averaged generator and encoder of `recipes.train_generator`, or a model's, frozen.
+    """The averaged generator and encoder of a training run, or a model's, frozen.
 
     Args:
         folder: the run's, or a packed model's.
@@ -65,7 +65,7 @@ def load_run(
 
 
 def load_edits(folder: Path) -> Tensor:
-    """The averaged matrix of edits `[D, A]` of `recipes.train_generator`: factors to w.
+    """The averaged matrix of edits `[D, A]` of `recipes.generator.train_generator`: factors to w.
 
     Raises:
         FileNotFoundError: no run there.

@@ -17,7 +17,7 @@ def tiny_editor(folder: Path) -> FaceEditor:
     colours in place of an identity network, and no face detector."""
     from audio.alignment import SoundEmbedder
     from audio.encoder import SoundConfig, SoundEncoder
-    from guidance.delta import DeltaConfig, DeltaNetwork, save_delta
+    from guidance.methods.delta import DeltaConfig, DeltaNetwork, save_delta
 
     editor = FaceEditor.from_pretrained("tiny", device="cpu")
     with torch.random.fork_rng(devices=[]):

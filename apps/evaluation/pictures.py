@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from apps.evaluation.setting import Row
 from apps.sheet import INK, PAPER, stack, strip
+from multimodal.files.weights import atomic
 from multimodal.images import save_image
-from multimodal.weights import atomic
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -11,7 +11,7 @@ from typing import Any
 from apps.console import plain
 from apps.evaluation.setting import Setting, Suite
 from apps.outputs import save_json
-from multimodal.weights import atomic
+from multimodal.files.weights import atomic
 
 RESULTS, REPORT = "results.json", "report.md"
 FORMAT = "semblance evaluation 1"

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.evaluation import inversion, report, sound, speed, text
-from apps.evaluation.calibrate import calibrate
+from apps.evaluation import report
 from apps.evaluation.samples import PACK, load_pack, sound_files
 from apps.evaluation.setting import Advance, Plan, Setting, Suite
-from multimodal.assemble import model_folder
-from multimodal.bundled import HOME
-from multimodal.judge import FILE_NAME, Judge, load_judge
+from apps.evaluation.suites import inversion, sound, speed, text
+from apps.evaluation.suites.calibrate import calibrate
+from multimodal.editing.assemble import model_folder
+from multimodal.files.bundled import HOME
+from multimodal.recognition.judge import FILE_NAME, Judge, load_judge
 
 SUITES: dict[str, Callable[[Setting], Suite]] = {
     "inversion": inversion.run,
@@ -47,7 +48,7 @@ def find_judge(given: Path | None, model: str, device: str = "cpu") -> Judge:
         if path.exists():
             return load_judge(path, device)
     where = given or PACK / FILE_NAME
-    raise FileNotFoundError(f"no judge at {where}: train one with recipes.train_judge")
+    raise FileNotFoundError(f"no judge at {where}: train one with recipes.judge.train_judge")
 
 
 def make_setting(

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from multimodal.bundled import HOME
+from multimodal.files.bundled import HOME
 from multimodal.images import load_image
 
 PACK = HOME / "evaluation"
@@ -51,7 +51,7 @@ class Pack:
 
 
 def load_pack(folder: Path = PACK) -> Pack:
-    """Read the pack that `recipes.evaluation_pack` wrote.
+    """Read the pack that `recipes.evaluate.evaluation_pack` wrote.
 
     Raises:
         FileNotFoundError: no renders there.
@@ -59,7 +59,8 @@ def load_pack(folder: Path = PACK) -> Pack:
     renders = _faces(folder / RENDERS, "render")
     if not renders:
         raise FileNotFoundError(
-            f"no evaluation renders in {folder / RENDERS}: make them with recipes.evaluation_pack"
+            f"no evaluation renders in {folder / RENDERS}: "
+            "make them with recipes.evaluate.evaluation_pack"
         )
     return Pack(
         renders,

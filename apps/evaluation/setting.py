@@ -13,7 +13,7 @@ from apps.evaluation.samples import Pack, Sample, spread
 
 if TYPE_CHECKING:
     from multimodal import FaceEditor
-    from multimodal.judge import Judge, Reading
+    from multimodal.recognition.judge import Judge, Reading
     from multimodal.types import Face
 
 Row = dict[str, Any]

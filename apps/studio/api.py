@@ -12,14 +12,14 @@ from typing import Any
 
 import gradio as gr
 
+from apps.clips.motion import Motion
 from apps.edits import EditSpec
-from apps.motion import Motion
 from apps.studio.checks import clean_prompt, friendly, photo_input, sound_input
-from apps.studio.edit_events import spec_of
-from apps.studio.progress import while_wanted
+from apps.studio.events.edit_events import spec_of
+from apps.studio.events.progress import while_wanted
+from apps.studio.events.stage import MODEL
 from apps.studio.service import Studio
 from apps.studio.session import marked
-from apps.studio.stage import MODEL
 from multimodal.types import Face
 
 RECONSTRUCTED = "reconstruction"

@@ -9,7 +9,7 @@ from apps.edits import EditSpec
 from apps.samples import sounds
 from apps.studio.checks import clean_prompt
 from apps.studio.session import Session
-from guidance.edits import Edit, EditList
+from guidance.controls.edits import Edit, EditList
 
 
 def specs_of(path: Path, session: Session) -> list[EditSpec]:

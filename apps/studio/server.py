@@ -88,8 +88,8 @@ def launch(
     from starlette.responses import JSONResponse
     from starlette.routing import Route
 
-    from apps.studio.page import HEAD
-    from apps.studio.theme import CSS, GLOBAL_CSS, theme
+    from apps.studio.layout.page import HEAD
+    from apps.studio.layout.theme import CSS, GLOBAL_CSS, theme
 
     async def health(_: Any) -> JSONResponse:
         return JSONResponse({"status": "ok"})

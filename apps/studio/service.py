@@ -20,14 +20,14 @@ from apps.edits import EditSpec, edit_face
 from apps.studio.lists import specs_of
 from apps.studio.memory import give_back
 from apps.studio.session import Session, Step
-from guidance.edits import EditList
-from guidance.regions import REGIONS, region_mask
+from guidance.controls.edits import EditList
+from guidance.controls.regions import REGIONS, region_mask
+from multimodal.editing.stacking import Applied, stacked
 from multimodal.images import load_image, save_image, to_pil
-from multimodal.stacking import Applied, stacked
 from multimodal.types import EditResult, Face, Latent, OnStep, Progress
 
 if TYPE_CHECKING:
-    from apps.motion import Motion
+    from apps.clips.motion import Motion
     from multimodal import FaceEditor
 
 MAX_PHOTO_PIXELS = 24_000_000
@@ -271,7 +271,7 @@ class Studio:
         Raises:
             ValueError: longer than 20 seconds, an unknown kind, a sound that cannot be read.
         """
-        from apps.motion import animate
+        from apps.clips.motion import animate
 
         if motion.seconds > MAX_CLIP_SECONDS:
             raise ValueError(

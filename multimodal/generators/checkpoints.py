@@ -14,13 +14,13 @@ from typing import Any, Literal
 import torch
 
 from multimodal.devices import pick_device
+from multimodal.files.torch_files import load_torch
+from multimodal.files.variants import completed
+from multimodal.files.weights import WeightsError, atomic, check_file, fetch, sha256_of
 from multimodal.generators import native, nvlabs, rosinality
 from multimodal.generators.layout import CheckpointError, Weights, build, refuse_foreign
 from multimodal.generators.registry import MODELS, ModelSpec, find_model, tiny_generator
 from multimodal.generators.stylegan2 import StyleGAN2
-from multimodal.torch_files import load_torch
-from multimodal.variants import completed
-from multimodal.weights import WeightsError, atomic, check_file, fetch, sha256_of
 
 MAX_BYTES = 8 << 30
 """Larger files are refused: the largest public StyleGAN2 checkpoint has about 0.4 GB."""

@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from multimodal import weights
+from multimodal.files import weights
+from multimodal.files.weights import WeightsError, atomic, sha256_of
 from multimodal.generators.layout import CheckpointError, Weights
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
-from multimodal.weights import WeightsError, atomic, sha256_of
 
 FORMAT = "safetensors"
 FAMILY = "stylegan2"

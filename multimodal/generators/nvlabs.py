@@ -20,8 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from multimodal.files.torch_files import DAMAGED
 from multimodal.generators.layout import CheckpointError, Weights
-from multimodal.torch_files import DAMAGED
 
 FORMAT = "NVlabs pickle"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from multimodal.inversion.encoders import FaceEncoder, load_encoder
+from multimodal.inversion.encoders.loading import FaceEncoder, load_encoder
 from multimodal.inversion.invert import METHODS, Inversion, invert
 from multimodal.inversion.options import Weights
 from multimodal.inversion.pivotal import tuned_generator

@@ -119,7 +119,7 @@ def local_lpips(net: str, device: torch.device | str) -> ImageDistance:
     Raises:
         ValueError: no weights here; says how to get them.
     """
-    from multimodal.lpips_weights import lpips_backbone
+    from multimodal.files.lpips_weights import lpips_backbone
     from multimodal.metrics import Lpips
 
     lpips_backbone(net, download=False)

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.options import SPACES
+from multimodal.inversion.whitening import pn_statistics
 from multimodal.latents import p_to_w, w_to_p
 from multimodal.types import Generator
-from multimodal.whitening import pn_statistics
 
 SAMPLES = 4096
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from recipes.render.assets import check_root, default_root
 from recipes.render.dataset import PAIR, VARIATIONS, plan, run
+from recipes.render.drawing.assets import check_root, default_root
 from recipes.render.factors import SPLITS
 
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from recipes.render.captions import captions
 from recipes.render.factors import (
     BEARD_STYLES,
     EXPRESSIONS,
@@ -29,6 +28,7 @@ from recipes.render.factors import (
     sample_factors,
 )
 from recipes.render.pairs import redrawn
+from recipes.render.words.captions import captions
 
 CAPTIONS_PER_HEAD = 8
 PAIR = "pair"

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from recipes.render.heldout import HELD_OUT_PAIRS, HELD_OUT_TINT
-from recipes.render.vocabulary import (
+from recipes.render.words.heldout import HELD_OUT_PAIRS, HELD_OUT_TINT
+from recipes.render.words.vocabulary import (
     BACKGROUNDS,
     BEARD_STYLES,
     EXPRESSIONS,

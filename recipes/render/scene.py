@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes.render import assets, hair, materials, props
-from recipes.render.assets import Array, Index
-from recipes.render.background import draw_background
+from recipes.render.drawing import assets
+from recipes.render.drawing.assets import Array, Index
+from recipes.render.drawing.background import draw_background
+from recipes.render.drawing.lighting import shadow_frames, studio_lights
+from recipes.render.drawing.raster import Frame, Surface, draw, fill_depth, smooth_normals
 from recipes.render.factors import Factors
-from recipes.render.landmarks import ffhq_crop, landmark_points
-from recipes.render.lighting import shadow_frames, studio_lights
-from recipes.render.morphs import add_expression, shape_body
-from recipes.render.pose import Pose, make_pose
-from recipes.render.raster import Frame, Surface, draw, fill_depth, smooth_normals
+from recipes.render.head.landmarks import ffhq_crop, landmark_points
+from recipes.render.head.morphs import add_expression, shape_body
+from recipes.render.head.pose import Pose, make_pose
+from recipes.render.surfaces import hair, materials, props
 
 SEGMENTS = (
     "background",

@@ -11,7 +11,7 @@ from torch import Tensor
 from audio.alignment import Adapter, fit_adapter
 from audio.listen import LISTENING
 from multimodal.types import ClipModel
-from recipes.directions import caption_bank
+from recipes.factors.directions import caption_bank
 from recipes.sound.texts import GROUPS, label_wordings, pairs
 
 BATCH = 64

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from recipes.minilm import sentence_embeddings
+from recipes.clip.minilm import sentence_embeddings
 from recipes.sound.texts import GROUPS, Wordings, label_wordings, pairs
 
 

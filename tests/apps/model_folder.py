@@ -10,7 +10,7 @@ from audio.encoder import SoundConfig, SoundEncoder, save_encoder
 from guidance.clip import random_clip, save_clip
 from multimodal.generators import save_generator
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
-from recipes.clip_model import ClipConfig, new_clip
+from recipes.clip.clip_model import ClipConfig, new_clip
 from tests.tiny_text import tiny_sentence_model
 
 SENTENCE_SIZE = 24

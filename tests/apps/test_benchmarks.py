@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-from apps.batch import loading_engine
+from apps.batch.batch import loading_engine
 from benchmarks import __main__ as every
 from benchmarks import batch, edits, generator
 from benchmarks.memory import peak, resident
 from benchmarks.table import HEADER, Figure, markdown
-from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
-from multimodal.inversion.encoder_files import ENCODER_FILE, save_bundle_encoder
+from multimodal.inversion.encoders.bundle_encoder import BundleEncoder, BundleEncoderConfig
+from multimodal.inversion.encoders.encoder_files import ENCODER_FILE, save_bundle_encoder
 from tests.apps.model_folder import small_model
 
 

@@ -53,10 +53,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> FaceEditor:
 
 
 def _more_parts(editor: FaceEditor, folder: Path) -> None:
-    from guidance.control import ATTRIBUTES_NAME, Attributes
-    from guidance.directions import FILE_NAME, StatisticsConfig, compute_statistics
-    from guidance.text_encoder import FILE_NAME as TEXT
-    from guidance.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
+    from guidance.controls.control import ATTRIBUTES_NAME, Attributes
+    from guidance.methods.directions import FILE_NAME, StatisticsConfig, compute_statistics
+    from guidance.methods.text_encoder import FILE_NAME as TEXT
+    from guidance.methods.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
 
     tools = editor.toolkit
     rows, size = tools.generator.num_layers, tools.generator.style_dim
@@ -76,7 +76,7 @@ def place(
 ) -> Path:
     """The working folder of a page's blocks, with the files that the pages speak of."""
     from audio.io import load_sound, save_sound
-    from guidance.edits import Edit, EditList
+    from guidance.controls.edits import Edit, EditList
     from multimodal.generators import convert
 
     monkeypatch.setenv("SEMBLANCE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

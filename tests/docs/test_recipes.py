@@ -22,7 +22,11 @@ def test_every_command_can_be_read(snippet: Snippet) -> None:
 
 
 def test_every_recipe_with_a_command_is_named() -> None:
-    files = [p for p in sorted((ROOT / "recipes").glob("*.py")) if "__main__" in p.read_text()]
+    files = [
+        p
+        for p in sorted((ROOT / "recipes").rglob("*.py"))
+        if "__main__" in p.read_text() and not p.stem.startswith("__")
+    ]
     text = PAGE.read_text(encoding="utf-8")
     assert [p.stem for p in files if f"recipes.{p.stem} " not in text and p.stem not in text] == []
     assert len(files) > 12

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+import apps.batch.photo_edit
 import apps.edits
-import apps.photo_edit
 from apps.cli import run
 from guidance.registry import METHODS
 from multimodal import FaceEditor
@@ -60,7 +60,7 @@ def stand_in(tiny: FaceEditor, patched: pytest.MonkeyPatch) -> None:
 
     patched.setattr(FaceEditor, "from_pretrained", staticmethod(load))
     patched.setattr(apps.edits, "load_editor", load)
-    patched.setattr(apps.photo_edit, "load_editor", load)
+    patched.setattr(apps.batch.photo_edit, "load_editor", load)
 
 
 def do(snippet: Snippet, module: types.ModuleType) -> None:
@@ -129,8 +129,8 @@ def test_a_wrong_command_is_noticed() -> None:
         ["semblance", "edit", "me.jpg", "--txt", "old", "--out", "a.png"],
         ["semblance", "models", "destroy"],
         ["make", "coffee"],
-        ["python", "-m", "recipes.directions", "--modle", "x"],
-        ["torchrun", "-m", "recipes.train_generator", "--data", "x"],
+        ["python", "-m", "recipes.factors.directions", "--modle", "x"],
+        ["torchrun", "-m", "recipes.generator.train_generator", "--data", "x"],
         ["curl", "example.org"],
     ):
         with pytest.raises((Exception, SystemExit)):

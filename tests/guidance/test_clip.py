@@ -25,7 +25,7 @@ from tests.tiny_text import tiny_sentence_model
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    from recipes.clip_model import ClipConfig, new_clip
+    from recipes.clip.clip_model import ClipConfig, new_clip
 
     config = ClipConfig(image_tower="test_resnet", image_size=32, dim=16, context_length=32)
     return save_clip(new_clip(tiny_sentence_model(tmp_path / "text"), config), tmp_path / "clip")

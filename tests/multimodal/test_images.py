@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from multimodal.files.marks import SOURCE_TYPE_URI
 from multimodal.images import (
     DamagedImageError,
     ImageError,
@@ -24,7 +25,6 @@ from multimodal.images import (
     to_pil,
     to_tensor,
 )
-from multimodal.marks import SOURCE_TYPE_URI
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:

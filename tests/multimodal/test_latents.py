@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from multimodal import latents
 from multimodal.generators.registry import tiny_generator
 from multimodal.generators.stylegan2 import StyleGAN2
-from multimodal.whitening import PNStatistics, estimate_pn, pn_statistics
+from multimodal.inversion.whitening import PNStatistics, estimate_pn, pn_statistics
 
 SEEDS = st.integers(0, 2**31)
 FEW = settings(max_examples=25, deadline=None)

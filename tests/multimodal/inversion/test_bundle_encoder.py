@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from multimodal.inversion.bundle_encoder import EFFICIENTNET, BundleEncoder, BundleEncoderConfig
-from multimodal.inversion.encoder_files import read_bundle_encoder, save_bundle_encoder
+from multimodal.inversion.encoders.bundle_encoder import (
+    EFFICIENTNET,
+    BundleEncoder,
+    BundleEncoderConfig,
+)
+from multimodal.inversion.encoders.encoder_files import read_bundle_encoder, save_bundle_encoder
 
 
 def tiny(**changes: object) -> BundleEncoder:

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.inversion import load_encoder
-from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
-from multimodal.inversion.encoder_files import save_bundle_encoder
-from multimodal.inversion.encoders import FaceEncoder
-from multimodal.inversion.irse_networks import PyramidEncoder
+from multimodal.inversion.encoders.bundle_encoder import BundleEncoder, BundleEncoderConfig
+from multimodal.inversion.encoders.encoder_files import save_bundle_encoder
+from multimodal.inversion.encoders.irse_networks import PyramidEncoder
+from multimodal.inversion.encoders.loading import FaceEncoder
 from tests import parity_data as parity
 
 TYPES = {
@@ -261,7 +261,7 @@ def test_a_generator_inside_the_file_draws_for_the_passes(
     generator: StyleGAN2, bundle: BundleEncoder
 ) -> None:
     from multimodal.generators.rosinality import to_rosinality
-    from multimodal.inversion.encoders import _decoder
+    from multimodal.inversion.encoders.loading import _decoder
 
     state = to_rosinality(generator.state_dict(), generator.config)
     average = torch.full((8, 512), 0.25)

@@ -12,8 +12,8 @@ from torch import Tensor
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.images import to_pil
 from multimodal.inversion import METHODS, FaceEncoder, invert
-from multimodal.inversion.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from multimodal.inversion.descent import Walk
+from multimodal.inversion.encoders.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from multimodal.inversion.objective import Objective
 from multimodal.inversion.options import DescentOptions, Weights
 from multimodal.inversion.spaces import make_space, sample_w

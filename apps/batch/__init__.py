@@ -1,0 +1,1 @@
+"""The same edit for many photos: tables, the journal that lets it resume, Ray."""

@@ -1,0 +1,69 @@
+"""What a batch does to one photo, as plain data that can travel to other machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from apps.batch.batch import Process
+from apps.batch.manifest import Item
+from apps.edits import EditSpec, edit_face, load_editor
+from apps.faces import load_face
+from multimodal.editing.names import check_edit
+from multimodal.inversion.invert import check_inversion
+
+if TYPE_CHECKING:
+    from multimodal import FaceEditor
+
+
+@dataclass(frozen=True)
+class PhotoEdit:
+    """An edit and the model that makes it.
+
+    Args:
+        spec: what to do; a manifest's row may override parts of it.
+        inversion: how photos are inverted.
+        model: the model's name or file.
+        device: where to compute.
+        encoder: another inversion encoder, or None.
+        clip: another CLIP, or None.
+    """
+
+    spec: EditSpec
+    inversion: str = "hybrid"
+    model: str = "default"
+    device: str = "auto"
+    encoder: str | None = None
+    clip: str | None = None
+
+    def plan(self) -> dict[str, Any]:
+        """What decides the pictures; a batch goes on only under the same plan."""
+        rest = {"encoder": self.encoder, "clip": self.clip}
+        return {**self.spec.plan(), "inversion": self.inversion, "model": self.model, **rest}
+
+    def load(self) -> Process:
+        """Load the model; returns the function that edits one photo.
+
+        Raises:
+            ValueError: something no photo could be edited with.
+        """
+        editor = load_editor(self.model, self.device, self.encoder, self.clip)
+        self._check(editor)
+
+        def process(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
+            spec = self.spec.overridden(item.overrides)
+            face = load_face(editor, item.path, self.inversion, seed=spec.seed)
+            result = edit_face(editor, face, spec)
+            return result.photo or result.after, result.scores
+
+        return process
+
+    def _check(self, editor: FaceEditor) -> None:
+        """Refuse before the first photo what would fail with every one."""
+        check_inversion(self.inversion, editor.encoder is not None)
+        spec = self.spec
+        if spec.edits is None:
+            check_edit(editor, spec.method, spec.region, spec.keep, spec.layers or None)

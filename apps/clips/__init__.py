@@ -1,0 +1,1 @@
+"""Moving pictures: timelines, frames, MP4, GIF and WebP."""

@@ -1,0 +1,82 @@
+"""`semblance animate` and `semblance listen`: a sound over time, and what is heard in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apps.commands import options as o
+from apps.console import counter, report, steps, warn_of_sound
+
+SoundFile = Annotated[Path | None, typer.Option(help="The sound that moves the face.")]
+Track = Annotated[
+    Path | None, typer.Option("--text-track", help="Prompts over time, as .srt subtitles.")
+]
+
+
+def animate(
+    photo: o.Photo,
+    out: Annotated[Path, typer.Option(help=".mp4 (with the sound), .gif or .webp.")],
+    sound: SoundFile = None,
+    text: Annotated[str | None, typer.Option(help="Words that hold all along.")] = None,
+    track: Track = None,
+    fps: Annotated[float, typer.Option(help="Frames a second.")] = 25.0,
+    strength: o.Strength = 1.2,
+    seconds: Annotated[float, typer.Option(help="Cut the clip here.")] = 60.0,
+    whole: Annotated[bool, typer.Option("--photo", help="Draw the whole photo.")] = False,
+    method: o.Method = "auto",
+    batch: Annotated[int, typer.Option(min=1, max=256, help="Frames drawn at a time.")] = 8,
+    inversion: o.InvertMethod = "hybrid",
+    face: o.FaceIndex = None,
+    seed: o.Seed = 0,
+    model: o.Model = "default",
+    encoder: o.Encoder = None,
+    clip: o.Clip = None,
+    device: o.Device = "auto",
+    as_json: o.Json = False,
+) -> None:
+    """Move a face by a sound or by prompts over time; run it again to go on where it stopped."""
+    from apps.clips.motion import Motion
+    from apps.clips.motion import animate as write
+    from apps.clips.video import CLIP_FORMATS
+    from apps.edits import load_editor
+    from apps.faces import load_face
+    from apps.outputs import with_suffix_of
+
+    motion = Motion(sound, text, track, strength, fps, seconds, method, whole, batch, seed)
+    with_suffix_of(out, CLIP_FORMATS, "a clip")
+    editor = load_editor(model, device, encoder, clip)
+    with steps("inverting") as on_step:
+        found = load_face(editor, photo, inversion, face, on_step, seed)
+    with counter("drawing frames") as advance:
+        write(editor, found, motion, out, lambda done, total: advance(done, total, ""))
+    report({"out": out, "fps": fps, "inversion": dict(found.report)}, as_json)
+
+
+def listen(
+    sound: Annotated[Path, typer.Argument(help="A sound file.")],
+    count: Annotated[int, typer.Option(min=1, max=20, help="How many texts.")] = 5,
+    model: o.Model = "default",
+    device: o.Device = "auto",
+    as_json: o.Json = False,
+) -> None:
+    """Say what the sound encoder hears, with shares."""
+    from apps.edits import load_editor
+    from apps.hearing import heard
+
+    warn_of_sound(sound)
+    ranked = heard(load_editor(model, device), sound, count)
+    if as_json:
+        report(
+            {"sound": sound, "heard": [{"text": t, "share": s} for t, s in ranked.items()]}, True
+        )
+    else:
+        report({text: f"{share:.1%}" for text, share in ranked.items()}, False)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(animate)
+    app.command()(listen)

@@ -1,0 +1,86 @@
+"""`semblance batch`: one edit for any number of photos."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from apps.commands import options as o
+from apps.console import counter, report
+
+if TYPE_CHECKING:
+    from apps.batch.batch import Engine
+    from apps.batch.photo_edit import PhotoEdit
+
+Ray = Annotated[
+    str | None, typer.Option(help="Scale out on Ray Data: auto, local, or a cluster's address.")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Ray actors, each with its own model.")]
+Table = Annotated[str, typer.Option(help="Name of the table: results.csv or results.parquet.")]
+
+
+def batch(
+    source: Annotated[Path, typer.Argument(help="A folder of photos, or a .csv/.parquet table.")],
+    out: Annotated[Path, typer.Option(help="Folder for pictures, journal and table.")],
+    text: o.Text = None,
+    neutral: o.Neutral = None,
+    sound: o.Sound = None,
+    mix: o.Mix = 0.5,
+    method: o.Method = "auto",
+    strength: o.Strength = 1.0,
+    keep: o.Keep = None,
+    region: o.Region = None,
+    layers: o.Layers = None,
+    edits: o.Edits = None,
+    settings: o.Settings = None,
+    inversion: o.InvertMethod = "hybrid",
+    table: Table = "results.csv",
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try these again.")] = False,
+    ray: Ray = None,
+    workers: Workers = 2,
+    seed: o.Seed = 0,
+    model: o.Model = "default",
+    encoder: o.Encoder = None,
+    clip: o.Clip = None,
+    device: o.Device = "auto",
+    as_json: o.Json = False,
+) -> int:
+    """Edit every photo; run it again to go on where it stopped.
+
+    Exit code 1 when some photos failed: the table says why.
+    """
+    from apps.batch.batch import BatchConfig, run_batch
+    from apps.batch.manifest import says_what_to_change
+    from apps.batch.photo_edit import PhotoEdit
+    from apps.edits import EditSpec, names
+
+    spec = EditSpec(
+        text, neutral, tuple(sound or ()), mix, method, strength,
+        names(keep), region, None, names(layers), seed, edits, o.pairs(settings),
+        says_what_to_change(source),
+    )  # fmt: skip
+    job = PhotoEdit(spec, inversion, model, device, encoder, clip)
+    config = BatchConfig(source, out, job.plan(), table, retry_failed)
+    with counter("editing photos") as advance:
+        summary = run_batch(config, engine_of(job, ray, workers), advance)
+    report(summary.as_dict(), as_json)
+    return 1 if summary.failed else 0
+
+
+def engine_of(job: PhotoEdit, ray: str | None, workers: int) -> Engine:
+    """The engine that was asked for; the model loads when there is a photo to edit."""
+    if ray is None:
+        from apps.batch.batch import loading_engine
+
+        return loading_engine(job.load)
+    from apps.batch.ray_engine import RayConfig, ray_engine
+
+    return ray_engine(partial(type(job).load, job), RayConfig(ray, workers))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(batch)

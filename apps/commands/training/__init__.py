@@ -1,0 +1,1 @@
+"""Commands that train or fit something for one user."""

@@ -1,0 +1,223 @@
+"""`semblance directions`: measure where a model's attributes lie, once, for every later edit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from apps.commands import options as o
+from apps.console import report, steps
+
+if TYPE_CHECKING:
+    from guidance.controls.control import Attributes
+    from multimodal import FaceEditor
+
+app = typer.Typer(help="Measure and list a model's directions.", no_args_is_help=True)
+
+Out = Annotated[
+    Path | None, typer.Option(help="Folder to write to; default: where edits with it look.")
+]
+Count = Annotated[int, typer.Option(min=1, max=512, help="How many directions.")]
+Samples = Annotated[int, typer.Option(min=100, max=1_000_000, help="Faces or codes looked at.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Attributes; default: all known ones.")]
+More = Annotated[list[str] | None, typer.Option(help="Describes faces that have a new attribute.")]
+Less = Annotated[list[str] | None, typer.Option(help="Describes faces that do not have it.")]
+
+LEAST_LEFT = 1e-4
+"""Share of a direction below which a projection has left only rounding errors."""
+
+
+@app.command(name="list")
+def list_directions(
+    model: o.Model = "default", clip: o.Clip = None, as_json: o.Json = False
+) -> None:
+    """The directions that sliders and `--keep` can name."""
+    editor, _ = _opened(model, clip, "cpu", None)
+    report({"directions": list(editor.directions)}, as_json)
+
+
+@app.command()
+def statistics(
+    model: o.Model = "default",
+    clip: o.Clip = None,
+    images: Annotated[int, typer.Option(min=1, max=1000, help="Faces a channel moves on.")] = 8,
+    samples: Samples = 20_000,
+    out: Out = None,
+    seed: o.Seed = 0,
+    device: o.Device = "auto",
+    as_json: o.Json = False,
+) -> None:
+    """StyleCLIP: what each style channel of a generator does to the pictures a CLIP sees."""
+    from guidance.methods.directions import FILE_NAME, StatisticsConfig, compute_statistics
+
+    editor, folder = _opened(model, clip, device, out)
+    if out is None and folder != editor.toolkit.folder:
+        raise ValueError(f"model {model!r} ships its statistics: --out DIR keeps others apart")
+    tools, config = editor.toolkit, StatisticsConfig(samples=samples, images=images, seed=seed)
+    with steps("measuring style channels") as on_step:
+        found = compute_statistics(tools.generator, tools.clip, folder / FILE_NAME, on_step, config)
+    report({"channels": len(found.effects), "file": folder / FILE_NAME}, as_json)
+
+
+@app.command()
+def attributes(
+    names: Names = None,
+    more: More = None,
+    less: Less = None,
+    model: o.Model = "default",
+    clip: o.Clip = None,
+    samples: Samples = 3000,
+    out: Out = None,
+    seed: o.Seed = 0,
+    device: o.Device = "auto",
+    as_json: o.Json = False,
+) -> None:
+    """InterFaceGAN: directions of named attributes, scored by CLIP on sampled faces.
+
+    A new attribute takes one name with --more and --less.
+    """
+    from guidance.controls.attributes import attribute_directions, text_scores
+    from guidance.controls.control import Attributes
+
+    wanted = _named(names or [], more or [], less or [])
+    editor, folder = _opened(model, clip, device, out)
+    tools = editor.toolkit
+    scorers = {name: text_scores(tools.clip, named) for name, named in wanted.items()}
+    layers = {name: named.layers for name, named in wanted.items()}
+    with steps("scoring faces") as on_step:
+        found = attribute_directions(
+            tools.generator, scorers, layers, samples, seed, on_step=on_step
+        )
+    _add(folder, Attributes(found.directions), as_json)
+
+
+@app.command()
+def conditional(
+    name: Annotated[str, typer.Argument(help="The direction to clear of others.")],
+    others: Annotated[list[str], typer.Argument(help="What it should leave alone.")],
+    model: o.Model = "default",
+    clip: o.Clip = None,
+    out: Out = None,
+    as_json: o.Json = False,
+) -> None:
+    """InterFaceGAN's conditional projection: a direction without its part along others."""
+    from guidance.controls.attributes import conditional as projected
+    from guidance.controls.control import Attributes
+
+    editor, folder = _opened(model, clip, "cpu", out)
+    known = {key: offset.w[0] for key, offset in editor.directions.items() if offset.w is not None}
+    unknown = [key for key in (name, *others) if key not in known]
+    if unknown:
+        raise ValueError(f"no direction {unknown[0]!r} in this model: it has {sorted(known)}")
+    cleared = projected(known[name], [known[key] for key in others])
+    if cleared.norm() <= LEAST_LEFT * known[name].norm():
+        raise ValueError(f"nothing of {name!r} is left without {others}")
+    _add(folder, Attributes({f"{name} without {' and '.join(others)}": cleared}), as_json)
+
+
+@app.command()
+def sefa(
+    model: o.Model = "default",
+    count: Count = 10,
+    layers: Annotated[
+        str | None, typer.Option(help="Convolutions looked at, from 0, with commas; default all.")
+    ] = None,
+    out: Out = None,
+    device: o.Device = "auto",
+    as_json: o.Json = False,
+) -> None:
+    """SeFa: the directions of W that change the styles most, from the weights alone."""
+    from guidance.controls.attributes import sefa as factorise
+    from guidance.controls.components import Components, spread
+
+    editor, folder = _opened(model, None, device, out)
+    values, directions = factorise(editor.generator, _numbers(layers), count)
+    deviations = spread(editor.generator, directions)
+    path = Components("sefa", directions, deviations).save(folder)
+    report({"directions": len(values), "file": path}, as_json)
+
+
+@app.command()
+def ganspace(
+    model: o.Model = "default",
+    count: Count = 40,
+    samples: Samples = 20_000,
+    out: Out = None,
+    seed: o.Seed = 0,
+    device: o.Device = "auto",
+    as_json: o.Json = False,
+) -> None:
+    """GANSpace: the principal components of sampled codes."""
+    from guidance.controls.attributes import ganspace as principal
+    from guidance.controls.components import Components
+
+    editor, folder = _opened(model, None, device, out)
+    count = min(count, editor.generator.style_dim)
+    with steps("principal components") as on_step:
+        deviations, directions = principal(editor.generator, count, samples, seed, on_step)
+    path = Components("ganspace", directions, deviations).save(folder)
+    report({"directions": count, "file": path}, as_json)
+
+
+def _opened(model: str, clip: str | None, device: str, out: Path | None) -> tuple[FaceEditor, Path]:
+    """The model, and the folder that its directions are written to.
+
+    A shipped model's own folder stays as it was checked: what is measured goes beside it.
+    """
+    from apps.edits import load_editor
+    from multimodal.editing.assemble import own_folder
+    from multimodal.files.bundled import MANIFEST
+
+    editor = load_editor(model, device, None, clip)
+    if out is not None:
+        return editor, out
+    folder = editor.toolkit.folder
+    if folder is None or (Path(folder) / MANIFEST).is_file():
+        folder = own_folder(model, clip)
+    return editor, Path(folder)
+
+
+def _named(names: list[str], more: list[str], less: list[str]) -> dict[str, Any]:
+    """The attributes asked for, with how each is measured."""
+    from guidance.controls.attributes import NAMED, Named
+    from guidance.controls.control import IDENTITY
+
+    if more or less:
+        if len(names) != 1 or not (more and less):
+            raise ValueError("a new attribute takes one name, --more and --less")
+        if not names[0].strip() or "," in names[0] or names[0] == IDENTITY:
+            raise ValueError(f"{names[0]!r} cannot name an attribute: --keep could not ask for it")
+        return {names[0]: Named(tuple(more), tuple(less))}
+    unknown = [name for name in names if name not in NAMED]
+    if unknown:
+        raise ValueError(
+            f"attribute {unknown[0]!r} is not one of {sorted(NAMED)}; describe a new one with "
+            "--more and --less"
+        )
+    return {name: NAMED[name] for name in names or NAMED}
+
+
+def _add(folder: Path, found: Attributes, as_json: bool) -> None:
+    """Join directions to those already in a folder."""
+    from guidance.controls.control import ATTRIBUTES_NAME, Attributes
+
+    path = folder / ATTRIBUTES_NAME
+    before = Attributes.load(path).directions if path.is_file() else {}
+    Attributes({**before, **found.directions}).save(path)
+    report({"directions": list(found.directions), "file": path}, as_json)
+
+
+def _numbers(layers: str | None) -> list[int] | None:
+    if layers is None:
+        return None
+    try:
+        return [int(part) for part in layers.split(",")]
+    except ValueError as error:
+        raise ValueError(f"--layers takes whole numbers with commas, not {layers!r}") from error
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the group of commands."""
+    parent.add_typer(app, name="directions")

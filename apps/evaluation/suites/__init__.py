@@ -1,0 +1,1 @@
+"""The suites of `semblance evaluate`, one a file."""

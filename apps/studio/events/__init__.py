@@ -1,0 +1,1 @@
+"""What happens when something on the page is pressed."""

@@ -1,0 +1,173 @@
+"""Changing a face: by words, by a sound, by both, along a direction, and back again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from apps.edits import EditSpec
+from apps.studio.checks import clean_prompt
+from apps.studio.events.progress import reporter
+from apps.studio.events.stage import BAR, Stage, required, warn_of
+from apps.studio.layout.page import Fine
+from apps.studio.layout.tabs import MixTab, SoundTab, TextTab
+from apps.studio.session import Session
+
+
+class EditEvents:
+    """Wires the Text, Sound and Mix tabs."""
+
+    def __init__(
+        self, stage: Stage, fine: Fine, text: TextTab, sound: SoundTab, mix: MixTab
+    ) -> None:
+        self.stage = stage
+        common = [fine.method, fine.region, fine.keep, fine.layers, fine.neutral, fine.seed]
+        said = [stage.state, text.strength, text.text, *common]
+        stage.on(text.apply.click, self.by_text, said, stage.shown)
+        stage.on(text.text.submit, self.by_text, said, stage.shown)
+        heard = [stage.state, sound.strength, sound.sound, *common]
+        stage.on(sound.apply.click, self.by_sound, heard, [*stage.shown, sound.heard])
+        both = [stage.state, mix.strength, mix.text, mix.sound, mix.mix, *common]
+        stage.on(mix.apply.click, self.by_both, both, stage.shown)
+        for slider in (text.strength, sound.strength, mix.strength):
+            stage.on(
+                slider.release,
+                self.change_strength,
+                [stage.state, slider],
+                stage.shown,
+                trigger_mode="always_last",
+            )
+
+    def by_text(
+        self,
+        session: Session | None,
+        strength: float,
+        text: str,
+        progress: gr.Progress = BAR,
+        *fine: Any,
+    ) -> tuple[Any, ...]:
+        """Words."""
+        words = clean_prompt(text)
+        required(session)
+        if words is None:
+            raise ValueError("Say what the face should look like.")
+        spec = spec_of(strength, fine, text=words)
+        return self.stage.show(self._add(session, spec, words, progress))
+
+    def by_sound(
+        self,
+        session: Session | None,
+        strength: float,
+        sound: str | None,
+        progress: gr.Progress = BAR,
+        *fine: Any,
+    ) -> tuple[Any, ...]:
+        """A sound."""
+        required(session)
+        if sound is None:
+            raise ValueError("Record or choose a sound first.")
+        spec = spec_of(strength, fine, sounds=(Path(sound),))
+        warn_of(sound)
+        heard = self.stage.studio.hear(Path(sound))
+        label = f"♪ {next(iter(heard), 'sound')}"
+        return (*self.stage.show(self._add(session, spec, label, progress)), heard)
+
+    def by_both(
+        self,
+        session: Session | None,
+        strength: float,
+        text: str,
+        sound: str | None,
+        mix: float,
+        progress: gr.Progress = BAR,
+        *fine: Any,
+    ) -> tuple[Any, ...]:
+        """Words and a sound."""
+        words = clean_prompt(text)
+        required(session)
+        if words is None or sound is None:
+            raise ValueError("A mix needs words and a sound.")
+        spec = spec_of(strength, fine, text=words, sounds=(Path(sound),), mix=mix)
+        warn_of(sound)
+        return self.stage.show(self._add(session, spec, f"{words} + ♪", progress))
+
+    def change_strength(self, session: Session | None, strength: float) -> tuple[Any, ...]:
+        """Further or less far along the last edit; a slider's step has its own slider."""
+        if session is None or not session.steps or session.steps[-1].group is not None:
+            return self.stage.same()
+        return self.stage.show(self.stage.studio.redraw(session.with_strength(strength)))
+
+    def _add(
+        self,
+        session: Session | None,
+        spec: EditSpec,
+        label: str,
+        progress: Any,
+    ) -> Session:
+        on_step = reporter(progress, "Editing")
+        return self.stage.studio.add(required(session), spec, label, on_step)
+
+
+class HistoryEvents:
+    """Wires the Explore sliders, undo, redo, start over and edit lists."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage, explore = stage, stage.explore
+        for slider, name in zip(explore.sliders, explore.names, strict=True):
+            stage.on(
+                slider.release,
+                self._slide(name),
+                [stage.state, slider],
+                stage.shown,
+                trigger_mode="always_last",
+            )
+        moves: dict[gr.Button, Callable[[Session], Session]] = {
+            stage.result.undo: Session.undo,
+            stage.result.redo: Session.redo,
+            stage.result.reset: Session.reset,
+        }
+        for button, move in moves.items():
+            stage.follow(stage.on(button.click, self._step(move), [stage.state], stage.shown))
+        loads = [stage.state, stage.result.load]
+        stage.follow(stage.on(stage.result.load.upload, self.replay, loads, stage.shown))
+
+    def _slide(self, name: str) -> Callable[..., tuple[Any, ...]]:
+        def slide(session: Session | None, strength: float) -> tuple[Any, ...]:
+            return self.stage.show(self.stage.studio.slide(required(session), name, strength))
+
+        return slide
+
+    def _step(self, move: Callable[[Session], Session]) -> Callable[..., tuple[Any, ...]]:
+        def step(session: Session | None) -> tuple[Any, ...]:
+            return self.stage.show(self.stage.studio.redraw(move(required(session))))
+
+        return step
+
+    def replay(
+        self,
+        session: Session | None,
+        path: str,
+        progress: gr.Progress = BAR,
+    ) -> tuple[Any, ...]:
+        """An edit list from a file, on the face at hand."""
+        on_step = reporter(progress, "Replaying")
+        found = self.stage.studio.replay(required(session), Path(path), on_step)
+        return self.stage.show(found)
+
+
+def spec_of(strength: float | None, fine: Sequence[Any], **target: Any) -> EditSpec:
+    """An edit from the values of the page."""
+    method, region, keep, layers, neutral, seed = fine
+    return EditSpec(
+        neutral=clean_prompt(neutral, "What it looks like now"),
+        method=method or "auto",
+        strength=1.0 if strength is None else float(strength),
+        keep=tuple(keep or ()),
+        region=None if region in (None, "", "everywhere") else region,
+        layers=tuple(layers or ()),
+        seed=int(seed or 0),
+        **target,
+    )

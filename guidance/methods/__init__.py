@@ -1,0 +1,1 @@
+"""The ways from a target to a latent offset, one a file."""

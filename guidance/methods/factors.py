@@ -1,0 +1,146 @@
+"""Known factors: a target is read as classes of a face, and those factors of the code are set.
+
+Where a generator was trained on faces whose factors are known, its code holds them as coordinates
+along known directions of W (InterFaceGAN, Shen et al. 2020, equation 3, with directions that were
+trained instead of found). What a target asks for is read in CLIP's space, as a sparse sum of the
+changes that words for each class stand for (lasso; Tibshirani 1996). A factor is then
+not pushed by a fixed step but set: the step is what this face still lacks, so that a bearded man
+stays one and a smile is not smiled twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from guidance.common import read_options
+from guidance.methods.factor_moves import BEYOND, FILE_NAME, FactorMoves
+from guidance.targets import direction
+from multimodal.types import EditRequest, Offset, OnStep, Toolkit
+
+SETTLED = 1e-9
+"""Change of a coefficient below which the sparse sum is found."""
+
+
+@dataclass(frozen=True)
+class FactorOptions:
+    """Settings of one edit.
+
+    Args:
+        gain: multiple of what the face lacks.
+        price: of a coefficient in the sparse sum; higher finds fewer classes.
+        least: share of the largest coefficient below which a class is not meant.
+        least_against: the same for classes that a target moves away from.
+        full: share from which a class is meant wholly.
+    """
+
+    gain: float = 1.0
+    price: float = 0.05
+    least: float = 0.3
+    least_against: float = 0.6
+    full: float = 0.4
+
+
+def sparse_sum(target: Tensor, words: Tensor, price: float, rounds: int = 60) -> Tensor:
+    """Coefficients `[M]` of a sparse sum of unit vectors `[M, E]` near a unit target `[E]`: the
+    minimum of half the squared error plus `price` times the coefficients' sizes, coordinate by
+    coordinate."""
+    # A few thousand steps of a few numbers each: torch would spend them on calls.
+    known, wish = (t.detach().cpu().double().numpy() for t in (words, target))
+    gram, like = known @ known.T, known @ wish
+    found = np.zeros(len(known))
+    for _ in range(rounds):
+        before = found.copy()
+        for index, own in enumerate(gram.diagonal()):
+            rest = like[index] - gram[index] @ found + own * found[index]
+            found[index] = np.sign(rest) * max(abs(rest) - price, 0.0) / own
+        if np.abs(found - before).max() < SETTLED:
+            break
+    return torch.from_numpy(found).to(words)
+
+
+def wanted(
+    change: Tensor, words: Tensor, options: FactorOptions, names: Sequence[str] = ()
+) -> Tensor:
+    """How much of every class a change `[E]` asks for, `[M]` in [-1, 1].
+
+    The largest coefficient counts 1, small ones 0. Nobody asks for a child and an old person in one
+    face: of the classes of an attribute ("age: old" and "age: child" in `names`), only the most
+    wanted is.
+    """
+    found = sparse_sum(F.normalize(change, dim=0), words, options.price)
+    share = strongest(found, names) / found.abs().max().clamp(min=1e-6)
+    least = torch.where(share > 0, options.least, options.least_against)
+    share = torch.where(share.abs() >= least, share / options.full, torch.zeros_like(share))
+    return share.clamp(-1, 1)
+
+
+def strongest(found: Tensor, names: Sequence[str]) -> Tensor:
+    """Coefficients `[M]` with all positive ones of an attribute but its largest set to zero; names
+    read "attribute: class"."""
+    out = found.clone()
+    attributes = [name.split(": ")[0] for name in names]
+    for attribute in set(attributes):
+        rows = [i for i, own in enumerate(attributes) if own == attribute]
+        best = max(rows, key=lambda i: float(found[i]))
+        out[[i for i in rows if i != best and float(found[i]) > 0]] = 0
+    return out
+
+
+class KnownFactors:
+    """Known factors as a `Guidance`.
+
+    Args:
+        toolkit: the moves are read from `folder/factors.safetensors`.
+        moves: moves already loaded.
+    """
+
+    name = "factors"
+
+    def __init__(self, toolkit: Toolkit, moves: FactorMoves | None = None) -> None:
+        self.toolkit = toolkit
+        self._moves = moves
+
+    @property
+    def moves(self) -> FactorMoves:
+        """The model's factors.
+
+        Raises:
+            FileNotFoundError: it has none.
+            ValueError: they belong to another generator or CLIP.
+        """
+        if self._moves is None:
+            path = Path(self.toolkit.folder or "") / FILE_NAME
+            if self.toolkit.folder is None or not path.is_file():
+                raise FileNotFoundError("this model has no known factors: train it on pairs")
+            moves = FactorMoves.load(path).to(self.toolkit.generator.device)
+            generator = self.toolkit.generator
+            fitting = (generator.style_dim, self.toolkit.clip.dim, generator.num_layers)
+            if (moves.weight.shape[0], moves.words.shape[1], moves.rows.shape[1]) != fitting:
+                raise ValueError(f"{path} belongs to another generator or CLIP")
+            self._moves = moves
+        return self._moves
+
+    @torch.no_grad()
+    def offset(self, request: EditRequest, on_step: OnStep | None = None) -> Offset:
+        """What this face lacks of what is asked for, in the rows of W+ that hold it."""
+        options, moves = read_options(FactorOptions, request.options), self.moves
+        w = request.latent.w.to(moves.weight)
+        change = direction(request.target, request.neutral).to(moves.words)[0]
+        factors = moves.read(w[0]).clamp(-BEYOND, BEYOND)
+        asked = wanted(change, moves.words, options, moves.names)
+        step = options.gain * moves.step(factors, asked)[None].to(request.latent.w)
+        return Offset(w=step)
+
+    def heard_as(self, target: Tensor, neutral: Tensor) -> Sequence[tuple[str, float]]:
+        """The classes a target `[1, E]` asks for, and how much of each, the most wanted first."""
+        change = direction(target, neutral).to(self.moves.words)[0]
+        asked = wanted(change, self.moves.words, FactorOptions(), self.moves.names)
+        order = asked.abs().argsort(descending=True).tolist()
+        return [(self.moves.names[i], float(asked[i])) for i in order if float(asked[i]) != 0]

@@ -1,0 +1,1 @@
+"""Files: weights and their digests, bundles and variants, saved faces, marks in pictures."""

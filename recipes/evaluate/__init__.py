@@ -1,0 +1,1 @@
+"""Measuring what was trained; `python -m recipes.evaluate` writes the card's figures."""

@@ -1,0 +1,1 @@
+"""Training of the generator with its encoder, its mapping network, its portraits."""

@@ -1,0 +1,1 @@
+"""Putting what was trained into the bundle, with its card; `python -m recipes.pack`."""

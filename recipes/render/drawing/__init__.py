@@ -1,0 +1,1 @@
+"""Assets read from disk, lighting, background, and the rasteriser."""

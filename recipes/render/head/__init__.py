@@ -1,0 +1,1 @@
+"""The head's shape: morphs, expressions, pose, landmarks, masks over its skin."""

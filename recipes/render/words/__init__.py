@@ -1,0 +1,1 @@
+"""What a render is called: captions, wordings, the vocabulary, what is held out."""

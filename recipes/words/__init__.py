@@ -1,0 +1,1 @@
+"""Words: the wordings taught, and the text encoder."""
