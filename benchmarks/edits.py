@@ -7,12 +7,11 @@ plain drawing of the same face, which no edit can do without.
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from apps.evaluation.suites import speed
 from benchmarks.memory import peak
 from benchmarks.table import HEADER, Figure, markdown
 from multimodal import FaceEditor
@@ -80,12 +79,7 @@ def methods_of(editor: FaceEditor) -> list[str]:
 def timed(action: Callable[[], object], repeats: int) -> float:
     """Median seconds of an action, after one call that does not count."""
     action()
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
+    return speed.timed(action, repeats)
 
 
 def main(arguments: list[str] | None = None) -> None:

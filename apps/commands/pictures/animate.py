@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from apps.commands import options as o
-from apps.console import counter, report, steps, warn_of_sound
+from apps.commands.groups import FaceChoice, ModelChoice, grouped
+from apps.console import counter, report, warn_of_sound
 
 SoundFile = Annotated[Path | None, typer.Option(help="The sound that moves the face.")]
 Track = Annotated[
@@ -16,6 +17,7 @@ Track = Annotated[
 ]
 
 
+@grouped
 def animate(
     photo: o.Photo,
     out: Annotated[Path, typer.Option(help=".mp4 (with the sound), .gif or .webp.")],
@@ -28,28 +30,21 @@ def animate(
     whole: Annotated[bool, typer.Option("--photo", help="Draw the whole photo.")] = False,
     method: o.Method = "auto",
     batch: Annotated[int, typer.Option(min=1, max=256, help="Frames drawn at a time.")] = 8,
-    inversion: o.InvertMethod = "hybrid",
-    face: o.FaceIndex = None,
-    seed: o.Seed = 0,
-    model: o.Model = "default",
-    encoder: o.Encoder = None,
-    clip: o.Clip = None,
-    device: o.Device = "auto",
+    *,
+    which: FaceChoice,
+    model: ModelChoice,
     as_json: o.Json = False,
 ) -> None:
     """Move a face by a sound or by prompts over time; run it again to go on where it stopped."""
     from apps.clips.motion import Motion
     from apps.clips.motion import animate as write
     from apps.clips.video import CLIP_FORMATS
-    from apps.edits import load_editor
-    from apps.faces import load_face
     from apps.outputs import with_suffix_of
 
-    motion = Motion(sound, text, track, strength, fps, seconds, method, whole, batch, seed)
+    motion = Motion(sound, text, track, strength, fps, seconds, method, whole, batch, which.seed)
     with_suffix_of(out, CLIP_FORMATS, "a clip")
-    editor = load_editor(model, device, encoder, clip)
-    with steps("inverting") as on_step:
-        found = load_face(editor, photo, inversion, face, on_step, seed)
+    editor = model.load()
+    found = which.find(editor, photo)
     with counter("drawing frames") as advance:
         write(editor, found, motion, out, lambda done, total: advance(done, total, ""))
     report({"out": out, "fps": fps, "inversion": dict(found.report)}, as_json)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from apps.commands import options as o
+from apps.commands.groups import ModelChoice, Wish, grouped
 from apps.console import counter, report
 
 if TYPE_CHECKING:
@@ -22,30 +23,19 @@ Workers = Annotated[int, typer.Option(min=1, help="Ray actors, each with its own
 Table = Annotated[str, typer.Option(help="Name of the table: results.csv or results.parquet.")]
 
 
+@grouped
 def batch(
     source: Annotated[Path, typer.Argument(help="A folder of photos, or a .csv/.parquet table.")],
     out: Annotated[Path, typer.Option(help="Folder for pictures, journal and table.")],
-    text: o.Text = None,
-    neutral: o.Neutral = None,
-    sound: o.Sound = None,
-    mix: o.Mix = 0.5,
-    method: o.Method = "auto",
-    strength: o.Strength = 1.0,
-    keep: o.Keep = None,
-    region: o.Region = None,
-    layers: o.Layers = None,
-    edits: o.Edits = None,
-    settings: o.Settings = None,
+    wish: Wish,
     inversion: o.InvertMethod = "hybrid",
     table: Table = "results.csv",
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try these again.")] = False,
     ray: Ray = None,
     workers: Workers = 2,
     seed: o.Seed = 0,
-    model: o.Model = "default",
-    encoder: o.Encoder = None,
-    clip: o.Clip = None,
-    device: o.Device = "auto",
+    *,
+    model: ModelChoice,
     as_json: o.Json = False,
 ) -> int:
     """Edit every photo; run it again to go on where it stopped.
@@ -55,14 +45,9 @@ def batch(
     from apps.batch.batch import BatchConfig, run_batch
     from apps.batch.manifest import says_what_to_change
     from apps.batch.photo_edit import PhotoEdit
-    from apps.edits import EditSpec, names
 
-    spec = EditSpec(
-        text, neutral, tuple(sound or ()), mix, method, strength,
-        names(keep), region, None, names(layers), seed, edits, o.pairs(settings),
-        says_what_to_change(source),
-    )  # fmt: skip
-    job = PhotoEdit(spec, inversion, model, device, encoder, clip)
+    spec = wish.spec(seed, anything=says_what_to_change(source))
+    job = PhotoEdit(spec, inversion, model.model, model.device, model.encoder, model.clip)
     config = BatchConfig(source, out, job.plan(), table, retry_failed)
     with counter("editing photos") as advance:
         summary = run_batch(config, engine_of(job, ray, workers), advance)

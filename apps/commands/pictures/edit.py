@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from apps.commands import options as o
+from apps.commands.groups import FaceChoice, ModelChoice, Wish, grouped
 from apps.console import report, say, steps, warn_of_sound
 
 if TYPE_CHECKING:
@@ -25,49 +26,31 @@ Crop = Annotated[bool, typer.Option("--crop", help="Write the aligned face, not 
 Out = Annotated[Path, typer.Option(help="The picture to write.")]
 
 
+@grouped
 def edit(
     photo: o.Photo,
     out: Out,
-    text: o.Text = None,
-    neutral: o.Neutral = None,
-    sound: o.Sound = None,
-    mix: o.Mix = 0.5,
-    method: o.Method = "auto",
-    strength: o.Strength = 1.0,
-    keep: o.Keep = None,
-    region: o.Region = None,
+    wish: Wish,
     mask: o.Mask = None,
-    layers: o.Layers = None,
-    edits: o.Edits = None,
-    settings: o.Settings = None,
     sheet: Sheet = False,
     crop: Crop = False,
-    inversion: o.InvertMethod = "hybrid",
-    face: o.FaceIndex = None,
-    seed: o.Seed = 0,
-    model: o.Model = "default",
-    encoder: o.Encoder = None,
-    clip: o.Clip = None,
-    device: o.Device = "auto",
+    *,
+    which: FaceChoice,
+    model: ModelChoice,
     as_json: o.Json = False,
 ) -> None:
     """Change the face in a photo (or in a saved latent) by a text, a sound or both."""
-    from apps.edits import EditSpec, edit_face, load_editor, names
-    from apps.faces import load_face
+    from apps.edits import edit_face
     from apps.outputs import save_json, with_suffix_of
     from multimodal.images import SUFFIXES, save_image
 
-    spec = EditSpec(
-        text, neutral, tuple(sound or ()), mix, method, strength,
-        names(keep), region, mask, names(layers), seed, edits, o.pairs(settings),
-    )  # fmt: skip
+    spec = wish.spec(which.seed, mask)
     with_suffix_of(out, SUFFIXES, "a picture")
-    beside = _report_beside(out, [photo, edits, mask, *spec.sounds])
+    beside = _report_beside(out, [photo, wish.edits, mask, *spec.sounds])
     for path in spec.sounds:
         warn_of_sound(path)
-    editor = load_editor(model, device, encoder, clip)
-    with steps("inverting") as on_step:
-        found = load_face(editor, photo, inversion, face, on_step, seed)
+    editor = model.load()
+    found = which.find(editor, photo)
     with steps("editing") as on_step:
         result = edit_face(editor, found, spec, on_step)
     whole = result.after if crop or result.photo is None else result.photo

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.render.drawing.assets import CLOTHES, Array, base_mesh, fit, texture
+from recipes.render.drawing.assets import CLOTHES, Array, Fit, base_mesh, fit, texture
 from recipes.render.drawing.raster import Material, Surface, smooth_normals
 from recipes.render.factors import Factors
 from recipes.render.head.pose import LEFT_EYE, RIGHT_EYE, Pose
@@ -156,20 +156,7 @@ def hat(factors: Factors, body: Array, pose: Pose, root: Path) -> list[Surface]:
     colors = ((0.3, 0.2, 0.13), (0.35, 0.35, 0.36), (0.1, 0.1, 0.11), (0.6, 0.5, 0.37))
     tint = np.ones((len(xyz), 4), np.float32)
     tint[:, :3] = linear(colors[factors.seed % len(colors)])
-    tris = garment.mesh.tris
-    return [
-        Surface(
-            xyz,
-            smooth_normals(xyz, tris),
-            tint,
-            garment.mesh.uvs,
-            tris,
-            garment.mesh.uv_tris,
-            _FELT,
-            _CLOTH,
-            HAT,
-        )
-    ]
+    return [_worn(garment, xyz, tint, _FELT, _CLOTH, HAT)]
 
 
 def _look(points: Array, yaw: float, pitch: float) -> Array:
@@ -192,19 +179,18 @@ def _alpha_garment(
     tint = np.empty((len(xyz), 4), np.float32)
     tint[:, :3] = color
     tint[:, 3] = strength
-    tris = garment.mesh.tris
+    look = _alpha_texture(root, picture)
+    return _worn(garment, xyz, tint, look, _BROW, BROWS, blended=True, casts=False)
+
+
+def _worn(
+    garment: Fit, xyz: Array, tint: Array, look: Array, material: Material, part: int, **how: bool
+) -> Surface:
+    """A garment in its place, as a surface."""
+    mesh = garment.mesh
+    normals = smooth_normals(xyz, mesh.tris)
     return Surface(
-        xyz,
-        smooth_normals(xyz, tris),
-        tint,
-        garment.mesh.uvs,
-        tris,
-        garment.mesh.uv_tris,
-        _alpha_texture(root, picture),
-        _BROW,
-        BROWS,
-        blended=True,
-        casts=False,
+        xyz, normals, tint, mesh.uvs, mesh.tris, mesh.uv_tris, look, material, part, **how
     )
 
 

@@ -1,0 +1,1 @@
+"""The bounds of the house: size of rooms, files and functions, direction of imports, repetition."""
