@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from apps.commands import options as o
+from apps.commands.groups import grouped
 from apps.console import report, steps
 
 if TYPE_CHECKING:
@@ -29,32 +31,59 @@ LEAST_LEFT = 1e-4
 """Share of a direction below which a projection has left only rounding errors."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Whose directions, where they are written, and what measures them."""
+
+    model: o.Model = "default"
+    out: Out = None
+    device: o.Device = "auto"
+
+    def open(self, clip: str | None = None) -> tuple[FaceEditor, Path]:
+        """The model, and the folder that its directions are written to.
+
+        A shipped model's own folder stays as it was checked: what is measured goes beside it.
+        """
+        from apps.edits import load_editor
+        from multimodal.editing.assemble import own_folder
+        from multimodal.files.bundled import MANIFEST
+
+        editor = load_editor(self.model, self.device, None, clip)
+        if self.out is not None:
+            return editor, self.out
+        folder = editor.toolkit.folder
+        if folder is None or (Path(folder) / MANIFEST).is_file():
+            folder = own_folder(self.model, clip)
+        return editor, Path(folder)
+
+
 @app.command(name="list")
 def list_directions(
     model: o.Model = "default", clip: o.Clip = None, as_json: o.Json = False
 ) -> None:
     """The directions that sliders and `--keep` can name."""
-    editor, _ = _opened(model, clip, "cpu", None)
+    editor, _ = Place(model, device="cpu").open(clip)
     report({"directions": list(editor.directions)}, as_json)
 
 
 @app.command()
+@grouped
 def statistics(
-    model: o.Model = "default",
+    place: Place,
     clip: o.Clip = None,
     images: Annotated[int, typer.Option(min=1, max=1000, help="Faces a channel moves on.")] = 8,
     samples: Samples = 20_000,
-    out: Out = None,
     seed: o.Seed = 0,
-    device: o.Device = "auto",
     as_json: o.Json = False,
 ) -> None:
     """StyleCLIP: what each style channel of a generator does to the pictures a CLIP sees."""
     from guidance.methods.directions import FILE_NAME, StatisticsConfig, compute_statistics
 
-    editor, folder = _opened(model, clip, device, out)
-    if out is None and folder != editor.toolkit.folder:
-        raise ValueError(f"model {model!r} ships its statistics: --out DIR keeps others apart")
+    editor, folder = place.open(clip)
+    if place.out is None and folder != editor.toolkit.folder:
+        raise ValueError(
+            f"model {place.model!r} ships its statistics: --out DIR keeps others apart"
+        )
     tools, config = editor.toolkit, StatisticsConfig(samples=samples, images=images, seed=seed)
     with steps("measuring style channels") as on_step:
         found = compute_statistics(tools.generator, tools.clip, folder / FILE_NAME, on_step, config)
@@ -62,16 +91,15 @@ def statistics(
 
 
 @app.command()
+@grouped
 def attributes(
+    place: Place,
     names: Names = None,
     more: More = None,
     less: Less = None,
-    model: o.Model = "default",
     clip: o.Clip = None,
     samples: Samples = 3000,
-    out: Out = None,
     seed: o.Seed = 0,
-    device: o.Device = "auto",
     as_json: o.Json = False,
 ) -> None:
     """InterFaceGAN: directions of named attributes, scored by CLIP on sampled faces.
@@ -82,7 +110,7 @@ def attributes(
     from guidance.controls.control import Attributes
 
     wanted = _named(names or [], more or [], less or [])
-    editor, folder = _opened(model, clip, device, out)
+    editor, folder = place.open(clip)
     tools = editor.toolkit
     scorers = {name: text_scores(tools.clip, named) for name, named in wanted.items()}
     layers = {name: named.layers for name, named in wanted.items()}
@@ -106,7 +134,7 @@ def conditional(
     from guidance.controls.attributes import conditional as projected
     from guidance.controls.control import Attributes
 
-    editor, folder = _opened(model, clip, "cpu", out)
+    editor, folder = Place(model, out, "cpu").open(clip)
     known = {key: offset.w[0] for key, offset in editor.directions.items() if offset.w is not None}
     unknown = [key for key in (name, *others) if key not in known]
     if unknown:
@@ -118,21 +146,20 @@ def conditional(
 
 
 @app.command()
+@grouped
 def sefa(
-    model: o.Model = "default",
+    place: Place,
     count: Count = 10,
     layers: Annotated[
         str | None, typer.Option(help="Convolutions looked at, from 0, with commas; default all.")
     ] = None,
-    out: Out = None,
-    device: o.Device = "auto",
     as_json: o.Json = False,
 ) -> None:
     """SeFa: the directions of W that change the styles most, from the weights alone."""
     from guidance.controls.attributes import sefa as factorise
     from guidance.controls.components import Components, spread
 
-    editor, folder = _opened(model, None, device, out)
+    editor, folder = place.open()
     values, directions = factorise(editor.generator, _numbers(layers), count)
     deviations = spread(editor.generator, directions)
     path = Components("sefa", directions, deviations).save(folder)
@@ -140,43 +167,24 @@ def sefa(
 
 
 @app.command()
+@grouped
 def ganspace(
-    model: o.Model = "default",
+    place: Place,
     count: Count = 40,
     samples: Samples = 20_000,
-    out: Out = None,
     seed: o.Seed = 0,
-    device: o.Device = "auto",
     as_json: o.Json = False,
 ) -> None:
     """GANSpace: the principal components of sampled codes."""
     from guidance.controls.attributes import ganspace as principal
     from guidance.controls.components import Components
 
-    editor, folder = _opened(model, None, device, out)
+    editor, folder = place.open()
     count = min(count, editor.generator.style_dim)
     with steps("principal components") as on_step:
         deviations, directions = principal(editor.generator, count, samples, seed, on_step)
     path = Components("ganspace", directions, deviations).save(folder)
     report({"directions": count, "file": path}, as_json)
-
-
-def _opened(model: str, clip: str | None, device: str, out: Path | None) -> tuple[FaceEditor, Path]:
-    """The model, and the folder that its directions are written to.
-
-    A shipped model's own folder stays as it was checked: what is measured goes beside it.
-    """
-    from apps.edits import load_editor
-    from multimodal.editing.assemble import own_folder
-    from multimodal.files.bundled import MANIFEST
-
-    editor = load_editor(model, device, None, clip)
-    if out is not None:
-        return editor, out
-    folder = editor.toolkit.folder
-    if folder is None or (Path(folder) / MANIFEST).is_file():
-        folder = own_folder(model, clip)
-    return editor, Path(folder)
 
 
 def _named(names: list[str], more: list[str], less: list[str]) -> dict[str, Any]:
