@@ -7,7 +7,7 @@ so that the network's best guess never pulls a face towards the average one.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,7 @@ from torch import Tensor, nn
 
 from guidance.common import (
     conv_indices,
-    load_tensors,
     read_options,
-    save_tensors,
     split_styles,
     style_sizes,
     styles_of,
@@ -27,10 +25,12 @@ from guidance.common import (
 from guidance.common import draw as draw_latent
 from guidance.methods.directions import FILE_NAME as STATISTICS
 from guidance.methods.directions import ChannelStatistics
+from guidance.methods.stored import load_network, own_file, save_network
 from guidance.targets import direction
 from multimodal.types import EditRequest, Offset, OnStep, Toolkit
 
 FILE_NAME = "delta.safetensors"
+KIND = "delta network"
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,7 @@ def delta_loss(predicted: Tensor, actual: Tensor) -> Tensor:
 
 def save_delta(network: DeltaNetwork, path: Path | str, about: dict[str, Any]) -> Path:
     """Write as `.safetensors` with its configuration."""
-    described = {"kind": "delta network", "config": asdict(network.config), **about}
-    return save_tensors(path, network.state_dict(), described)
+    return save_network(network, path, KIND, about)
 
 
 def load_delta(path: Path | str) -> DeltaNetwork:
@@ -118,16 +117,11 @@ def load_delta(path: Path | str) -> DeltaNetwork:
         FileNotFoundError: no such file.
         ValueError: it holds something else.
     """
-    tensors, about = load_tensors(path)
-    if about.get("kind") != "delta network":
-        raise ValueError(f"{path} does not hold a delta network")
-    try:
-        config = about["config"] | {"sizes": tuple(about["config"]["sizes"])}
-        network = DeltaNetwork(DeltaConfig(**config))
-        network.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise ValueError(f"{path} is not a delta network of this kind: {error}") from error
-    return network.eval().requires_grad_(False)
+    return load_network(path, KIND, _of_config)
+
+
+def _of_config(config: dict[str, Any]) -> DeltaNetwork:
+    return DeltaNetwork(DeltaConfig(**(config | {"sizes": tuple(config["sizes"])})))
 
 
 @dataclass(frozen=True)
@@ -168,9 +162,7 @@ class DeltaEdit:
             FileNotFoundError: this model has none.
         """
         if self._network is None:
-            path = Path(self.toolkit.folder or "") / FILE_NAME
-            if self.toolkit.folder is None or not path.is_file():
-                raise FileNotFoundError("this model has no delta network: train one")
+            path = own_file(self.toolkit, FILE_NAME, "this model has no delta network: train one")
             network = load_delta(path).to(self.toolkit.generator.device)
             sizes = style_sizes(self.toolkit.generator)
             convs = tuple(sizes[i] for i in conv_indices(len(sizes)))

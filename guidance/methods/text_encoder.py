@@ -16,12 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from guidance.common import load_tensors, read_options, save_tensors
+from guidance.common import read_options
 from guidance.controls.layers import layer_mask
 from guidance.methods.optimize import OptimizeConfig, clip_objective, minimise
+from guidance.methods.stored import load_network, own_file, save_network
 from multimodal.types import EditRequest, Latent, Offset, OnStep, Toolkit
 
 FILE_NAME = "text_encoder.safetensors"
+KIND = "text encoder"
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,7 @@ class TextEncoder(nn.Module):
 
 def save_text_encoder(encoder: TextEncoder, path: Path | str, about: dict[str, Any]) -> Path:
     """Write as `.safetensors` with its configuration."""
-    from dataclasses import asdict
-
-    described = {"kind": "text encoder", "config": asdict(encoder.config), **about}
-    return save_tensors(path, encoder.state_dict(), described)
+    return save_network(encoder, path, KIND, about)
 
 
 def load_text_encoder(path: Path | str) -> TextEncoder:
@@ -97,15 +96,7 @@ def load_text_encoder(path: Path | str) -> TextEncoder:
         FileNotFoundError: no such file.
         ValueError: it holds something else.
     """
-    tensors, about = load_tensors(path)
-    if about.get("kind") != "text encoder":
-        raise ValueError(f"{path} does not hold a text encoder")
-    try:
-        encoder = TextEncoder(TextEncoderConfig(**about["config"]))
-        encoder.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise ValueError(f"{path} is not a text encoder of this kind: {error}") from error
-    return encoder.eval().requires_grad_(False)
+    return load_network(path, KIND, lambda config: TextEncoder(TextEncoderConfig(**config)))
 
 
 @dataclass(frozen=True)
@@ -152,9 +143,9 @@ class TextEncoding:
             FileNotFoundError: this model has none.
         """
         if self._network is None:
-            path = Path(self.toolkit.folder or "") / FILE_NAME
-            if self.toolkit.folder is None or not path.is_file():
-                raise FileNotFoundError("this model has no text encoder: train one, or use another")
+            path = own_file(
+                self.toolkit, FILE_NAME, "this model has no text encoder: train one, or use another"
+            )
             network = load_text_encoder(path).to(self.toolkit.generator.device)
             wanted = (
                 self.toolkit.clip.dim,
