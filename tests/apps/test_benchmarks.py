@@ -12,6 +12,8 @@ from benchmarks import __main__ as every
 from benchmarks import batch, edits, generator
 from benchmarks.memory import peak, resident
 from benchmarks.table import HEADER, Figure, markdown
+from guidance.methods.text_encoder import FILE_NAME as TEXT_ENCODER
+from guidance.methods.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from multimodal.inversion.encoders.encoder_files import ENCODER_FILE, save_bundle_encoder
 from tests.apps.model_folder import small_model
@@ -50,11 +52,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = small_model(tmp_path_factory.mktemp("benchmarks"))
     shape = BundleEncoderConfig(8, 32, 16, width=8, hidden=8)
     save_bundle_encoder(BundleEncoder(shape), folder / ENCODER_FILE)
+    quick = TextEncoder(TextEncoderConfig(16, 8, 16, noise=4, hidden=8))
+    save_text_encoder(quick, folder / TEXT_ENCODER, {})
     return str(folder)
 
 
 def test_edits_of_a_small_model(model: str, capsys: pytest.CaptureFixture[str]) -> None:
-    edits.main(["--model", model, "--repeats", "1"])
+    edits.main(["--model", model, "--repeats", "1", "--methods", "optimize"])
     printed = capsys.readouterr().out
     assert "edit by `optimize`" in printed
     assert "another strength of `optimize`" in printed
