@@ -1,1 +1,1 @@
-"""Words: the wordings taught, and the text encoder."""
+"""Where the vocabulary of wishes comes from: WordNet, a list of colours, the captions' own words."""

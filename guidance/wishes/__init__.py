@@ -1,0 +1,1 @@
+"""Wishes in words: what a text asks of a face, read by a vocabulary and a small grammar."""
