@@ -24,6 +24,7 @@ class Wish:
         relative: a change from what the face is ("older"), not a state ("old").
         color: the very colour, where one was named.
         years: the very age, or the change of it where `relative`.
+        opposite: it is what it is because its opposite was turned down.
         said: the words it was read from.
     """
 
@@ -34,6 +35,7 @@ class Wish:
     relative: bool = False
     color: Color | None = None
     years: float | None = None
+    opposite: bool = False
     said: str = ""
 
     @property

@@ -17,9 +17,9 @@ from typing import Annotated, Any
 import typer
 
 from guidance.wishes.normal import edits_of, stem, tokens_of
-from multimodal.weights import atomic
-from recipes.clip_words import clip_words
-from recipes.render.wordings import WORDINGS
+from multimodal.files.weights import atomic
+from recipes.words.clip_words import clip_words
+from recipes.render.words.wordings import WORDINGS
 from recipes.words.wordnet import HOME, Synset, WordNet
 
 ROOTS = Path(__file__).with_name("roots.toml")

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from guidance.wishes.normal import stem, tokens_of
-from multimodal.weights import atomic
+from multimodal.files.weights import atomic
 from recipes.words.gather import OUT
 
 PATH = Path(__file__).with_name("heldout.txt")
