@@ -153,6 +153,7 @@ class EditResult:
         latent: the edited code.
         offset: the direction at strength 1.
         scores: named figures (CLIP similarity to the target, identity kept, seconds, ...).
+        notes: what a person should know: how the words were understood, what was not.
     """
 
     before: Image
@@ -161,6 +162,7 @@ class EditResult:
     latent: Latent
     offset: Offset
     scores: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -273,6 +275,8 @@ class EditRequest:
         text: the words, where words were given (methods that read captions need them).
         seed: everything random in the method follows from it.
         options: a method's own settings; unknown names are refused by the method.
+        beside: unit embedding `[1, E]` of a sound that is wanted beside the words, or None.
+        mix: its share of `target`, in 0..1.
     """
 
     latent: Latent
@@ -281,6 +285,8 @@ class EditRequest:
     text: str | None = None
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
+    beside: Tensor | None = None
+    mix: float = 0.0
 
 
 class Guidance(Protocol):
@@ -290,6 +296,19 @@ class Guidance(Protocol):
 
     def offset(self, request: EditRequest, on_step: OnStep | None = None) -> Offset:
         """The change of the latent that the request asks for, at strength 1."""
+        ...
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """A method that reads words itself, and says how it understood them."""
+
+    def notes(self, request: EditRequest) -> tuple[str, ...]:
+        """What a person should know: what was understood, what was not."""
+        ...
+
+    def check(self, text: str) -> None:
+        """Raise `ValueError` where a text means nothing to this model."""
         ...
 
 

@@ -66,4 +66,5 @@ class PhotoEdit:
         check_inversion(self.inversion, editor.encoder is not None)
         spec = self.spec
         if spec.edits is None:
-            check_edit(editor, spec.method, spec.region, spec.keep, spec.layers or None)
+            text = None if spec.sounds else spec.text
+            check_edit(editor, spec.method, spec.region, spec.keep, spec.layers or None, text)

@@ -1,8 +1,9 @@
-"""Known factors: a target is read as classes of a face, and those factors of the code are set.
+"""Known factors: a wish is read as classes of a face, and those factors of the code are set.
 
 Where a generator was trained on faces whose factors are known, its code holds them as coordinates
 along known directions of W (InterFaceGAN, Shen et al. 2020, equation 3, with directions that were
-trained instead of found). What a target asks for is read in CLIP's space, as a sparse sum of the
+trained instead of found). Words are read by a vocabulary (`guidance.wishes`); what a sound or a
+picture asks for is read in CLIP's space, as a sparse sum of the
 changes that words for each class stand for (lasso; Tibshirani 1996). A factor is then
 not pushed by a fixed step but set: the step is what this face still lacks, so that a bearded man
 stays one and a smile is not smiled twice.
@@ -11,7 +12,7 @@ stays one and a smile is not smiled twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guidance.common import read_options
+from guidance.methods.aims import Aim, aims_of, step_towards
 from guidance.methods.factor_moves import BEYOND, FILE_NAME, FactorMoves
 from guidance.targets import direction
+from guidance.wishes.reader import read_wishes
+from guidance.wishes.telling import refusal, told
+from guidance.wishes.types import Meaning, Understood, Wish
+from guidance.wishes.vocabulary import load_vocabulary
 from multimodal.types import EditRequest, Offset, OnStep, Toolkit
 
 SETTLED = 1e-9
@@ -129,14 +135,71 @@ class KnownFactors:
 
     @torch.no_grad()
     def offset(self, request: EditRequest, on_step: OnStep | None = None) -> Offset:
-        """What this face lacks of what is asked for, in the rows of W+ that hold it."""
+        """What this face lacks of what is asked for, in the rows of W+ that hold it.
+
+        Raises:
+            ValueError: words of which none means a class of this model.
+        """
         options, moves = read_options(FactorOptions, request.options), self.moves
-        w = request.latent.w.to(moves.weight)
-        change = direction(request.target, request.neutral).to(moves.words)[0]
-        factors = moves.read(w[0]).clamp(-BEYOND, BEYOND)
-        asked = wanted(change, moves.words, options, moves.names)
-        step = options.gain * moves.step(factors, asked)[None].to(request.latent.w)
-        return Offset(w=step)
+        factors = moves.read(request.latent.w.to(moves.weight)[0]).clamp(-BEYOND, BEYOND)
+        step = options.gain * self._step(request, factors, options)
+        return Offset(w=step[None].to(request.latent.w))
+
+    def _step(self, request: EditRequest, factors: Tensor, options: FactorOptions) -> Tensor:
+        """The change of W+ `[L, D]`: by words, by the target, or by words and what is beside."""
+        if request.text is None or not self.reads:
+            return self.moves.step(factors, self._asked(request, request.target, options))
+        if request.beside is None:
+            self.check(request.text)
+        _, aims, _ = self.understand(request.text)
+        if request.beside is None:
+            return step_towards(aims, factors, self.moves)
+        # Half and half is both wholly, as in the mixture of embeddings.
+        shares = (min(1.0, 2 * (1 - request.mix)), min(1.0, 2 * request.mix))
+        asked = shares[1] * self._asked(request, request.beside, options)
+        words = [replace(aim, share=aim.share * shares[0]) for aim in aims]
+        heard = self.moves.step(factors, asked)
+        spoken = step_towards(words, factors, self.moves)
+        return heard + spoken
+
+    def _asked(self, request: EditRequest, target: Tensor, options: FactorOptions) -> Tensor:
+        change = direction(target, request.neutral).to(self.moves.words)[0]
+        return wanted(change, self.moves.words, options, self.moves.names)
+
+    @property
+    def reads(self) -> bool:
+        """Are this model's classes those of the vocabulary?"""
+        known = {f"{attribute}: {value}" for attribute, value in load_vocabulary().labels}
+        return not known.isdisjoint(self.moves.names)
+
+    def understand(self, text: str) -> tuple[Understood, list[Aim], list[Wish]]:
+        """What a text says, what is to be set for it, and the wishes that this model cannot do."""
+        words = load_vocabulary()
+        understood = read_wishes(text, words, self.meaning)
+        return understood, *aims_of(understood.wishes, self.moves, words)
+
+    @property
+    def meaning(self) -> Meaning | None:
+        """Finds classes for words that the vocabulary lacks; None where nothing was learnt for this
+        model's CLIP."""
+        return None
+
+    def check(self, text: str) -> None:
+        """Refuse words of which none means a class of this model.
+
+        Raises:
+            ValueError: says what is not understood, and what is near it.
+        """
+        understood, aims, left = self.understand(text) if self.reads else (None, [], [])
+        if understood is not None and not aims:
+            raise ValueError(refusal(understood, left, text, load_vocabulary()))
+
+    def notes(self, request: EditRequest) -> tuple[str, ...]:
+        """How the words of a request were understood."""
+        if request.text is None or not self.reads:
+            return ()
+        understood, _, left = self.understand(request.text)
+        return told(understood, left, load_vocabulary())
 
     def heard_as(self, target: Tensor, neutral: Tensor) -> Sequence[tuple[str, float]]:
         """The classes a target `[1, E]` asks for, and how much of each, the most wanted first."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 OLDEST = 110
 _ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+    "nineteen",
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _NUMBERS = {word: index for index, word in enumerate(_ONES)}
 _NUMBERS |= {word: 10 * (index + 2) for index, word in enumerate(_TENS)}
 _NUMBERS |= {"hundred": 100, "dozen": 12, "decade": 10, "few": 5}
@@ -18,7 +19,18 @@ _DECADES = {word[:-1] + "ies": 10 * (index + 2) for index, word in enumerate(_TE
 _DECADES |= {f"{tens}s": tens for tens in range(20, 100, 10)}
 _DECADES |= {"teens": 15}
 _YEARS = ("years", "year", "yrs", "yr", "yo", "y")
-_BEFORE = ("aged", "age", "turning", "about", "around", "approximately", "roughly", "early", "late", "mid")
+_BEFORE = (
+    "aged",
+    "age",
+    "turning",
+    "about",
+    "around",
+    "approximately",
+    "roughly",
+    "early",
+    "late",
+    "mid",
+)
 _SHIFT = {"early": -3, "late": 3}
 
 

@@ -40,7 +40,7 @@ def attached(items: Sequence[Item], words: Vocabulary) -> list[Item]:
 
 
 def _shaded(items: Sequence[Item]) -> list[Item]:
-    """"Dark" or "light" before a colour made part of it."""
+    """ "Dark" or "light" before a colour made part of it."""
     out: list[Item] = []
     for item in items:
         before = out[-1] if out else None
@@ -53,9 +53,7 @@ def _shaded(items: Sequence[Item]) -> list[Item]:
     return out
 
 
-def _of_a_head(
-    items: Sequence[Item], index: int, words: Vocabulary
-) -> tuple[Item, int] | None:
+def _of_a_head(items: Sequence[Item], index: int, words: Vocabulary) -> tuple[Item, int] | None:
     """An item as said of the nearest part of a face of which it can be said, and that part."""
     item = items[index]
     if item.kind not in ("sense", "color", "word", "strength") or item.head is not None:

@@ -14,7 +14,7 @@ BREAK = ","
 
 _NOT = re.compile(r"\b(ca|wo|do|does|did|is|are|was|has|have|had|should|would|could)n ?'?t\b")
 _OWNED = re.compile(r"'(?:s|re|ve|m|ll|d)\b")
-_BREAKS = re.compile(r"[,;.!?&+()\[\]|\n]+|\s[-–—]\s")
+_BREAKS = re.compile(r"[,;.!?&+()\[\]|\n]+|\s[-\u2013\u2014]\s")
 _WORDS = re.compile(r",|[^\W_]+%?")
 _STEMMER = snowballstemmer.stemmer("english")
 

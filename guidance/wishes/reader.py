@@ -55,7 +55,7 @@ def _parts(text: str) -> list[tuple[str, float]]:
     out, start = [], 0
     for found in _WEIGHT.finditer(text):
         whole = text[start : found.start()]
-        before, comma, own = whole.rpartition(",")
+        before, _, own = whole.rpartition(",")
         if before.strip():
             out.append((before, 1.0))
         out.append((own, float(found.group(1))))
@@ -64,9 +64,7 @@ def _parts(text: str) -> list[tuple[str, float]]:
     return [*out, (rest, 1.0)] if rest.strip(" ,") or not out else out
 
 
-def _read_part(
-    text: str, weight: float, words: Vocabulary, meaning: Meaning | None
-) -> Understood:
+def _read_part(text: str, weight: float, words: Vocabulary, meaning: Meaning | None) -> Understood:
     tokens, changes = corrected(tokens_of(text), words)
     items = attached(items_of(tokens, words), words)
     walk = _Walk(words, meaning)

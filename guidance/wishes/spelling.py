@@ -31,7 +31,9 @@ def _meant(token: str, words: Vocabulary) -> str | None:
     near = edits_of(token) & words.known
     if not near:
         return None
-    return min(near, key=lambda word: (word[0] != token[0], word not in words.heads, -len(word), word))
+    return min(
+        near, key=lambda word: (word[0] != token[0], word not in words.heads, -len(word), word)
+    )
 
 
 def is_known(token: str, words: Vocabulary) -> bool:

@@ -1,4 +1,4 @@
-"""The vocabulary: phrases and what they mean, parts of a face, colours, and the grammar's own words.
+"""The vocabulary: phrases and what they mean, parts of a face, colours, and the grammar's words.
 
 Two files say it all: `vocabulary.toml`, written by hand, and `words.toml`, gathered by
 `recipes.words.gather`.
@@ -102,7 +102,8 @@ def taught(leave: frozenset[str] = frozenset()) -> dict[Sense, list[str]]:
     Args:
         leave: words that are left out.
     """
-    words, out = _toml(WORDS), {}
+    words = _toml(WORDS)
+    out: dict[Sense, list[str]] = {}
     for source in SOURCES:
         for attribute, classes in words[source].items():
             for value, texts in classes.items():
@@ -155,7 +156,7 @@ def load_vocabulary(leave: frozenset[str] = frozenset()) -> Vocabulary:
         step=float(grammar["comparative"]["step"]),
         ends={name: (a, b) for name, (a, b) in grammar["comparative"]["ends"].items()},
         known=frozenset(single).union(*lists.values()),
-        near=frozenset(words["english"]["near"].split()).union(*(tokens_of(t) for _, t in entries)),
+        near=frozenset(words["english"]["near"].split()).union(*map(tokens_of, _texts(words))),
     )
 
 
@@ -163,6 +164,12 @@ def sense_of(name: str) -> Sense:
     """Attribute and class of "attribute: class"."""
     attribute, _, value = name.partition(": ")
     return attribute, value
+
+
+def _texts(words: Mapping[str, Any]) -> Iterable[str]:
+    """Every phrase that was gathered: English, whether a vocabulary holds it or not."""
+    classes = (cs for source in SOURCES for cs in words[source].values())
+    return (text for cs in classes for texts in cs.values() for text in texts)
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -186,7 +193,7 @@ def _phrases(
             continue
         known = out.get(key, ())
         others = {attribute for attribute, _ in known}
-        if not known or (sense[0] not in others and PERSON >= {sense[0], *others}):
+        if not known or (sense[0] not in others and {sense[0], *others} <= PERSON):
             out[key] = (*known, sense)
     return out
 

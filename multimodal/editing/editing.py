@@ -40,6 +40,7 @@ from multimodal.types import (
     Latent,
     Offset,
     OnStep,
+    Reading,
     Toolkit,
 )
 
@@ -67,11 +68,13 @@ class EditorParts(Protocol):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an edit aims at: unit embeddings `[1, E]`, and the words where there are words."""
+    """What an edit aims at: unit embeddings `[1, E]`, the words where there are words, and the
+    embedding of a sound where there is one beside them."""
 
     target: Tensor
     neutral: Tensor
     text: str | None
+    beside: Tensor | None = None
 
 
 def embed(
@@ -186,8 +189,10 @@ def edit(
     wanted = _wanted(editor, text, sound, neutral, mix)
     own = _method_options(tools, face, chosen, (region, mask), layers)
     settings = {**model_options(tools, chosen), **own, **options}
-    request = EditRequest(face.latent, wanted.target, wanted.neutral, text, seed, settings)
-    offset = guidance_of(editor, tools, chosen).offset(request, on_step)
+    aim = (wanted.target, wanted.neutral, text, seed, settings, wanted.beside, mix)
+    request, guidance = EditRequest(face.latent, *aim), guidance_of(editor, tools, chosen)
+    offset = guidance.offset(request, on_step)
+    notes = guidance.notes(request) if isinstance(guidance, Reading) else ()
     offset = restrict(offset, layers, tools.generator.num_layers)
     offset = keep_attributes(tools.generator, offset, kept_directions(editor, tools, keep), layers)
     used = strength
@@ -195,7 +200,8 @@ def edit(
         if tools.identity is None:
             raise ValueError("this model has no identity network, so it cannot keep 'identity'")
         used = identity_limit(tools.generator, face.latent, offset, strength, tools.identity)
-    return _result(editor, tools, face, offset, used, (region, mask), wanted, began)
+    made = _result(editor, tools, face, offset, used, (region, mask), wanted, began)
+    return replace(made, notes=notes)
 
 
 def _method_options(
@@ -238,9 +244,9 @@ def replay(
     scores["strength"] = results[-1].scores["strength"]
     scores["seconds"] = sum(r.scores.get("seconds", 0.0) for r in results)
     scores["edits"] = float(len(results))
-    image = to_pil(picture)
+    image, notes = to_pil(picture), tuple(note for result in results for note in result.notes)
     return EditResult(
-        to_pil(before), image, editor.photo(face, image), after, results[-1].offset, scores
+        to_pil(before), image, editor.photo(face, image), after, results[-1].offset, scores, notes
     )
 
 
@@ -268,11 +274,9 @@ def _wanted(
     neutral: str | None = None,
     mix: float = 0.5,
 ) -> Wanted:
-    return Wanted(
-        embed(editor, text, sound, neutral=neutral, mix=mix),
-        embed_text(editor.toolkit.clip, neutral or NEUTRAL),
-        text,
-    )
+    heard = None if sound is None or text is None else embed(editor, None, sound)
+    target = embed(editor, text, sound, neutral=neutral, mix=mix)
+    return Wanted(target, embed_text(editor.toolkit.clip, neutral or NEUTRAL), text, heard)
 
 
 def _here(editor: EditorParts, face: Face) -> tuple[Face, Toolkit]:

@@ -12,7 +12,8 @@ from guidance.controls.control import ATTRIBUTES_NAME, IDENTITY, Attributes
 from guidance.controls.layers import Layers, layer_mask
 from guidance.controls.regions import REGIONS
 from guidance.registry import METHODS
-from multimodal.types import Offset, Toolkit
+from multimodal.editing.choosing import guidance_of, pick_method
+from multimodal.types import Offset, Reading, Toolkit
 
 
 def check_edit(
@@ -21,11 +22,12 @@ def check_edit(
     region: str | None = None,
     keep: Sequence[str] = (),
     layers: Layers = None,
+    text: str | None = None,
 ) -> None:
-    """Refuse names that no edit by this model could use, before anything is computed.
+    """Refuse names and words that no edit by this model could use, before anything is computed.
 
     Raises:
-        ValueError: an unknown method, region, attribute or layer.
+        ValueError: an unknown method, region, attribute or layer; words that mean nothing here.
     """
     tools = editor.toolkit
     if method != "auto" and method not in METHODS:
@@ -34,6 +36,20 @@ def check_edit(
         raise ValueError(f"region {region!r} is not one of {', '.join(REGIONS)}")
     layer_mask(layers, tools.generator.num_layers)
     kept_directions(editor, tools, keep)
+    if text is not None:
+        check_text(editor, text, method)
+
+
+def check_text(editor: Any, text: str, method: str = "auto") -> None:
+    """Refuse words that mean nothing to the method that would read them.
+
+    Raises:
+        ValueError: says what is not understood, and what is near it.
+    """
+    tools = editor.toolkit
+    guidance = guidance_of(editor, tools, pick_method(tools) if method == "auto" else method)
+    if isinstance(guidance, Reading):
+        guidance.check(text)
 
 
 def kept_directions(editor: Any, tools: Toolkit, keep: Sequence[str]) -> list[Tensor]:

@@ -1,1 +1,1 @@
-"""Where the vocabulary of wishes comes from: WordNet, a list of colours, the captions' own words."""
+"""Where the vocabulary of wishes comes from: WordNet, named colours, captions."""

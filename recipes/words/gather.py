@@ -18,8 +18,8 @@ import typer
 
 from guidance.wishes.normal import edits_of, stem, tokens_of
 from multimodal.files.weights import atomic
-from recipes.words.clip_words import clip_words
 from recipes.render.words.wordings import WORDINGS
+from recipes.words.clip_words import clip_words
 from recipes.words.wordnet import HOME, Synset, WordNet
 
 ROOTS = Path(__file__).with_name("roots.toml")
@@ -30,7 +30,9 @@ FIRST_SENSES = 2
 LEAST_TYPED = 4
 """Letters from which a word may be taken for a misspelt one."""
 
-_UNKIND = re.compile(r"offensive|slur|disparag|derogat|obscen|vulgar|taboo|insult|sexual|slang", re.I)
+_UNKIND = re.compile(
+    r"offensive|slur|disparag|derogat|obscen|vulgar|taboo|insult|sexual|slang", re.I
+)
 _WORD = re.compile(r"[A-Za-z][A-Za-z' .-]*")
 
 Words = dict[str, dict[str, list[str]]]
@@ -107,7 +109,7 @@ def color_values() -> dict[str, str]:
     """Names of colours and their sRGB values: XKCD's survey of 2010 (CC0)."""
     from matplotlib.colors import XKCD_COLORS
 
-    named = {name.removeprefix("xkcd:"): value for name, value in XKCD_COLORS.items()}
+    named = {name.removeprefix("xkcd:"): str(value) for name, value in XKCD_COLORS.items()}
     plain = re.compile(r"[a-z /'-]+")
     unkind = ("poo", "puke", "vomit", "shit", "snot", "booger", "diarrhea", "barf", "pee")
     kept = {n: v for n, v in named.items() if plain.fullmatch(n)}
@@ -132,9 +134,17 @@ def written(words: dict[str, Words], colors: dict[str, str], near: Sequence[str]
     for source, attributes in words.items():
         for attribute, classes in attributes.items():
             lines += ["", f"[{source}.{attribute}]"]
-            lines += [f"{v} = [\n{_wrapped(map(_quoted, ws), ', ')},\n]" for v, ws in classes.items() if ws]
+            lines += [
+                f"{v} = [\n{_wrapped(map(_quoted, ws), ', ')},\n]"
+                for v, ws in classes.items()
+                if ws
+            ]
     lines += ["", "[colors]", *(f'"{name}" = "{value}"' for name, value in colors.items())]
-    lines += ["", "# English words one letter from a known one; they are not misspelt.", "[english]"]
+    lines += [
+        "",
+        "# English words one letter from a known one; they are not misspelt.",
+        "[english]",
+    ]
     lines += [f'near = """\n{_wrapped(near, " ")}\n"""']
     return "\n".join(lines) + "\n"
 

@@ -53,7 +53,7 @@ def main(
 ) -> None:
     """Write the list."""
     found = chosen(tomllib.loads(words.read_text(encoding="utf-8")))
-    head = f"# A quarter of all words and colour names, by seed {SEED}; see recipes/words/heldout.py.\n"
+    head = f"# A quarter of all words and colours, by seed {SEED}; see recipes/words/heldout.py.\n"
     with atomic(out) as part:
         part.write_text(head + "\n".join(found) + "\n", encoding="utf-8")
     typer.echo(f"{len(found)} words held out: {out}")

@@ -59,6 +59,10 @@ def edit(
         strip = sheet_of(editor, found, result, spec)
         written["sheet"] = save_image(strip, out.with_name(f"{out.stem}-sheet.png"))
     summary = {**written, "scores": dict(result.scores), "inversion": dict(found.report)}
+    if result.notes:
+        summary["notes"] = list(result.notes)
+    for note in result.notes:
+        say(note)
     save_json(beside, summary)
     report(summary, as_json)
 
