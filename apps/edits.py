@@ -7,6 +7,7 @@ from dataclasses import InitVar, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from multimodal.editing.finishing import PHOTO, check_fidelity
 from multimodal.files.weights import sha256_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class EditSpec:
         seed: everything random follows from it.
         edits: an edit list to replay instead, or None.
         settings: of the method, by name (`steps`, `alpha`, `mapper` ...).
+        fidelity: "photo" changes the photo, "drawing" gives the generator's picture.
         later: the words or sounds come later, by `overridden`.
     """
 
@@ -56,11 +58,13 @@ class EditSpec:
     seed: int = 0
     edits: Path | None = None
     settings: tuple[tuple[str, Any], ...] = ()
+    fidelity: str = PHOTO
     later: InitVar[bool] = False
 
     def __post_init__(self, later: bool) -> None:
         if not (self.text or self.sounds or self.edits or later):
             raise ValueError("say what to change: a text, a sound or an edit list")
+        check_fidelity(self.fidelity)
         if self.edits:
             self._refuse_beside_a_list()
         if self.region and self.mask:
@@ -77,7 +81,7 @@ class EditSpec:
         """Every edit of a list brings its own settings: what is given beside it would be lost."""
         if self.text or self.sounds:
             raise ValueError("an edit list cannot be joined with a text or a sound")
-        whole = ("text", "sounds", "seed", "edits")
+        whole = ("text", "sounds", "seed", "edits", "fidelity")
         own = [field for field in fields(self) if field.name not in whole]
         given = [field.name for field in own if getattr(self, field.name) != field.default]
         if given:
@@ -204,7 +208,7 @@ def edit_face(
         from guidance.controls.edits import EditList
         from multimodal.editing.editing import replay
 
-        return replay(editor, face, EditList.load(spec.edits), on_step)
+        return replay(editor, face, EditList.load(spec.edits), on_step, spec.fidelity)
     sounds = [str(path) for path in spec.sounds]
     return editor.edit(
         face,
@@ -220,6 +224,7 @@ def edit_face(
         layers=spec.layers or None,
         seed=spec.seed,
         on_step=on_step,
+        fidelity=spec.fidelity,
         **dict(spec.settings),
     )
 

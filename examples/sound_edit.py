@@ -18,7 +18,7 @@ def main() -> None:
     options = start(__doc__)
     editor = options.editor()
     face = editor.invert(faces()[1])
-    pictures, labels = [editor.reconstruct(face)], ["before"]
+    pictures, labels = [face.crop or face.aligned], ["before"]
     for sound in sounds()[:3]:
         best = next(iter(heard(editor, sound)))
         print(f"{sound.name}: sounds like {best}")

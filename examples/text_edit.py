@@ -22,8 +22,8 @@ def main() -> None:
     face = editor.invert(faces()[0])
     result = editor.edit(face, text=TEXT)
     drawn = [editor.apply(face, result.offset, strength) for strength in STRENGTHS]
-    labels = ["photo", "before", *(f"{strength:+.1f}" for strength in STRENGTHS)]
-    sheet = strip([face.aligned, result.before, *drawn], labels)
+    labels = ["before", *(f"{strength:+.1f}" for strength in STRENGTHS)]
+    sheet = strip([result.before, *drawn], labels)
     print(save_image(sheet, options.out / "text_edit.png", TEXT))
 
 

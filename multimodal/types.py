@@ -111,6 +111,10 @@ class Face:
         tuned: generator weights changed by pivotal tuning, by state-dict key, or None.
         landmarks: 68 points `[68, 2]` in pixels of `aligned`, or None.
         report: measured inversion quality and cost (`lpips`, `psnr`, `identity`, `seconds`).
+        crop: the same crop at the photo's own resolution, or None where there is no photograph
+            (a sampled face).
+        rest: the code that the photo was inverted to, where `latent` has edits already; None
+            where `latent` is that code.
     """
 
     latent: Latent
@@ -120,17 +124,22 @@ class Face:
     tuned: Mapping[str, Tensor] | None = None
     landmarks: Tensor | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
+    crop: Image | None = None
+    rest: Latent | None = None
 
     def with_latent(self, latent: Latent) -> Face:
-        """The same face with another code."""
-        return replace(self, latent=latent)
+        """The same face with another code; its photo stays that of the first one."""
+        return replace(self, latent=latent, rest=self.rest or self.latent)
 
     def save(self, path: str | Path) -> Path:
         """Write everything to one `.safetensors`, see `multimodal.files.face_files`."""
         from multimodal.files.face_files import FaceRecord, write_face
 
-        code, rest = vars(self.latent), {k: v for k, v in vars(self).items() if k != "latent"}
-        return write_face(FaceRecord(**code, **rest), path)
+        code = vars(self.latent)
+        others = {k: v for k, v in vars(self).items() if k not in ("latent", "rest")}
+        if self.rest is not None:
+            others |= {"rest": self.rest.w, "rest_styles": self.rest.styles}
+        return write_face(FaceRecord(**code, **others), path)
 
     @staticmethod
     def load(path: str | Path) -> Face:
@@ -139,7 +148,9 @@ class Face:
 
         found = dict(vars(read_face(path)))
         code = {name: found.pop(name) for name in ("w", "styles", "noise")}
-        return Face(Latent(**code), **found)
+        w, styles = found.pop("rest"), found.pop("rest_styles")
+        rest = None if w is None else Latent(w, styles, code["noise"])
+        return Face(Latent(**code), **found, rest=rest)
 
 
 @dataclass(frozen=True)
@@ -147,9 +158,10 @@ class EditResult:
     """What an edit returns.
 
     Args:
-        before: reconstruction of the aligned face.
-        after: the edited aligned face.
-        photo: the whole photo with the edited face pasted back, or None without a photo.
+        before: the aligned face: the photo's own crop, or its drawing (`fidelity="drawing"`, or
+            a face that has no photo).
+        after: the edited aligned face, likewise.
+        photo: the whole photo with the edited face, or None without a photo.
         latent: the edited code.
         offset: the direction at strength 1.
         scores: named figures (CLIP similarity to the target, identity kept, seconds, ...).

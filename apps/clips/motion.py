@@ -31,6 +31,8 @@ from apps.clips.animate import (
 from apps.clips.srt import read_cues
 from apps.clips.video import Sound, write_clip
 from apps.hearing import DEAF
+from multimodal.editing.finishing import PHOTO, check_fidelity
+from multimodal.images import to_tensor
 from multimodal.types import EditRequest, Face, Offset
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class Motion:
         whole: draw the whole photo with the face in it.
         batch: frames drawn at a time.
         seed: everything random follows from it.
+        fidelity: "photo" moves the photo, "drawing" what the generator draws.
     """
 
     sound: Path | None = None
@@ -69,6 +72,7 @@ class Motion:
     whole: bool = False
     batch: int = 8
     seed: int = 0
+    fidelity: str = PHOTO
 
     def __post_init__(self) -> None:
         if self.sound is None and self.track is None:
@@ -76,6 +80,7 @@ class Motion:
         if not (math.isfinite(self.strength) and abs(self.strength) <= 20):
             raise ValueError(f"strength {self.strength} is not in +-20")
         frame_count(self.seconds, self.fps)
+        check_fidelity(self.fidelity)
 
 
 def animate(
@@ -85,7 +90,6 @@ def animate(
     out: Path,
     on_frames: OnFrames | None = None,
     resumable: bool = True,
-    rest: Image.Image | None = None,
 ) -> Path:
     """Write a clip of a face moved by a sound or by timed prompts.
 
@@ -97,8 +101,6 @@ def animate(
         on_frames: progress.
         resumable: keep drawn frames beside `out` until the clip is whole, so that the same command
             goes on after an interruption.
-        rest: the face as it is drawn unedited, where `face` has edits already: the photo is left
-            alone where a frame looks like it.
 
     Raises:
         ValueError: a model that does not hear, a sound or track that cannot be read.
@@ -109,8 +111,7 @@ def animate(
     cache = out.with_name(f".{out.stem}.{key}.frames") if resumable else None
     generator = editor.generator_for(face)
     drawn = pictures(frames_of(generator, face.latent, timeline, motion.batch, cache, on_frames))
-    if motion.whole:
-        drawn = _in_photo(editor, face, drawn, rest or editor.reconstruct(face))
+    drawn = _finished(editor, face, drawn, motion)
     write_clip(drawn, out, motion.fps, _soundtrack(motion, len(timeline) / motion.fps))
     clear_caches(out)
     return out
@@ -203,9 +204,10 @@ def _soundtrack(motion: Motion, seconds: float) -> Sound | None:
     return sound.rate, sound.samples
 
 
-def _in_photo(
-    editor: FaceEditor, face: Face, drawn: Iterator[Image.Image], rest: Image.Image
+def _finished(
+    editor: FaceEditor, face: Face, drawn: Iterator[Image.Image], motion: Motion
 ) -> Iterator[Image.Image]:
-    """Each frame as the whole photo, where there is one."""
+    """Each frame as it is shown: the face, or the whole photo where there is one."""
     for picture in drawn:
-        yield editor.photo(face, picture, rest) or picture
+        shown = editor.finish(face, to_tensor(picture), motion.fidelity)
+        yield shown.photo if motion.whole and shown.photo is not None else shown.face

@@ -56,9 +56,9 @@ def write_edits(
     from apps.sheet import strip
     from multimodal.images import save_image
 
-    before = editor.reconstruct(face)
-    written: dict[str, Any] = {"before": save_image(before, out / "before.png", "reconstruction")}
-    pictures, captions = [face.aligned, before], ["photo", "before"]
+    before = face.crop or face.aligned
+    written: dict[str, Any] = {"before": save_image(before, out / "before.png", "the face before")}
+    pictures, captions = [before], ["before"]
     scores: dict[str, Any] = {}
     for name, spec in specs.items():
         with steps(f"editing by {name}") as on_step:

@@ -71,6 +71,7 @@ class Wish:
     layers: o.Layers = None
     edits: o.Edits = None
     settings: o.Settings = None
+    fidelity: o.Fidelity = "photo"
 
     def spec(self, seed: int, mask: Path | None = None, anything: bool = False) -> EditSpec:
         """The same for the editor.
@@ -88,7 +89,7 @@ class Wish:
         return EditSpec(
             self.text, self.neutral, tuple(self.sound or ()), self.mix, self.method, self.strength,
             names(self.keep), self.region, mask, names(self.layers), seed, self.edits,
-            o.pairs(self.settings), anything,
+            o.pairs(self.settings), self.fidelity, anything,
         )  # fmt: skip
 
 

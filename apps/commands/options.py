@@ -42,6 +42,10 @@ Layers = Annotated[
     str | None, typer.Option(help="Change only these layers: coarse, medium, fine, with commas.")
 ]
 Edits = Annotated[Path | None, typer.Option(help="Replay an edit list (JSON).")]
+Fidelity = Annotated[
+    str,
+    typer.Option(help="photo changes the photo; drawing gives what the generator draws."),
+]
 Encoder = Annotated[
     str | None, typer.Option(help="An inversion encoder file (pSp, e4e, ReStyle) to use instead.")
 ]

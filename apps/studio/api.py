@@ -52,6 +52,7 @@ class Api:
                 gr.Textbox("", label="layers"),
                 gr.Textbox("", label="neutral"),
                 gr.Number(0, label="seed", precision=0),
+                gr.Textbox("photo", label="fidelity"),
             ]
             which = gr.Number(0, label="face", precision=0)
             inversion = gr.Textbox(self.method, label="inversion")
@@ -94,7 +95,7 @@ class Api:
             inversion: inversion method.
         """
         found = self._met(picture, face, inversion)
-        return dict(found.report), marked(self.studio.open(found).before, RECONSTRUCTED)
+        return dict(found.report), marked(self.studio.editor.reconstruct(found), RECONSTRUCTED)
 
     def edit_with_text(
         self,
@@ -107,6 +108,7 @@ class Api:
         layers: str = "",
         neutral: str = "",
         seed: int = 0,
+        fidelity: str = "photo",
         face: int = 0,
         inversion: str = "",
     ) -> Answer:
@@ -122,10 +124,11 @@ class Api:
             layers: layer groups to change, with commas between them.
             neutral: what the face looks like now.
             seed: everything random follows from it.
+            fidelity: photo changes the photo, drawing gives what the generator draws.
             face: which face, 0 is the largest.
             inversion: inversion method.
         """
-        fine = (method, region, listed(keep), listed(layers), neutral, seed)
+        fine = (method, region, listed(keep), listed(layers), neutral, seed, fidelity)
         spec = spec_of(strength, fine, text=clean_prompt(text))
         return self._edit(picture, spec, face, inversion)
 
@@ -140,6 +143,7 @@ class Api:
         layers: str = "",
         neutral: str = "",
         seed: int = 0,
+        fidelity: str = "photo",
         face: int = 0,
         inversion: str = "",
     ) -> Answer:
@@ -155,10 +159,11 @@ class Api:
             layers: layer groups to change, with commas between them.
             neutral: what the face looks like now.
             seed: everything random follows from it.
+            fidelity: photo changes the photo, drawing gives what the generator draws.
             face: which face, 0 is the largest.
             inversion: inversion method.
         """
-        fine = (method, region, listed(keep), listed(layers), neutral, seed)
+        fine = (method, region, listed(keep), listed(layers), neutral, seed, fidelity)
         spec = spec_of(strength, fine, sounds=(_given(sound, "sound"),))
         return self._edit(picture, spec, face, inversion)
 
@@ -175,6 +180,7 @@ class Api:
         layers: str = "",
         neutral: str = "",
         seed: int = 0,
+        fidelity: str = "photo",
         face: int = 0,
         inversion: str = "",
     ) -> Answer:
@@ -192,10 +198,11 @@ class Api:
             layers: layer groups to change, with commas between them.
             neutral: what the face looks like now.
             seed: everything random follows from it.
+            fidelity: photo changes the photo, drawing gives what the generator draws.
             face: which face, 0 is the largest.
             inversion: inversion method.
         """
-        fine = (method, region, listed(keep), listed(layers), neutral, seed)
+        fine = (method, region, listed(keep), listed(layers), neutral, seed, fidelity)
         sounds = (_given(sound, "sound"),)
         spec = spec_of(strength, fine, text=clean_prompt(text), sounds=sounds, mix=_half(mix))
         return self._edit(picture, spec, face, inversion)
@@ -242,7 +249,7 @@ class Api:
         """
         words = clean_prompt(text)
         found = self.studio.generate(words, int(seed or 0))
-        return marked(self.studio.open(found).before, words or "a face that nobody has")
+        return marked(self.studio.open(found).before.face, words or "a face that nobody has")
 
     def _met(self, picture: str, face: int, inversion: str) -> Face:
         path = _given(picture, "picture")

@@ -22,8 +22,9 @@ from apps.studio.memory import give_back
 from apps.studio.session import Session, Step
 from guidance.controls.edits import EditList
 from guidance.controls.regions import REGIONS, region_mask
+from multimodal.editing.finishing import PHOTO, Finished
 from multimodal.editing.stacking import Applied, stacked
-from multimodal.images import load_image, save_image, to_pil
+from multimodal.images import load_image, save_image
 from multimodal.types import EditResult, Face, Latent, OnStep, Progress
 
 if TYPE_CHECKING:
@@ -137,14 +138,26 @@ class Studio:
     def open(self, face: Face) -> Session:
         """A new session about a face."""
         with self.computing():
-            before = self.editor.reconstruct(face)
+            before = self._at_rest(face, PHOTO)
         return Session(face, before, before, face.latent)
+
+    def shown_as(self, session: Session, fidelity: str) -> Session:
+        """The session with its pictures as photos or as drawings."""
+        with self.computing():
+            before = self._at_rest(session.face, fidelity)
+        return self.redraw(replace(session, before=before, fidelity=fidelity))
+
+    def _at_rest(self, face: Face, fidelity: str) -> Finished:
+        return self.editor.finish(face, self.editor.draw(face), fidelity)
 
     def reopen(self, face: Face, old: Session | None) -> Session:
         """A new session about a face, with the edits of an old one; nothing is measured anew."""
         fresh = self.open(face)
         if old is None:
             return fresh
+        fresh = replace(fresh, near=old.near)
+        if old.fidelity != fresh.fidelity:
+            fresh = self.shown_as(fresh, old.fidelity)
         steps, undone = (
             tuple(replace(step, scores={}) for step in steps) for steps in (old.steps, old.undone)
         )
@@ -195,7 +208,8 @@ class Studio:
             return replace(session, after=session.before, latent=session.face.latent)
         with self.computing(), torch.no_grad():
             latent, picture = self._drawn(session)
-        return replace(session, after=to_pil(picture), latent=latent)
+            after = self.editor.finish(session.face, picture, session.fidelity)
+        return replace(session, after=after, latent=latent)
 
     def _drawn(self, session: Session) -> tuple[Latent, torch.Tensor]:
         face = session.face
@@ -223,11 +237,10 @@ class Studio:
         folder = session.folder
         folder.mkdir(exist_ok=True)
         words = "; ".join(step.label for step in session.steps)
-        picture = save_image(session.after, folder / "semblance-face.png", words)
-        whole = self.editor.photo(session.face, session.after)
+        picture = save_image(session.after.face, folder / "semblance-face.png", words)
         photo = None
-        if whole is not None:
-            photo = save_image(whole, folder / "semblance-photo.png", words)
+        if session.after.photo is not None:
+            photo = save_image(session.after.photo, folder / "semblance-photo.png", words)
         edited = session.face.with_latent(session.latent)
         latent = edited.save(folder / "semblance-latent.safetensors")
         return Downloads(picture, photo, latent, self._edit_list(session))
@@ -261,7 +274,7 @@ class Studio:
             result = self.edit(face, spec, on_step)
             return result.photo or result.after, result.scores
         mine = self.reopen(face, session)
-        return self.editor.photo(face, mine.after) or mine.after, {}
+        return mine.after.photo or mine.after.face, {}
 
     def animate(
         self, session: Session, motion: Motion, kind: str = "mp4", on_step: OnStep | None = None
@@ -285,7 +298,8 @@ class Studio:
                 on_step(Progress(done, total))
 
         session.folder.mkdir(exist_ok=True)
-        face, rest = session.face.with_latent(session.latent), session.before
+        face = session.face.with_latent(session.latent)
+        motion = replace(motion, fidelity=session.fidelity)
         out = session.folder / f"semblance-clip.{kind}"
         with self.computing():
-            return animate(self.editor, face, motion, out, on_frames, resumable=False, rest=rest)
+            return animate(self.editor, face, motion, out, on_frames, resumable=False)

@@ -20,6 +20,7 @@ from pathlib import Path
 from PIL import Image
 
 from apps.edits import EditSpec
+from multimodal.editing.finishing import PHOTO, Finished
 from multimodal.images import save_image
 from multimodal.types import Face, Latent, Offset
 
@@ -122,21 +123,34 @@ class Session:
 
     Args:
         face: the inverted face.
-        before: its reconstruction.
-        after: the picture with all steps.
+        before: the face before any step, and the whole photo where there is one.
+        after: the same with all steps.
         latent: the code of `after`.
         steps: edits, in order.
         undone: edits taken back, the last first.
+        fidelity: "photo" shows the photo changed, "drawing" what the generator draws.
+        near: the face is shown, not the whole photo.
         folder: where its downloads are written.
     """
 
     face: Face
-    before: Image.Image
-    after: Image.Image
+    before: Finished
+    after: Finished
     latent: Latent
     steps: tuple[Step, ...] = ()
     undone: tuple[Step, ...] = ()
+    fidelity: str = PHOTO
+    near: bool = False
     folder: Path = field(default_factory=new_folder)
+
+    @property
+    def pictures(self) -> tuple[Image.Image, Image.Image]:
+        """What is shown, before and after: the whole photo where there is one, or the face."""
+        shown = [
+            finished.face if self.near or finished.photo is None else finished.photo
+            for finished in (self.before, self.after)
+        ]
+        return shown[0], shown[1]
 
     @property
     def scores(self) -> Mapping[str, float]:

@@ -29,6 +29,7 @@ from guidance.controls.regions import mask_from_image, region_mask
 from guidance.targets import NEUTRAL, embed_image, embed_sound, embed_text
 from guidance.targets import mix as mixed
 from multimodal.editing.choosing import guidance_of, model_options, pick_method
+from multimodal.editing.finishing import DRAWING, PHOTO, Finished, check_fidelity
 from multimodal.editing.names import kept_directions
 from multimodal.editing.stacking import Applied, stacked
 from multimodal.images import ImageSource, load_image, to_pil, to_tensor
@@ -57,12 +58,8 @@ class EditorParts(Protocol):
         """The generator that draws this face."""
         ...
 
-    def reconstruct(self, face: Face) -> Image:
-        """The face as the generator draws it."""
-        ...
-
-    def photo(self, face: Face, image: Image) -> Image | None:
-        """The whole photo with the picture pasted in, or None."""
+    def finish(self, face: Face, drawn: Tensor, fidelity: str = PHOTO) -> Finished:
+        """The pictures a person gets of a face that was drawn edited."""
         ...
 
 
@@ -128,15 +125,17 @@ def apply(
     strength: float = 1.0,
     region: str | None = None,
     mask: ImageSource | Tensor | None = None,
+    fidelity: str = PHOTO,
 ) -> Image:
     """The face with an offset applied: one synthesis (two pictures at once under a mask).
 
-    Strength 0 is the reconstruction, bit for bit.
+    Strength 0 is the photo's crop, bit for bit; the reconstruction where there is no photo, and
+    with the fidelity "drawing".
     """
     face, tools = _here(editor, face)
     moved = offset.to(tools.generator.device)
     after = apply_offset(tools.generator, face.latent, moved, strength)
-    return to_pil(_drawn(editor, face, after, region, mask))
+    return editor.finish(face, _drawn(editor, face, after, region, mask), fidelity).face
 
 
 def edit(
@@ -154,6 +153,7 @@ def edit(
     mix: float = 0.5,
     seed: int = 0,
     on_step: OnStep | None = None,
+    fidelity: str = PHOTO,
     **options: Any,
 ) -> EditResult:
     """Make an edit.
@@ -173,6 +173,8 @@ def edit(
         mix: share of the sound where there is text too.
         seed: everything random follows from it.
         on_step: told of every step of the method.
+        fidelity: "photo" changes the photo the face came from, "drawing" gives the generator's
+            picture; a face that has no photo is always drawn.
         options: the method's own settings; what is not given is as the model's `methods.json`
             says, else the method's default.
 
@@ -180,6 +182,7 @@ def edit(
         ValueError: something unknown, or nothing wanted.
     """
     began = time.perf_counter()
+    check_fidelity(fidelity)
     keep = (keep,) if isinstance(keep, str) else tuple(keep or ())
     if region is not None and mask is not None:
         raise ValueError("give a region or a mask, not both")
@@ -200,7 +203,13 @@ def edit(
         if tools.identity is None:
             raise ValueError("this model has no identity network, so it cannot keep 'identity'")
         used = identity_limit(tools.generator, face.latent, offset, strength, tools.identity)
-    made = _result(editor, tools, face, offset, used, (region, mask), wanted, began)
+    after = apply_offset(tools.generator, face.latent, offset, used)
+    with torch.no_grad():
+        original = draw(tools.generator, face.latent)
+        edited = original if after is face.latent else _drawn(editor, face, after, region, mask)
+        scores = {"strength": float(used), "seconds": time.perf_counter() - began}
+        scores |= _scores(tools, original, edited, wanted)
+    made = _result(editor, face, (original, edited), (after, offset, scores), fidelity)
     return replace(made, notes=notes)
 
 
@@ -219,7 +228,11 @@ def _method_options(
 
 
 def replay(
-    editor: EditorParts, face: Face, edits: EditList, on_step: OnStep | None = None
+    editor: EditorParts,
+    face: Face,
+    edits: EditList,
+    on_step: OnStep | None = None,
+    fidelity: str = PHOTO,
 ) -> EditResult:
     """Make all enabled edits of a list, one on top of the other.
 
@@ -234,7 +247,7 @@ def replay(
     made: list[Applied] = []
     current = face
     for asked in enabled:
-        results.append(edit(editor, current, on_step=on_step, **asked))
+        results.append(edit(editor, current, on_step=on_step, fidelity=DRAWING, **asked))
         current = current.with_latent(results[-1].latent)
         made.append(_applied(tools, face, results[-1], asked, len(made)))
     after, picture = stacked(tools.generator, face.latent, made)
@@ -244,10 +257,9 @@ def replay(
     scores["strength"] = results[-1].scores["strength"]
     scores["seconds"] = sum(r.scores.get("seconds", 0.0) for r in results)
     scores["edits"] = float(len(results))
-    image, notes = to_pil(picture), tuple(note for result in results for note in result.notes)
-    return EditResult(
-        to_pil(before), image, editor.photo(face, image), after, results[-1].offset, scores, notes
-    )
+    parts = (after, results[-1].offset, scores)
+    notes = tuple(note for result in results for note in result.notes)
+    return replace(_result(editor, face, (before, picture), parts, fidelity), notes=notes)
 
 
 def _applied(
@@ -333,25 +345,18 @@ def _mask(face: Face, region: str | None, mask: ImageSource | Tensor | None, siz
     return region_mask(str(region), size, points)
 
 
-@torch.no_grad()
 def _result(
     editor: EditorParts,
-    tools: Toolkit,
     face: Face,
-    offset: Offset,
-    strength: float,
-    where: tuple[str | None, ImageSource | Tensor | None],
-    wanted: Wanted,
-    began: float,
+    drawn: tuple[Tensor, Tensor],
+    parts: tuple[Latent, Offset, dict[str, float]],
+    fidelity: str,
 ) -> EditResult:
-    after = apply_offset(tools.generator, face.latent, offset, strength)
-    original = draw(tools.generator, face.latent)
-    edited = original if after is face.latent else _drawn(editor, face, after, *where)
-    picture = to_pil(edited)
-    photo = editor.photo(face, picture)
-    scores = {"strength": float(strength), "seconds": time.perf_counter() - began}
-    scores |= _scores(tools, original, edited, wanted)
-    return EditResult(to_pil(original), picture, photo, after, offset, scores)
+    """What an edit returns, of the drawings before and after it."""
+    began = time.perf_counter()
+    before, after = (editor.finish(face, picture, fidelity) for picture in drawn)
+    parts[2]["seconds"] += time.perf_counter() - began
+    return EditResult(before.face, after.face, after.photo, *parts)
 
 
 def _scores(tools: Toolkit, before: Tensor, after: Tensor, wanted: Wanted) -> dict[str, float]:

@@ -16,6 +16,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from multimodal.editing.finishing import PHOTO, Finished, Finishing
+from multimodal.faces.native import MOST, native_crop
 from multimodal.images import ImageSource, load_image, resize, to_pil
 from multimodal.inversion import invert, tuned_generator
 from multimodal.types import (
@@ -66,6 +68,7 @@ class FaceEditor:
     directions: Mapping[str, Offset] = field(default_factory=dict)
     name: str = ""
     _tuned: list[tuple[Mapping[str, Tensor], Generator]] = field(default_factory=list, repr=False)
+    _finishing: Finishing = field(default_factory=Finishing, repr=False)
 
     @classmethod
     def from_pretrained(
@@ -128,6 +131,7 @@ class FaceEditor:
         """
         photo = load_image(image if isinstance(image, Image.Image) else _source(image))
         cut = self._cut(photo, face_index, aligned)
+        side = self.generator.resolution
         found = invert(
             self.generator,
             cut.image,
@@ -147,6 +151,7 @@ class FaceEditor:
             tuned=found.tuned,
             landmarks=cut.landmarks,
             report={**found.report, "model": Path(self.name).name},
+            crop=_own_crop(photo, cut.transform, side),
         )
 
     @torch.no_grad()
@@ -162,10 +167,24 @@ class FaceEditor:
         """What the generator draws at the face's code."""
         return to_pil(self.draw(face))
 
+    def finish(self, face: Face, drawn: Tensor, fidelity: str = PHOTO) -> Finished:
+        """The pictures a person gets of a face that was drawn edited.
+
+        Args:
+            face: what was edited.
+            drawn: `[1, 3, R, R]` in [-1, 1] nominally.
+            fidelity: "photo": where the face came from a photo, that photo with the change in it,
+                at its own resolution; "drawing": what the generator draws.
+
+        Raises:
+            ValueError: another fidelity.
+        """
+        return self._finishing(self, face, drawn, fidelity)
+
     def photo(
         self, face: Face, image: Image.Image, rest: Image.Image | None = None
     ) -> Image.Image | None:
-        """The whole photo with an edited face in its place, or None where there is no photo.
+        """The whole photo with a drawn face in its place, or None where there is no photo.
 
         Args:
             face: knows the photo.
@@ -250,6 +269,14 @@ class FaceEditor:
 
 def _source(image: Any) -> Any:
     return Path(image) if isinstance(image, os.PathLike) else image
+
+
+def _own_crop(photo: Image.Image, transform: Any, side: int) -> Image.Image:
+    """The face as the photo has it, at least `side` pixels a side."""
+    if transform is not None:
+        return native_crop(photo, transform, side)
+    square = _square(photo)
+    return resize(square, min(max(square.width, side), MOST))
 
 
 def _square(image: Image.Image) -> Image.Image:

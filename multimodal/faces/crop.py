@@ -1,4 +1,4 @@
-"""From any picture to an aligned face: crops that are aligned already are left as they are."""
+"""From any picture to an aligned face."""
 
 from __future__ import annotations
 
@@ -13,15 +13,11 @@ from multimodal.faces.paste import paste_back
 from multimodal.images import resize
 from multimodal.types import Aligned
 
-MODES = ("auto", "aligned", "detect")
-EYES = np.array([[0.38, 0.46], [0.62, 0.46]])
-"""Where FFHQ crops have the eyes, in parts of the side."""
-TOLERANCE = 0.05
-"""How far an eye may lie from there; turned heads have closer eyes."""
+MODES = ("detect", "aligned")
 
 
 def align_or_crop(
-    image: Image.Image, size: int, face_index: int | None = None, mode: str = "auto"
+    image: Image.Image, size: int, face_index: int | None = None, mode: str = "detect"
 ) -> tuple[Image.Image, FaceTransform | None, np.ndarray | None]:
     """An aligned face of `size` pixels a side, its place in the photo, its 68 points.
 
@@ -29,8 +25,8 @@ def align_or_crop(
         image: a photo, or a crop that is aligned already.
         size: side of the result.
         face_index: which face, from 0, largest first; None takes the largest.
-        mode: "auto": find the face, but leave a square picture that is framed as in FFHQ;
-            "aligned": take the picture (its middle square) as it is; "detect": always align.
+        mode: "detect": find the face and align it; "aligned": take the picture (its middle
+            square) as it is.
 
     Returns:
         the crop; the transform, or None when the picture itself is the crop; landmarks
@@ -45,19 +41,8 @@ def align_or_crop(
     if mode == "aligned":
         return _as_it_is(image, size)
     found = pick_face(detect_faces(image), face_index)
-    if mode == "auto" and is_aligned(image, found.landmarks):
-        return resize(image.convert("RGB"), size), None, _scaled(found.landmarks, image, size)
     crop, transform = align(image, found.landmarks, size)
     return crop, transform, transform.to_crop(found.landmarks).astype(np.float32)
-
-
-def is_aligned(image: Image.Image, landmarks: np.ndarray) -> bool:
-    """Is this square picture the FFHQ crop of the face with these points already?"""
-    if image.width != image.height:
-        return False
-    eyes = np.stack([landmarks[36:42].mean(axis=0), landmarks[42:48].mean(axis=0)])
-    away = np.linalg.norm((eyes + 0.5) / image.width - EYES, axis=1)
-    return bool((away <= TOLERANCE).all())
 
 
 class FaceAligner:
@@ -67,7 +52,7 @@ class FaceAligner:
         mode: see `align_or_crop`.
     """
 
-    def __init__(self, mode: str = "auto") -> None:
+    def __init__(self, mode: str = "detect") -> None:
         if mode not in MODES:
             raise ValueError(f"mode {mode!r}: choose one of {', '.join(MODES)}")
         self.mode = mode
@@ -100,7 +85,3 @@ def _as_it_is(image: Image.Image, size: int) -> tuple[Image.Image, None, np.ndar
     crop = resize(image.convert("RGB").crop((left, top, left + side, top + side)), size)
     faces = detect_faces(crop)
     return crop, None, faces[0].landmarks if faces else None
-
-
-def _scaled(landmarks: np.ndarray, image: Image.Image, size: int) -> np.ndarray:
-    return ((landmarks + 0.5) * (size / image.width) - 0.5).astype(np.float32)

@@ -40,6 +40,7 @@ class FaceRecord:
     Args:
         w: code in W+, `[1, L, D]`.
         styles, noise: the code in S and the noise maps, or None.
+        rest, rest_styles: the code of the photo where `w` has edits already, or None.
     """
 
     w: Tensor
@@ -51,6 +52,9 @@ class FaceRecord:
     tuned: Mapping[str, Tensor] | None = None
     landmarks: Tensor | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
+    crop: Image.Image | None = None
+    rest: Tensor | None = None
+    rest_styles: tuple[Tensor, ...] | None = None
 
 
 def write_face(face: FaceRecord, path: str | Path) -> Path:
@@ -104,8 +108,12 @@ def _tensors(face: FaceRecord) -> dict[str, Tensor]:
     found |= {f"tuned.{key}": value for key, value in (face.tuned or {}).items()}
     if face.landmarks is not None:
         found["landmarks"] = face.landmarks
-    if face.photo is not None:
-        found["photo"] = _png(face.photo)
+    if face.rest is not None:
+        found["rest"] = face.rest
+    found |= {f"rest_styles.{i}": style for i, style in enumerate(face.rest_styles or ())}
+    for name, picture in (("photo", face.photo), ("crop", face.crop)):
+        if picture is not None:
+            found[name] = _png(picture)
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in found.items()}
 
 
@@ -116,9 +124,10 @@ def _face(tensors: Mapping[str, Tensor], about: Mapping[str, Any], source: str) 
     for name in ("w", "aligned"):
         if name not in tensors:
             raise ValueError(f"{source} lacks {name!r}: it is not a complete face")
-    points, photo = tensors.get("landmarks"), tensors.get("photo")
+    points, photo, crop = (tensors.get(name) for name in ("landmarks", "photo", "crop"))
+    code, rest = (1, (2, 18), (1, 4096)), tensors.get("rest")
     return FaceRecord(
-        w=_checked(tensors["w"], (1, (2, 18), (1, 4096)), "w", source),
+        w=_checked(tensors["w"], code, "w", source),
         styles=_series(tensors, "styles", (1, (1, 4096)), source),
         noise=_series(tensors, "noise", (1, 1, (4, 1024), (4, 1024)), source),
         aligned=_picture(tensors["aligned"], source, MAX_ALIGNED_PIXELS),
@@ -127,10 +136,15 @@ def _face(tensors: Mapping[str, Tensor], about: Mapping[str, Any], source: str) 
         tuned=_tuned(tensors, source),
         landmarks=None if points is None else _checked(points, LANDMARKS, "landmarks", source),
         report=_plain(about.get("report") or {}),
+        crop=None if crop is None else _picture(crop, source, MAX_ALIGNED_PIXELS),
+        rest=None if rest is None else _checked(rest, code, "rest", source),
+        rest_styles=_series(tensors, "rest_styles", (1, (1, 4096)), source),
     )
 
 
-_KINDS = ("w", "aligned", "styles", "noise", "tuned", "landmarks", "photo")
+_KINDS = (
+    "w", "aligned", "styles", "noise", "tuned", "landmarks", "photo", "crop", "rest", "rest_styles",
+)  # fmt: skip
 Size = int | tuple[int, int]
 
 

@@ -28,6 +28,7 @@ from rich.progress import Progress
 
 from apps.sheet import stack, strip
 from multimodal.editing.editor import FaceEditor
+from multimodal.editing.finishing import DRAWING
 from multimodal.files.bundled import PICTURES
 from multimodal.files.weights import atomic, sha256_of
 from multimodal.images import save_image, to_pil
@@ -200,7 +201,7 @@ def edits(job: Job) -> Figures:
     for number in range(min(job.sizes.edited, len(job.heldout))):
         picture = to_pil(job.heldout.batch(np.array([number])))
         face = job.editor.invert(picture, "encoder", aligned=True)
-        made = [job.editor.edit(face, **wish).after for _, wish in wishes]
+        made = [job.editor.edit(face, fidelity=DRAWING, **wish).after for _, wish in wishes]
         labels = ["original", "inverted", *(label for label, _ in wishes)]
         strips.append(strip([picture, job.editor.reconstruct(face), *made], labels))
     about = "Held-out faces edited by text and by sounds, strength 1, unselected"

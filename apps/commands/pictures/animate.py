@@ -28,6 +28,7 @@ def animate(
     strength: o.Strength = 1.2,
     seconds: Annotated[float, typer.Option(help="Cut the clip here.")] = 60.0,
     whole: Annotated[bool, typer.Option("--photo", help="Draw the whole photo.")] = False,
+    fidelity: o.Fidelity = "photo",
     method: o.Method = "auto",
     batch: Annotated[int, typer.Option(min=1, max=256, help="Frames drawn at a time.")] = 8,
     *,
@@ -41,7 +42,9 @@ def animate(
     from apps.clips.video import CLIP_FORMATS
     from apps.outputs import with_suffix_of
 
-    motion = Motion(sound, text, track, strength, fps, seconds, method, whole, batch, which.seed)
+    motion = Motion(
+        sound, text, track, strength, fps, seconds, method, whole, batch, which.seed, fidelity
+    )  # fmt: skip
     with_suffix_of(out, CLIP_FORMATS, "a clip")
     editor = model.load()
     found = which.find(editor, photo)

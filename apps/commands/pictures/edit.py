@@ -81,10 +81,10 @@ def _report_beside(out: Path, inputs: Sequence[Path | None]) -> Path:
 
 
 def sheet_of(editor: FaceEditor, face: Face, result: EditResult, spec: EditSpec) -> Image.Image:
-    """A labelled strip: the photo's face, its reconstruction, and the edit at several strengths."""
+    """A labelled strip: the face before, and the edit at several strengths."""
     from apps.sheet import strip
 
-    pictures, labels = [face.aligned, result.before], ["photo", "before"]
+    pictures, labels = [result.before], ["before"]
     if spec.edits is not None:
         return strip([*pictures, result.after], [*labels, "after"])
     used = result.scores["strength"]  # less than asked for, where the person is to be kept
@@ -93,7 +93,7 @@ def sheet_of(editor: FaceEditor, face: Face, result: EditResult, spec: EditSpec)
         if share == 1.0:
             pictures.append(result.after)
         else:
-            where = {"region": spec.region, "mask": spec.mask}
+            where = {"region": spec.region, "mask": spec.mask, "fidelity": spec.fidelity}
             pictures.append(editor.apply(face, result.offset, strength, **where))
         labels.append(f"{spec.text or 'sound'} {strength:+.1f}")
     return strip(pictures, labels)

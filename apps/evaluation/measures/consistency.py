@@ -12,6 +12,7 @@ from apps.evaluation.measures.goals import PAIRS
 from apps.evaluation.samples import spread
 from apps.evaluation.setting import Row, Setting, means
 from guidance.common import draw, styles_of
+from multimodal.editing.finishing import DRAWING
 from multimodal.metrics import mae
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _after(setting: Setting, subject: Subject, texts: Sequence[str], method: str
     face = subject.face
     for text in texts:
         result: EditResult = setting.editor.edit(
-            face, text=text, method=method, seed=setting.plan.seed
+            face, fidelity=DRAWING, text=text, method=method, seed=setting.plan.seed
         )
         face = face.with_latent(result.latent)
     return face.latent

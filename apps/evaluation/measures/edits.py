@@ -14,6 +14,7 @@ from apps.evaluation.setting import Row, Setting
 from guidance.controls.control import IDENTITY_FLOOR
 from guidance.methods.mapper import mapper_path
 from multimodal.editing.choosing import AUTO_ORDER, pick_method
+from multimodal.editing.finishing import DRAWING
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -115,7 +116,9 @@ def measured(
     Returns:
         the row of figures, and the edit.
     """
-    result = setting.editor.edit(subject.face, method=method, seed=setting.plan.seed, **wanted)
+    result = setting.editor.edit(
+        subject.face, method=method, seed=setting.plan.seed, fidelity=DRAWING, **wanted
+    )
     after = setting.read(result.after)
     return _row(setting, subject, wish, method, result, after), result
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from apps.evaluation.measures.goals import SPACE_PROMPTS, prompt
 from apps.evaluation.setting import Row, Setting
 from guidance.controls.control import IDENTITY_FLOOR
+from multimodal.editing.finishing import DRAWING
 
 if TYPE_CHECKING:
     from multimodal.types import Face
@@ -50,7 +51,7 @@ def editability(setting: Setting, coded: Sequence[Coded]) -> list[Row]:
         for wish in map(prompt, SPACE_PROMPTS):
             if not wish.applies(config, before):
                 continue
-            result = editor.edit(one.face, text=wish.text, method=METHOD)
+            result = editor.edit(one.face, text=wish.text, method=METHOD, fidelity=DRAWING)
             after, identity = setting.read(result.after), result.scores.get("identity")
             rows.append(
                 {

@@ -23,6 +23,7 @@ from guidance.methods.factors import FactorOptions
 from guidance.methods.text_encoder import TextEncoderOptions
 from guidance.registry import METHODS
 from multimodal.editing.choosing import AUTO_FILE, model_options
+from multimodal.editing.finishing import DRAWING
 from multimodal.files.weights import atomic
 from multimodal.images import to_pil
 from multimodal.types import Offset
@@ -110,7 +111,12 @@ def _tried(setting: Setting, subject: Subject, wish: Wish, method: str) -> list[
     option, base = GAINS[method]
     gain: dict[str, Any] = {option: base}
     result = setting.editor.edit(
-        subject.face, text=wish.text, method=method, seed=setting.plan.seed, **gain
+        subject.face,
+        fidelity=DRAWING,
+        text=wish.text,
+        method=method,
+        seed=setting.plan.seed,
+        **gain,
     )
     return [
         {"method": method, "option": option, "value": round(base * factor, 4)}

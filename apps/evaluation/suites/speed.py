@@ -18,6 +18,7 @@ from apps.evaluation.measures import edits
 from apps.evaluation.measures.goals import PROMPTS
 from apps.evaluation.pictures import bars, kept
 from apps.evaluation.setting import Row, Setting, Suite, Table
+from multimodal.editing.finishing import DRAWING
 
 if TYPE_CHECKING:
     from multimodal import FaceEditor
@@ -85,12 +86,18 @@ def _edit(setting: Setting, face: Face, method: str) -> Row:
     editor = setting.editor if setting.load is None else setting.load()
     text, repeats = PROMPTS[0].text, 1 if edits.is_slow(method) else setting.plan.repeats
     made: list[Any] = []
-    first = timed(lambda: made.append(editor.edit(face, text=text, method=method)), 1)
+    first = timed(
+        lambda: made.append(editor.edit(face, text=text, method=method, fidelity=DRAWING)), 1
+    )
     return {
         "method": method,
         "first": first,
-        "again": timed(lambda: editor.edit(face, text=text, method=method), repeats),
-        "strength": timed(lambda: editor.apply(face, made[0].offset, 0.7), setting.plan.repeats),
+        "again": timed(
+            lambda: editor.edit(face, text=text, method=method, fidelity=DRAWING), repeats
+        ),
+        "strength": timed(
+            lambda: editor.apply(face, made[0].offset, 0.7, fidelity=DRAWING), setting.plan.repeats
+        ),
     }
 
 

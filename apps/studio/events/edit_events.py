@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from apps.studio.events.stage import BAR, Stage, required, warn_of
 from apps.studio.layout.page import Fine
 from apps.studio.layout.tabs import MixTab, SoundTab, TextTab
 from apps.studio.session import Session
+from multimodal.editing.finishing import PHOTO
 
 
 class EditEvents:
@@ -131,6 +133,9 @@ class HistoryEvents:
         }
         for button, move in moves.items():
             stage.follow(stage.on(button.click, self._step(move), [stage.state], stage.shown))
+        stage.on(stage.result.near.click, self.zoom, [stage.state], stage.shown, files=False)
+        shows = [stage.state, stage.result.fidelity]
+        stage.on(stage.result.fidelity.input, self.show_as, shows, stage.shown)
         loads = [stage.state, stage.result.load]
         stage.follow(stage.on(stage.result.load.upload, self.replay, loads, stage.shown))
 
@@ -146,6 +151,15 @@ class HistoryEvents:
 
         return step
 
+    def zoom(self, session: Session | None) -> tuple[Any, ...]:
+        """The face in place of the whole photo, or the other way round."""
+        here = required(session)
+        return self.stage.show(replace(here, near=not here.near))
+
+    def show_as(self, session: Session | None, fidelity: str) -> tuple[Any, ...]:
+        """The photo changed, or what the generator draws."""
+        return self.stage.show(self.stage.studio.shown_as(required(session), fidelity))
+
     def replay(
         self,
         session: Session | None,
@@ -160,7 +174,7 @@ class HistoryEvents:
 
 def spec_of(strength: float | None, fine: Sequence[Any], **target: Any) -> EditSpec:
     """An edit from the values of the page."""
-    method, region, keep, layers, neutral, seed = fine
+    method, region, keep, layers, neutral, seed, *rest = fine
     return EditSpec(
         neutral=clean_prompt(neutral, "What it looks like now"),
         method=method or "auto",
@@ -169,5 +183,6 @@ def spec_of(strength: float | None, fine: Sequence[Any], **target: Any) -> EditS
         region=None if region in (None, "", "everywhere") else region,
         layers=tuple(layers or ()),
         seed=int(seed or 0),
+        fidelity=next(iter(rest), None) or PHOTO,
         **target,
     )

@@ -10,7 +10,7 @@ import gradio as gr
 
 from apps.hearing import warnings_of
 from apps.studio.checks import friendly, sentence
-from apps.studio.layout.page import ResultPanel
+from apps.studio.layout.page import FAR, NEAR, ResultPanel
 from apps.studio.layout.tabs import ExploreTab
 from apps.studio.service import Studio
 from apps.studio.session import Session, forget
@@ -39,6 +39,7 @@ class Stage:
         self.shown: list[Any] = [
             self.state,
             result.slider,
+            result.near,
             result.status,
             result.undo,
             result.redo,
@@ -88,6 +89,9 @@ class Stage:
         return (
             session,
             shown_pictures(session),
+            gr.update(
+                value=FAR if session.near else NEAR, interactive=session.face.photo is not None
+            ),
             summary(session),
             gr.update(interactive=bool(session.steps)),
             gr.update(interactive=bool(session.undone)),
@@ -161,7 +165,7 @@ def warn_of(sound: str, seconds: float | None = None) -> None:
 def summary(session: Session) -> str:
     """What was done, and how it measures."""
     if not session.steps:
-        return "This is how the model draws the face. Now say what to change."
+        return "Now say what to change."
     last = session.steps[-1]
     words = sentence(ValueError(last.label))
     return " · ".join([f"**{words}** at {last.strength:+.2f}", *_figures(session.scores)])
@@ -181,9 +185,9 @@ def _figures(scores: Mapping[str, float]) -> list[str]:
 
 
 def shown_pictures(session: Session) -> tuple[str, str]:
-    """Files of the face before and after, marked as made by AI: what is shown can be saved too."""
+    """Files of what is shown before and after, marked as made by AI: they can be saved too."""
     session.folder.mkdir(exist_ok=True)
-    pictures = {"before": session.before, "after": session.after}
+    pictures = dict(zip(("before", "after"), session.pictures, strict=True))
     first, second = (
         str(save_image(picture, session.folder / f"{name}.png", f"face {name} editing"))
         for name, picture in pictures.items()

@@ -61,6 +61,7 @@ PROMPTS = (
     "blond hair", "a surprised child", "a tired face with closed eyes",
 )  # fmt: skip
 
+NEAR, FAR = "Zoom to the face", "Show the whole photo"
 KEEP = ("identity", "age", "hair", "expression")
 
 
@@ -82,6 +83,8 @@ class ResultPanel:
     """What became of it."""
 
     slider: gr.ImageSlider
+    near: gr.Button
+    fidelity: gr.Radio
     status: gr.Markdown
     undo: gr.Button
     redo: gr.Button
@@ -175,6 +178,14 @@ def result_panel() -> ResultPanel:
         "Choose a face, then say what to change.", elem_id="result-status", elem_classes="note"
     )
     with gr.Row(elem_classes="tool-row"):
+        near = gr.Button(NEAR, size="sm", interactive=False, elem_id="near")
+        fidelity = gr.Radio(
+            [("my photo, changed", "photo"), ("a drawing", "drawing")],
+            value="photo",
+            label="Show",
+            elem_id="fidelity",
+        )
+    with gr.Row(elem_classes="tool-row"):
         undo = gr.Button("Undo", size="sm", interactive=False, elem_id="undo")
         redo = gr.Button("Redo", size="sm", interactive=False, elem_id="redo")
         reset = gr.Button("Start over", size="sm", interactive=False, elem_id="reset")
@@ -199,7 +210,20 @@ def result_panel() -> ResultPanel:
                 "Load edit list", size="sm", file_types=[".json"], elem_id="import"
             )
     return ResultPanel(
-        slider, status, undo, redo, reset, stop, history, export, load, picture, whole, latent
+        slider,
+        near,
+        fidelity,
+        status,
+        undo,
+        redo,
+        reset,
+        stop,
+        history,
+        export,
+        load,
+        picture,
+        whole,
+        latent,
     )
 
 

@@ -84,7 +84,10 @@ def test_words_and_sounds_move_a_face_and_strength_zero_does_not(
     editor: FaceEditor, face: Face
 ) -> None:
     still = editor.edit(face, text="a person with a beard", strength=0.0)
-    assert still.after.tobytes() == editor.reconstruct(face).tobytes()
+    assert face.crop is not None
+    assert still.after.tobytes() == face.crop.tobytes()
+    drawn = editor.edit(face, text="a person with a beard", strength=0.0, fidelity="drawing")
+    assert drawn.after.tobytes() == editor.reconstruct(face).tobytes()
     by_text = editor.edit(face, text="a person wearing glasses")
     by_sound = editor.edit(face, sound=str(sounds()[0]))
     for result in (by_text, by_sound):

@@ -17,6 +17,7 @@ from guidance.controls.edits import Edit, EditList
 from guidance.methods.directions import StatisticsConfig, compute_statistics
 from guidance.methods.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
 from multimodal.editing import choosing, editing
+from multimodal.editing.finishing import Finished
 from multimodal.editing.names import check_edit
 from multimodal.editing.stacking import Applied, stacked
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
@@ -34,8 +35,9 @@ class _Editor:
     def reconstruct(self, face: Face) -> Image.Image:
         return to_pil(self.toolkit.generator.synthesize(face.latent.w))
 
-    def photo(self, face: Face, image: Image.Image) -> Image.Image | None:
-        return None if face.photo is None else image.resize(face.photo.size)
+    def finish(self, face: Face, drawn: torch.Tensor, fidelity: str = "photo") -> Finished:
+        image = to_pil(drawn)
+        return Finished(image, None if face.photo is None else image.resize(face.photo.size))
 
 
 @pytest.fixture(scope="module")
@@ -233,8 +235,9 @@ def test_optimising_keeps_what_lies_outside_a_mask(editor: _Editor, face: Face) 
 class _Pasting(_Editor):
     """Shows as the photo what an edit changed of the face it is given."""
 
-    def photo(self, face: Face, image: Image.Image) -> Image.Image | None:
-        return ImageChops.difference(image, self.reconstruct(face))
+    def finish(self, face: Face, drawn: torch.Tensor, fidelity: str = "photo") -> Finished:
+        image = to_pil(drawn)
+        return Finished(image, ImageChops.difference(image, self.reconstruct(face)))
 
 
 def test_a_replayed_photo_and_its_scores_are_of_all_edits(editor: _Editor, face: Face) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from multimodal import FaceEditor
 from multimodal.editing.assemble import NoClip, model_folder
+from multimodal.faces import FaceTransform
 from multimodal.generators import save_generator
 from multimodal.generators.registry import tiny_generator
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoder, BundleEncoderConfig
@@ -46,12 +47,14 @@ class MiddleSquare:
         if face_index not in (None, 0):
             raise ValueError(f"face {face_index} was asked for, 1 was found")
         box = (20, 10, 60, 50)
-        return Aligned(photo.crop(box).resize((size, size)), box, torch.zeros(68, 2))
+        corners = ((19.5, 9.5), (19.5, 49.5), (59.5, 49.5), (59.5, 9.5))
+        place = FaceTransform(corners, size)
+        return Aligned(photo.crop(box).resize((size, size)), place, torch.zeros(68, 2))
 
     def paste(
         self, photo: Image.Image, crop: Image.Image, transform: Any, original: Image.Image
     ) -> Image.Image:
-        left, top, right, bottom = transform
+        left, top, right, bottom = 20, 10, 60, 50
         whole = photo.copy()
         whole.paste(crop.resize((right - left, bottom - top)), (left, top))
         return whole
@@ -84,6 +87,19 @@ def test_a_face_in_a_photo_goes_back_into_it(editor: FaceEditor, photo: Image.Im
     assert whole.getpixel((2, 2)) == photo.getpixel((2, 2))
     with pytest.raises(ValueError, match="face 3"):
         editor.invert(photo, "adam", face_index=3, steps=1)
+    assert face.crop is not None
+    assert face.crop.size == (40, 40), "as many pixels as it has in the photo"
+    moved = editor.finish(face, editor.draw(face, editor.sample(3).latent))
+    assert moved.photo is not None
+    assert moved.photo.tobytes() != photo.tobytes()
+    assert moved.photo.getpixel((2, 2)) == photo.getpixel((2, 2))
+    still = editor.finish(face, editor.draw(face))
+    assert (still.face.tobytes(), still.photo and still.photo.tobytes()) == (
+        face.crop.tobytes(),
+        photo.tobytes(),
+    )
+    with pytest.raises(ValueError, match="photo, drawing"):
+        editor.finish(face, editor.draw(face), "sketch")
     assert editor.invert(photo, "adam", aligned=True, steps=1).photo is None
 
 

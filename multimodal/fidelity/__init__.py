@@ -1,0 +1,9 @@
+"""Edits that change a photo instead of replacing it by a drawing.
+
+The generator's drawings before and after an edit say what changes; every pixel that the edit has no
+reason to touch stays the photo's own, at the photo's own resolution.
+"""
+
+from multimodal.fidelity.transfer import Edited, Subject, subject_of, transfer
+
+__all__ = ["Edited", "Subject", "subject_of", "transfer"]

@@ -1,0 +1,122 @@
+"""What an edit does to a photo's pixels, worked out at the size of the drawings.
+
+The drawings before and after the edit show one head, so what differs between them is the edit: its
+motion is in the maps, and here is the rest. Smooth changes darken the photo's own texture by a
+factor and brighten it by a summand, fine ones are added, and what the photo cannot have, such as
+the inside of a mouth that was shut, is drawn anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from multimodal.fidelity.mesh import INNER_LIPS
+from multimodal.fidelity.mouths import mouth_colours
+from multimodal.fidelity.registration import Maps
+
+COARSE = 0.02
+"""Standard deviation that parts smooth from fine changes, in parts of the crop's side."""
+FLOOR = 0.06
+"""Added to both sides of a quotient of colours, so that black stays finite."""
+CORE = 0.015
+"""Differences below this are taken as the generator's own unrest."""
+FEATHER = 0.06
+"""Part of the crop's side over which changes fade in from its border."""
+BRIGHTER = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """What happens to each pixel of the crop: `moved * factor + summand`.
+
+    Args:
+        motion: `[G, G, 2]` float32, from a pixel to where its content comes from, in parts of the
+            crop's side.
+        factor: `[S, S, 3]` float32.
+        summand: `[S, S, 3]` float32 in [-1, 1], where colours are in [0, 1].
+    """
+
+    motion: np.ndarray
+    factor: np.ndarray
+    summand: np.ndarray
+
+
+def change_of(
+    photo: np.ndarray, before: np.ndarray, after: np.ndarray, maps: Maps, opened: float
+) -> Change:
+    """What an edit does to the pixels of a photo's crop.
+
+    Args:
+        photo: the crop at the size of the drawings, `[S, S, 3]` float32 in [0, 1].
+        before: the drawing before the edit, likewise.
+        after: the drawing after it, likewise.
+        maps: the registration of the three.
+        opened: how much the mouth's inside is new, in [0, 1].
+    """
+    here = warped(photo, maps.photo)
+    then, now = warped(before, maps.before), warped(after, maps.after)
+    side = photo.shape[0]
+    coarse = COARSE * side
+    base = [cv2.GaussianBlur(picture, (0, 0), coarse) for picture in (here, then, now)]
+    difference = now - then
+    smooth = cv2.GaussianBlur(_cored(difference), (0, 0), coarse)
+    ratio = (base[1] + smooth + FLOOR) / (base[1] + FLOOR)
+    ratio = np.clip(ratio, 0.1, BRIGHTER)
+    factor = np.minimum(ratio, 1.0)
+    brighter = (base[0] + FLOOR) * np.maximum(ratio - 1.0, 0.0)
+    fine = _cored(difference - smooth) * _contrast(base[0], base[1])
+    summand = brighter + fine
+    border = feathered(side)[..., None]
+    factor, summand = 1 + (factor - 1) * border, summand * border
+    if opened > 0:
+        inside = inner_mouth(maps.mesh, side)[..., None] * opened
+        drawn = mouth_colours(now, base[0])
+        factor, summand = factor * (1 - inside), summand * (1 - inside) + drawn * inside
+    motion = (maps.photo - _cells(maps.photo.shape[0])) * feathered(maps.photo.shape[0])[..., None]
+    return Change(*(np.ascontiguousarray(a, np.float32) for a in (motion, factor, summand)))
+
+
+def warped(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The picture `[S, S, 3]` read at places `[G, G, 2]` in parts of its side."""
+    side = picture.shape[0]
+    spots = cv2.resize(places.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+    spots = spots * side - 0.5
+    return cv2.remap(
+        picture, spots[..., 0], spots[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+    )
+
+
+def inner_mouth(mesh: np.ndarray, side: int) -> np.ndarray:
+    """The inside of the lips `[S, S]` in [0, 1] with soft edges."""
+    polygon = np.round(mesh[list(INNER_LIPS)] * side * 16 - 8).astype(np.int32)
+    mask = np.zeros((side, side), np.float32)
+    cv2.fillPoly(mask, [polygon], 1.0, lineType=cv2.LINE_AA, shift=4)
+    return cv2.GaussianBlur(mask, (0, 0), side / 256)
+
+
+def feathered(side: int) -> np.ndarray:
+    """1 inside a square and 0 at its border, `[S, S]`."""
+    line = (np.arange(side) + 0.5) / side
+    t = np.clip(np.minimum(line, 1 - line) / FEATHER, 0, 1)
+    t = t * t * (3 - 2 * t)
+    return (t[:, None] * t[None, :]).astype(np.float32)
+
+
+def _cells(side: int) -> np.ndarray:
+    line = (np.arange(side) + 0.5) / side
+    return np.stack(np.meshgrid(line, line), axis=-1)
+
+
+def _cored(difference: np.ndarray) -> np.ndarray:
+    """A difference without what is hardly one."""
+    size = np.abs(difference).max(axis=-1, keepdims=True)
+    t = np.clip(size / (2 * CORE) - 0.5, 0, 1)
+    return difference * t * t * (3 - 2 * t)
+
+
+def _contrast(photo: np.ndarray, drawing: np.ndarray) -> np.ndarray:
+    """How bright the photo is beside the drawing: fine differences are scaled to it."""
+    return np.clip((photo + FLOOR) / (drawing + FLOOR), 0.4, 1.5)

@@ -1,0 +1,95 @@
+"""A change brought into a photo at the photo's own resolution, a few rows at a time."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from multimodal.faces.align import FaceTransform
+from multimodal.fidelity.change import Change
+
+ROWS = 256
+Box = tuple[int, int, int, int]
+
+
+def compose(photo: np.ndarray, transform: FaceTransform, change: Change) -> np.ndarray:
+    """The photo with a change of its face.
+
+    Pixels on which nothing changes are the photo's own.
+
+    Args:
+        photo: `[H, W, 3]` uint8.
+        transform: where the crop lies in it.
+        change: of the crop.
+
+    Returns:
+        a new `[H, W, 3]` uint8.
+    """
+    result = photo.copy()
+    box = touched(photo.shape, transform)
+    if box is None:
+        return result
+    left, top, right, bottom = box
+    for start in range(top, bottom, ROWS):
+        band = (left, start, right, min(start + ROWS, bottom))
+        result[band[1] : band[3], left:right] = _band(photo, transform, change, band)
+    return result
+
+
+def touched(shape: tuple[int, ...], transform: FaceTransform) -> Box | None:
+    """The part of a photo `[H, W, ...]` that the crop covers, or None: it lies outside."""
+    quad = np.array(transform.quad)
+    left, top = np.maximum(np.floor(quad.min(axis=0)), 0).astype(int).tolist()
+    right, bottom = np.minimum(np.ceil(quad.max(axis=0)) + 1, shape[1::-1]).astype(int).tolist()
+    return (left, top, right, bottom) if right > left and bottom > top else None
+
+
+def _band(photo: np.ndarray, transform: FaceTransform, change: Change, box: Box) -> np.ndarray:
+    """Some rows of the photo as they become."""
+    left, top, right, bottom = box
+    own = photo[top:bottom, left:right]
+    motion = seen(change.motion, transform, box, cv2.INTER_LINEAR, 0.0) @ axes(transform)
+    factor = seen(change.factor, transform, box, cv2.INTER_LINEAR, 1.0)
+    summand = seen(change.summand, transform, box, cv2.INTER_CUBIC, 0.0)
+    colours = moved(photo, box, motion.astype(np.float32)) * factor + summand * 255
+    same = (motion == 0).all(-1) & (factor == 1).all(-1) & (summand == 0).all(-1)
+    levels = np.rint(colours).clip(0, 255).astype(np.uint8)
+    return np.where(same[..., None], own, levels)
+
+
+def moved(photo: np.ndarray, box: Box, motion: np.ndarray) -> np.ndarray:
+    """The part of a photo in a box `[h, w, 3]` float32, read `motion` pixels `[h, w, 2]` away."""
+    left, top, right, bottom = box
+    reach = int(np.ceil(np.abs(motion).max(initial=0))) + 4
+    x0, y0 = max(left - reach, 0), max(top - reach, 0)
+    part = photo[y0 : bottom + reach, x0 : right + reach]
+    xs = motion[..., 0] + np.arange(left - x0, right - x0, dtype=np.float32)
+    ys = motion[..., 1] + np.arange(top - y0, bottom - y0, dtype=np.float32)[:, None]
+    found = cv2.remap(part, xs, ys, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    return found.astype(np.float32)
+
+
+def axes(transform: FaceTransform) -> np.ndarray:
+    """The crop's sides in the photo's pixels as rows `[2, 2]`."""
+    quad = np.array(transform.quad)
+    return np.stack([quad[3] - quad[0], quad[1] - quad[0]])
+
+
+def seen(
+    plane: np.ndarray, transform: FaceTransform, box: Box, how: int, beyond: float
+) -> np.ndarray:
+    """A plane over the crop `[S, S, C]` as it lies in a box of the photo; `beyond` elsewhere."""
+    left, top, right, bottom = box
+    side = plane.shape[0]
+    inverse = np.linalg.inv(axes(transform)) * side
+    # A pixel centre of the photo lies (p - quad[0]) from the crop's outer corner.
+    offset = (np.array([left, top]) - np.array(transform.quad[0])) @ inverse - 0.5
+    matrix = np.concatenate([inverse.T, offset[:, None]], axis=1)
+    return cv2.warpAffine(
+        plane,
+        matrix,
+        (right - left, bottom - top),
+        flags=how | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(beyond,) * 4,
+    )
