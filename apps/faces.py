@@ -20,8 +20,9 @@ def load_face(
     face_index: int | None = None,
     on_step: OnStep | None = None,
     seed: int = 0,
+    aligned: bool = False,
 ) -> Face:
-    """A saved face, or a photo inverted.
+    """A saved face, or a photo inverted; `aligned`: the picture is an FFHQ crop already.
 
     Raises:
         FileNotFoundError: no such file.
@@ -30,7 +31,7 @@ def load_face(
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     if path.suffix.lower() != LATENT_SUFFIX:
-        return editor.invert(path, method, on_step, face_index, seed=seed)
+        return editor.invert(path, method, on_step, face_index, aligned=aligned, seed=seed)
     face = Face.load(path)
     expected = (1, editor.generator.num_layers, editor.generator.style_dim)
     if tuple(face.latent.w.shape) != expected:

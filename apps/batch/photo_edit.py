@@ -30,6 +30,7 @@ class PhotoEdit:
         device: where to compute.
         encoder: another inversion encoder, or None.
         clip: another CLIP, or None.
+        aligned: the pictures are FFHQ-aligned crops already.
     """
 
     spec: EditSpec
@@ -38,10 +39,13 @@ class PhotoEdit:
     device: str = "auto"
     encoder: str | None = None
     clip: str | None = None
+    aligned: bool = False
 
     def plan(self) -> dict[str, Any]:
         """What decides the pictures; a batch goes on only under the same plan."""
         rest = {"encoder": self.encoder, "clip": self.clip}
+        if self.aligned:
+            rest["aligned"] = "yes"
         return {**self.spec.plan(), "inversion": self.inversion, "model": self.model, **rest}
 
     def load(self) -> Process:
@@ -55,7 +59,9 @@ class PhotoEdit:
 
         def process(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
             spec = self.spec.overridden(item.overrides)
-            face = load_face(editor, item.path, self.inversion, seed=spec.seed)
+            face = load_face(
+                editor, item.path, self.inversion, seed=spec.seed, aligned=self.aligned
+            )
             result = edit_face(editor, face, spec)
             return result.photo or result.after, result.scores
 

@@ -47,13 +47,16 @@ class FaceChoice:
     inversion: o.InvertMethod = "hybrid"
     face: o.FaceIndex = None
     seed: o.Seed = 0
+    aligned: o.IsAligned = False
 
     def find(self, editor: FaceEditor, photo: Path) -> Face:
         """The face, inverted; progress goes to the console."""
         from apps.faces import load_face
 
         with steps("inverting") as on_step:
-            return load_face(editor, photo, self.inversion, self.face, on_step, self.seed)
+            return load_face(
+                editor, photo, self.inversion, self.face, on_step, self.seed, self.aligned
+            )
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ FaceIndex = Annotated[
     int | None,
     typer.Option("--face", help="Which face, from 0, largest first; default the largest."),
 ]
+IsAligned = Annotated[
+    bool, typer.Option("--aligned", help="The picture is an FFHQ-aligned crop: take it as it is.")
+]
 InvertMethod = Annotated[
     str, typer.Option("--inversion", help="How the photo is inverted: encoder, hybrid, pivotal...")
 ]

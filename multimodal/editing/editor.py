@@ -119,7 +119,7 @@ class FaceEditor:
             method: one of `multimodal.inversion.METHODS`.
             on_step: told of every step.
             face_index: which face, from 0, largest first; None takes the largest.
-            aligned: the picture is an FFHQ-aligned crop already.
+            aligned: the picture is an FFHQ-aligned crop already; only this says so.
             seed: everything random follows from it.
             options: of the method.
 

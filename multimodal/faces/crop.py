@@ -1,4 +1,4 @@
-"""From any picture to an aligned face."""
+"""From any picture to an aligned face; whether it is one already is for the caller to say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from multimodal.faces.align import FaceTransform, align
-from multimodal.faces.detect import detect_faces, pick_face
+from multimodal.faces.detect import detect_faces, pick_face, upright_faces
 from multimodal.faces.paste import paste_back
 from multimodal.images import resize
 from multimodal.types import Aligned
@@ -25,7 +25,8 @@ def align_or_crop(
         image: a photo, or a crop that is aligned already.
         size: side of the result.
         face_index: which face, from 0, largest first; None takes the largest.
-        mode: "detect": find the face and align it; "aligned": take the picture (its middle
+        mode: "detect": find the face and align it, however the picture is framed, for many an
+            avatar is framed as FFHQ frames its crops; "aligned": take the picture (its middle
             square) as it is.
 
     Returns:
@@ -83,5 +84,5 @@ def _as_it_is(image: Image.Image, size: int) -> tuple[Image.Image, None, np.ndar
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     crop = resize(image.convert("RGB").crop((left, top, left + side, top + side)), size)
-    faces = detect_faces(crop)
+    faces = upright_faces(crop)
     return crop, None, faces[0].landmarks if faces else None

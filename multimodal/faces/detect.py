@@ -82,6 +82,11 @@ def detect_faces(image: Image.Image) -> list[DetectedFace]:
     return sorted(found, key=lambda face: -face.area)
 
 
+def upright_faces(image: Image.Image) -> list[DetectedFace]:
+    """Faces that stand upright, the largest first: quick, for pictures known to show one."""
+    return sorted(_upright(image), key=lambda face: -face.area)
+
+
 def pick_face(faces: Sequence[DetectedFace], index: int | None = None) -> DetectedFace:
     """The face of that index (from 0, largest first); None takes the largest.
 

@@ -34,6 +34,7 @@ def batch(
     ray: Ray = None,
     workers: Workers = 2,
     seed: o.Seed = 0,
+    aligned: o.IsAligned = False,
     *,
     model: ModelChoice,
     as_json: o.Json = False,
@@ -47,7 +48,8 @@ def batch(
     from apps.batch.photo_edit import PhotoEdit
 
     spec = wish.spec(seed, anything=says_what_to_change(source))
-    job = PhotoEdit(spec, inversion, model.model, model.device, model.encoder, model.clip)
+    parts = (model.model, model.device, model.encoder, model.clip)
+    job = PhotoEdit(spec, inversion, *parts, aligned)
     config = BatchConfig(source, out, job.plan(), table, retry_failed)
     with counter("editing photos") as advance:
         summary = run_batch(config, engine_of(job, ray, workers), advance)

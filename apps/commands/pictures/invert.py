@@ -11,6 +11,7 @@ from apps.commands.options import (
     Device,
     Encoder,
     FaceIndex,
+    IsAligned,
     Json,
     Model,
     Photo,
@@ -36,6 +37,7 @@ def invert(
         Path | None, typer.Option(help="Match only where this picture of the crop is white.")
     ] = None,
     settings: Settings = None,
+    aligned: IsAligned = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -52,7 +54,7 @@ def invert(
     if mask is not None:
         options["mask"] = mask
     with steps("inverting") as on_step:
-        found = editor.invert(photo, method, on_step, face, seed=seed, **options)
+        found = editor.invert(photo, method, on_step, face, aligned=aligned, seed=seed, **options)
     save_plain(found.aligned, out / "aligned.png")
     save_image(editor.reconstruct(found), out / "reconstruction.png", "AI reconstruction")
     found.save(out / "latent.safetensors")

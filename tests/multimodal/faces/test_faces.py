@@ -298,13 +298,20 @@ def test_feather_out_of_range_is_refused():
 # --- pictures that are aligned already --------------------------------------------------------
 
 
-def test_aligned_pictures_are_used_as_they_are():
+def test_a_square_photo_framed_as_in_ffhq_is_a_photo():
+    avatar, _, _ = align_or_crop(photo(), 1000)
+    cutout = FaceAligner().align(avatar, 64)
+    assert cutout.transform is not None
+    assert abs(cutout.transform.side - 1000) < 150
+
+
+def test_only_the_caller_says_that_a_picture_is_aligned():
     crop, _, _ = align_or_crop(photo(), 192)
     again, transform, marks = align_or_crop(crop, 192, mode="aligned")
     assert transform is None
     assert difference(again, crop).max() == 0
     assert marks is not None
-    assert align_or_crop(crop, 64)[1] is not None, "a photo framed so is a photo like any other"
+    assert FaceAligner("aligned").align(crop, 192).transform is None
 
 
 def test_aligned_mode_needs_no_face():
