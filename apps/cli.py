@@ -16,8 +16,8 @@ import typer
 
 COMMANDS = (
     "demo", "pictures.edit", "pictures.animate", "pictures.batch", "web", "pictures.invert",
-    "pictures.sample", "pictures.interpolate", "training.adapt", "training.train_mapper",
-    "training.train_adapter", "training.directions", "evaluate", "models",
+    "pictures.sample", "pictures.interpolate", "pictures.restore", "training.adapt",
+    "training.train_mapper", "training.train_adapter", "training.directions", "evaluate", "models",
 )  # fmt: skip
 """Modules of `apps.commands`, in the order the help shows them; each has `register(app)`."""
 
