@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LANGUAGES = ("bash", "python", "")
+LANGUAGES = ("bash", "python", "", "mermaid")
 _FENCE = re.compile(r"^```(\S*)\s*$")
 _COMMENT = re.compile(r"^<!--\s*(.*?)\s*-->$")
 
