@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio.encoder import load_encoder
 from audio.envelope import SoundTrack, sound_track
 from audio.io import SoundSource, load_sound
+from multimodal.files.untrusted.building import within
+from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.weights import atomic
 
 ADAPTER, ADAPTER_CONFIG = "sound_adapter.safetensors", "sound_adapter.json"
@@ -175,9 +177,11 @@ def load_adapter(folder: Path | str) -> Adapter:
         raise FileNotFoundError(f"no {ADAPTER} with {ADAPTER_CONFIG} in {folder}")
     try:
         shape = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))["shape"]
-        adapter = Adapter(*(int(n) for n in shape))
-        adapter.load_state_dict(load_file(folder / ADAPTER))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        tensors = read_tensors(folder / ADAPTER)
+        with within(tensors, ADAPTER_CONFIG):
+            adapter = Adapter(*(int(n) for n in shape))
+        adapter.load_state_dict(tensors)
+    except (KeyError, OverflowError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{folder / ADAPTER} cannot be read: {error}") from error
     return adapter.eval().requires_grad_(False)
 

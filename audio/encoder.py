@@ -13,11 +13,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio.features import FeatureConfig, log_mel
+from multimodal.files.untrusted.building import within
+from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.weights import atomic
 
 WEIGHTS, CONFIG = "sound_encoder.safetensors", "sound_encoder.json"
@@ -177,9 +179,11 @@ def load_encoder(folder: Path | str, device: torch.device | str = "cpu") -> Soun
         if not (folder / name).is_file():
             raise FileNotFoundError(f"no {name} in {folder}")
     config = SoundConfig.from_json((folder / CONFIG).read_text(encoding="utf-8"))
-    encoder = SoundEncoder(config)
+    tensors = read_tensors(folder / WEIGHTS)
+    with within(tensors, CONFIG):
+        encoder = SoundEncoder(config)
     try:
-        encoder.load_state_dict(load_file(folder / WEIGHTS))
+        encoder.load_state_dict(tensors)
     except RuntimeError as error:
         raise ValueError(f"{folder / WEIGHTS} does not fit {CONFIG}: {error}") from error
     return encoder.float().eval().requires_grad_(False).to(device)

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from audio.encoder import load_encoder
 from audio.soundclip import load_soundclip
 from audio.wav2clip import load_wav2clip
 from multimodal.files.torch_files import load_torch
+from multimodal.files.untrusted.tensors import read_tensors
 
 MAX_BYTES = 2 * 2**30
 
@@ -72,9 +71,9 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         raise ValueError(f"{path.name} is larger than {MAX_BYTES} bytes")
     try:
         if path.suffix == ".safetensors":
-            return dict(load_file(path))
+            return read_tensors(path)
         state = load_torch(path)
-    except (SafetensorError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"{path.name} is not a checkpoint of plain tensors: {error}") from error
     for name in ("state_dict", "model", "model_state_dict"):
         if isinstance(state, dict) and isinstance(state.get(name), dict):

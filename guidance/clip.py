@@ -238,18 +238,24 @@ def _check_weights(name: str, weights: str) -> None:
 
 def _load_folder(folder: Path, device: torch.device) -> OpenClip:
     import open_clip
-    from safetensors.torch import load_file
+
+    from multimodal.files.untrusted.building import within
+    from multimodal.files.untrusted.tensors import read_tensors
 
     config = read_config(folder)["model_cfg"]
     weights = folder / WEIGHTS_NAME
     if not weights.is_file():
         raise FileNotFoundError(f"{folder} holds no {WEIGHTS_NAME}")
-    with _unalarmed():
+    tensors = read_tensors(weights)
+    with _unalarmed(), within(tensors, CONFIG_NAME):
         model = open_clip.create_model(
             f"local-dir:{folder}", load_weights=False, pretrained_text=False,
             text_cfg=text_config(folder),
         )  # fmt: skip
-    model.load_state_dict(load_file(weights), strict=True)
+    try:
+        model.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        raise ValueError(f"{weights} does not fit {CONFIG_NAME}: {error}") from error
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
     return _wrap(model.to(device), tokenizer, config)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from guidance.common import load_tensors, read_options, save_tensors
 from guidance.losses import clip_loss, directional_loss, identity_loss
 from multimodal.files.torch_files import load_torch
+from multimodal.files.untrusted.building import within
 from multimodal.files.weights import atomic
 from multimodal.generators.stylegan2 import SQRT2, EqualLinear
 from multimodal.types import EditRequest, Offset, OnStep, Progress, Toolkit
@@ -103,7 +104,8 @@ def load_mapper(path: Path | str) -> LevelsMapper:
     first = state.get(f"{_KEYS[levels[0]]}.mapping.1.weight")
     if first is None or first.ndim != 2:
         raise ValueError(f"{path} is not a mapper of this kind: its first layer is missing")
-    mapper = LevelsMapper(MapperConfig(int(first.shape[0]), levels))
+    with within(state, path.name):
+        mapper = LevelsMapper(MapperConfig(int(first.shape[0]), levels))
     try:
         mapper.load_state_dict(state, strict=True)
     except RuntimeError as error:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from torch import nn
 
 from guidance.common import load_tensors, save_tensors
+from multimodal.files.untrusted.building import within
+from multimodal.files.weights import WeightsError
 from multimodal.types import Toolkit
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -39,9 +41,10 @@ def load_network(
     if about.get("kind") != kind:
         raise ValueError(f"{path} does not hold a {kind}")
     try:
-        network = build(about["config"])
+        with within(tensors, Path(path).name):
+            network = build(about["config"])
         network.load_state_dict({k: v.float() for k, v in tensors.items()}, strict=True)
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, RuntimeError, WeightsError) as error:
         raise ValueError(f"{path} is not a {kind} of this kind: {error}") from error
     return network.eval().requires_grad_(False)
 

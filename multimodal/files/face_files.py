@@ -21,7 +21,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from multimodal.files.weights import atomic, check_file
+from multimodal.files.untrusted.tensors import check_header
+from multimodal.files.weights import WeightsError, atomic, check_file
 from multimodal.images import load_image
 
 FORMAT = "semblance-face"
@@ -90,13 +91,14 @@ def read_face(path: str | Path) -> FaceRecord:
     if source.stat().st_size > MAX_BYTES:
         raise ValueError(f"{source.name} is larger than a face can be ({MAX_BYTES >> 20} MiB)")
     try:
+        check_header(source)
         with safe_open(source, "pt") as file:
             about = _about(file.metadata(), source.name)
             names = list(file.keys())
             if len(names) > MAX_TENSORS:
                 raise ValueError(f"{source.name} holds {len(names)} tensors, too many for a face")
             tensors = {name: file.get_tensor(name) for name in names}
-    except SafetensorError as error:
+    except (SafetensorError, WeightsError) as error:
         raise ValueError(f"{source.name} is not a face file: {error}") from error
     return _face(tensors, about, source.name)
 

@@ -23,6 +23,8 @@ import torch
 from torch import Tensor
 
 from multimodal.files.torch_files import load_torch
+from multimodal.files.untrusted.pickles import Callee, count_steps
+from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.weights import CHUNK, WeightsError, atomic, cache_dir, check_file
 
 
@@ -129,6 +131,12 @@ def read_arrays(file: IO[bytes]) -> Any:
     Raises:
         WeightsError: the pickle names something else than numpy arrays.
     """
+    start = file.tell()
+    try:
+        count_steps(file, "the archive")
+    except WeightsError as error:
+        raise WeightsError(f"not a pickle of numpy arrays: {error}") from error
+    file.seek(start)
     try:
         return _ArrayUnpickler(file).load()
     except WeightsError:
@@ -145,7 +153,7 @@ class _ArrayUnpickler(pickle.Unpickler):
             "numpy.core.multiarray",
             "numpy._core.multiarray",
         }:
-            return _empty_array
+            return Callee(_empty_array)
         raise WeightsError(f"refused to load {module}.{name}: only numpy arrays are allowed")
 
 
@@ -161,12 +169,9 @@ def _backbone(net: str) -> Backbone:
 
 def _read_backbone(net: str, path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
         try:
-            return load_file(path)
-        except SafetensorError as error:
+            return read_tensors(path)
+        except WeightsError as error:
             raise WeightsError(f"{path} is not a safetensors file: {error}") from error
     if path.suffix in {".gz", ".tgz"}:
         return _from_archive(net, path)

@@ -7,12 +7,12 @@ import pickle
 import re
 import struct
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from multimodal.files.untrusted.torch_claims import check_loaded, check_torch
 from multimodal.files.weights import WeightsError, check_file
 
 DAMAGED: tuple[type[Exception], ...] = (
@@ -44,13 +44,18 @@ def load_torch(path: Path, mapped: bool = False) -> Any:
 
     Raises:
         FileNotFoundError: no such file.
-        WeightsError: a web page, damaged, or a file that asks for anything to be run.
+        WeightsError: a web page, damaged, a file that asks for anything to be run, or for more
+            memory than it has bytes.
     """
-    mmap = (zipfile.is_zipfile(check_file(path)) and mapped) or None
+    mmap = (_is_zip(check_file(path)) and mapped) or None
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a file that is no checkpoint; told below
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        with path.open("rb") as file:
+            check_torch(file, path.name)
+        contents = _loaded(path, mmap)
+        check_loaded(contents, path.stat().st_size, path.name)
+        return contents
+    except WeightsError:
+        raise
     except pickle.UnpicklingError as error:
         asked = re.search(r"GLOBAL ([\w.]+)", str(error))
         if asked:
@@ -64,3 +69,14 @@ def load_torch(path: Path, mapped: bool = False) -> Any:
         raise WeightsError(
             f"{path.name} is damaged or truncated ({reason}); download it again"
         ) from error
+
+
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+def _loaded(path: Path, mmap: bool | None) -> Any:
+    with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a file that is no checkpoint; told by the caller
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)

@@ -20,8 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from multimodal.files.bundled import (
@@ -36,6 +35,7 @@ from multimodal.files.bundled import (
 )
 from multimodal.files.low_rank import added
 from multimodal.files.low_rank import difference as differing
+from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.weights import WeightsError, atomic, cache_dir, read_json, sha256_of
 
 VARIANT, DIFFERENCE = "variant.json", "difference.safetensors"
@@ -237,10 +237,7 @@ def _tensors(folder: Path, part: str) -> dict[str, Tensor]:
 def _read(path: Path) -> dict[str, Tensor]:
     if path.stat().st_size > MAX_BYTES:
         raise WeightsError(f"{path} is larger than {MAX_BYTES} bytes")
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is not a readable .safetensors file: {error}") from error
+    return read_tensors(path)
 
 
 def _shape(folder: Path, part: str) -> Any:

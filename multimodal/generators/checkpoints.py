@@ -25,6 +25,8 @@ from multimodal.generators.stylegan2 import StyleGAN2
 MAX_BYTES = 8 << 30
 """Larger files are refused: the largest public StyleGAN2 checkpoint has about 0.4 GB."""
 TORCH_LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+MAX_PICKLE_BYTES = 1 << 30
+"""NVlabs' own have 0.4 GB; they are read whole."""
 STATE_DICT = "NVlabs state dict"
 Kind = Literal["native", "pickle", "torch"]
 
@@ -212,6 +214,8 @@ def _kind(path: Path) -> Kind:
     if len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100 << 20:
         return "native"
     if head[:1] == b"\x80" or path.suffix in (".pkl", ".pickle"):
+        if size > MAX_PICKLE_BYTES:
+            raise CheckpointError(f"{path.name} has {size >> 20} MB, too many for a pickle")
         return "pickle"
     if path.suffix == ".safetensors":
         raise CheckpointError(f"{path.name} is not a safetensors file, or is truncated")

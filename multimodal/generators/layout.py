@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from multimodal.files.untrusted.building import within
+from multimodal.files.weights import WeightsError
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 
 
@@ -135,8 +137,11 @@ def build(weights: Weights, source: str, config: StyleGAN2Config | None = None) 
     if held != said:  # before memory is taken for what the file only claims
         raise CheckpointError(f"{source}: the network has shape {held}, described is {said}")
     # Not on the meta device: its first use imports torch's compiler, which takes seconds.
-    with torch.random.fork_rng(devices=[]):
-        model = StyleGAN2(config)
+    try:
+        with torch.random.fork_rng(devices=[]), within(weights.state, source):
+            model = StyleGAN2(config)
+    except WeightsError as error:
+        raise CheckpointError(str(error)) from error
     check_keys(weights.state, model.state_dict(), source)
     ready = {key: tensor.float().contiguous() for key, tensor in weights.state.items()}
     broken = [key for key, tensor in ready.items() if not _finite(tensor)]

@@ -12,11 +12,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from multimodal.files import weights
+from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.weights import WeightsError, atomic, sha256_of
 from multimodal.generators.layout import CheckpointError, Weights
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
@@ -60,9 +60,9 @@ def read_native(path: Path) -> tuple[Weights, StyleGAN2Config]:
             "it was changed or is incomplete"
         )
     try:
-        state = load_file(path)
-    except (SafetensorError, ValueError, OSError) as error:
-        raise CheckpointError(f"{path.name} is damaged or truncated ({error})") from error
+        state = read_tensors(path)
+    except WeightsError as error:
+        raise CheckpointError(str(error)) from error
     return Weights(state, FORMAT, config.conv_clamp, config.mapping_lr_multiplier), config
 
 

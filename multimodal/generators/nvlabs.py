@@ -21,9 +21,15 @@ import torch
 from torch import Tensor
 
 from multimodal.files.torch_files import DAMAGED
+from multimodal.files.untrusted.pickles import Allowance, Callee, count_steps
+from multimodal.files.untrusted.torch_claims import check_torch
+from multimodal.files.weights import WeightsError
 from multimodal.generators.layout import CheckpointError, Weights
 
 FORMAT = "NVlabs pickle"
+MAX_TENSORS = 10_000
+MAX_DEPTH, MAX_NAME = 12, 400
+"""Of a tensor's name; public ones have three parts."""
 
 
 @dataclass
@@ -32,6 +38,9 @@ class Record:
 
     class_name: str = ""
     state: dict[str, Any] = field(default_factory=dict)
+
+    def __setstate__(self, state: object) -> None:
+        raise CheckpointError("the file gives a persistent object another state")
 
     def child(self, name: str) -> Record | None:
         """The submodule `name`, or None."""
@@ -46,6 +55,9 @@ class _Bytes:
 
     data: bytes
 
+    def __setstate__(self, state: object) -> None:
+        raise CheckpointError("the file gives a storage another state")
+
 
 @dataclass(frozen=True)
 class _LazyTensor:
@@ -56,15 +68,22 @@ class _LazyTensor:
     size: tuple[int, ...]
     stride: tuple[int, ...]
 
+    def __setstate__(self, state: object) -> None:
+        raise CheckpointError("the file gives a tensor another state")
+
     def load(self) -> Tensor:
         """Read the bytes (with torch's own restricted reader) and shape them."""
-        storage = torch.load(io.BytesIO(self.storage.data), map_location="cpu", weights_only=True)
+        file = io.BytesIO(self.storage.data)
+        check_torch(file, "a storage")
+        storage = torch.load(file, map_location="cpu", weights_only=True)
         if not isinstance(storage, torch.storage.TypedStorage):
             raise CheckpointError(f"a tensor's storage is a {type(storage).__name__}")
         numbers = torch.empty(0, dtype=storage.dtype).set_(storage)
         count = math.prod(self.size)
         if count > numbers.numel():
             raise CheckpointError(f"a tensor of {count} numbers is larger than its storage")
+        if count < 1:
+            raise CheckpointError(f"a tensor of shape {self.size} holds no numbers")
         return numbers.as_strided(self.size, self.stride, self.offset).clone()
 
 
@@ -77,8 +96,28 @@ class _Opaque:
         """Forget the state."""
 
 
+class _Options(dict[str, Any]):
+    """Stands for a dict with attributes, which is made empty and filled item by item."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __setstate__(self, state: object) -> None:
+        """Forget the state."""
+
+
 class RestrictedUnpickler(pickle.Unpickler):
-    """Knows a handful of globals, each mapped to something inert."""
+    """Knows a handful of globals, each mapped to something inert.
+
+    Args:
+        file: the pickle.
+        steps: how many it has, see `count_steps`.
+        size: its bytes; what it makes is bounded by both.
+    """
+
+    def __init__(self, file: io.BytesIO, steps: int, size: int) -> None:
+        super().__init__(file, encoding="latin1")
+        self._allowance = Allowance(steps, size)
 
     def find_class(self, module: str, name: str) -> Any:
         """The inert stand-in of a global; raises `CheckpointError` for any other."""
@@ -93,23 +132,24 @@ class RestrictedUnpickler(pickle.Unpickler):
             "_reconstruct",
             "_frombuffer",
         ):
-            return self._opaque
+            return Callee(self._opaque)
         if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
             return getattr(torch, name)
         raise CheckpointError(f"refused the global {module}.{name}: the file may run code")
 
     def _known(self) -> Mapping[tuple[str, str], Any]:
-        # Bound methods and builtins only: a pickle cannot set attributes on either.
+        # A pickle may set attributes of whatever it is given here, even of a method's function:
+        # `Callee` refuses, `_Options` forgets.
         return {
-            ("torch_utils.persistence", "_reconstruct_persistent_obj"): self._record,
-            ("torch._utils", "_rebuild_tensor_v2"): self._tensor,
-            ("torch._utils", "_rebuild_parameter"): self._parameter,
-            ("torch.storage", "_load_from_bytes"): self._storage,
-            ("collections", "OrderedDict"): OrderedDict,
-            ("dnnlib.util", "EasyDict"): dict,
-            ("builtins", "set"): set,
-            ("__builtin__", "set"): set,
-            ("_codecs", "encode"): self._encode,
+            ("torch_utils.persistence", "_reconstruct_persistent_obj"): Callee(self._record),
+            ("torch._utils", "_rebuild_tensor_v2"): Callee(self._tensor),
+            ("torch._utils", "_rebuild_parameter"): Callee(self._parameter),
+            ("torch.storage", "_load_from_bytes"): Callee(self._storage),
+            ("collections", "OrderedDict"): self._allowance.copied(OrderedDict),
+            ("dnnlib.util", "EasyDict"): _Options,
+            ("builtins", "set"): self._allowance.copied(set),
+            ("__builtin__", "set"): self._allowance.copied(set),
+            ("_codecs", "encode"): Callee(self._encode),
         }
 
     def _record(self, meta: object) -> Record:
@@ -134,6 +174,7 @@ class RestrictedUnpickler(pickle.Unpickler):
     def _encode(self, text: str, encoding: str = "latin1") -> bytes:
         if encoding not in ("latin1", "latin-1"):
             raise CheckpointError(f"refused the encoding {encoding!r}")
+        self._allowance.spend(len(text))
         return text.encode(encoding)
 
     def _opaque(self, *_: object) -> _Opaque:
@@ -148,8 +189,9 @@ def read_pickle(data: bytes, source: str) -> Any:
     """
     _refuse_tensorflow(data, source)
     try:
-        return RestrictedUnpickler(io.BytesIO(data), encoding="latin1").load()
-    except CheckpointError as error:
+        steps = count_steps(io.BytesIO(data), "the file")
+        return RestrictedUnpickler(io.BytesIO(data), steps, len(data)).load()
+    except (CheckpointError, WeightsError) as error:
         raise CheckpointError(f"{source}: {error}") from error
     except (EOFError, pickle.UnpicklingError) as error:
         raise CheckpointError(
@@ -173,8 +215,8 @@ def read_nvlabs(data: bytes, source: str) -> Weights:
         keys = f" with keys {sorted(map(str, contents))}" if isinstance(contents, dict) else ""
         raise CheckpointError(f"{source} holds a {type(contents).__name__}{keys}, not a G_ema")
     try:
-        state = {name: tensor.load() for name, tensor in tensors(generator)}
-    except CheckpointError as error:
+        state = _loaded(generator, len(data))
+    except (CheckpointError, WeightsError) as error:
         raise CheckpointError(f"{source}: {error}") from error
     except DAMAGED as error:
         raise CheckpointError(f"{source}: a tensor cannot be read ({error})") from error
@@ -182,8 +224,21 @@ def read_nvlabs(data: bytes, source: str) -> Weights:
     return Weights(state, FORMAT, _conv_clamp(generator), _lr_multiplier(generator))
 
 
+def _loaded(generator: Record, size: int) -> dict[str, Tensor]:
+    """All tensors; together they are no larger than the file, each storage being its own."""
+    state: dict[str, Tensor] = {}
+    for name, tensor in tensors(generator):
+        state[name] = tensor.load()
+        size -= state[name].nbytes
+        if size < 0 or len(state) > MAX_TENSORS:
+            raise CheckpointError("its tensors are larger than the file")
+    return state
+
+
 def tensors(record: Record, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Parameters and buffers of a module by state-dict key, in its order."""
+    if prefix.count(".") > MAX_DEPTH or len(prefix) > MAX_NAME:
+        raise CheckpointError("its modules lie in one another without end")
     for kind in ("_parameters", "_buffers"):
         entries = record.state.get(kind)
         for name, tensor in entries.items() if isinstance(entries, Mapping) else ():

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
+from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.weights import cache_dir
 from multimodal.generators.native import write_safetensors
 from multimodal.generators.stylegan2 import StyleGAN2
@@ -79,9 +78,9 @@ class PNStatistics:
         if not path.is_file():
             raise FileNotFoundError(f"no PN statistics at {path}")
         try:
-            tensors = load_file(path)
+            tensors = read_tensors(path)
             found = PNStatistics(tensors["mean"], tensors["components"], tensors["scale"])
-        except (SafetensorError, KeyError, ValueError) as error:
+        except (KeyError, ValueError) as error:
             raise ValueError(f"{path} does not hold PN statistics ({error})") from error
         size = len(found.mean)
         if found.components.shape != (size, size) or found.scale.shape != (size,):

@@ -185,11 +185,14 @@ def _grown(x: Tensor, shape: list[int]) -> Tensor:
 
 def _tensors(data: bytes, tag: bytes) -> list[Tensor]:
     """The first tensor after each layer's tag, flattened, in the order of the file."""
-    found, start = [], data.find(tag)
+    found, start, left = [], data.find(tag), len(data)
     while start >= 0:
         tensor = _tensor_after(data, start + len(tag))
         if tensor is not None:
             found.append(tensor)
+            left -= tensor.nbytes
+        if left < 0:
+            break  # tensors that lie in one another: the file is damaged
         start = data.find(tag, start + len(tag))
     return found
 

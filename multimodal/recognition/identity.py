@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from multimodal.files.untrusted.building import within
+from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.weights import WeightsError, atomic, check_file
 from multimodal.recognition.descriptor import DlibIdentity, identity_similarity
 from multimodal.types import ImageEmbedder
@@ -157,9 +159,6 @@ def load_identity(source: str | Path, device: torch.device | str = "cpu") -> Ima
 
 def load_identity_net(path: str | Path, device: torch.device | str = "cpu") -> IdentityNet:
     """An `IdentityNet` written by `save_identity`; errors as `load_identity`."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     path = check_file(Path(path))
     about = check_file(path.with_suffix(".json"))
     try:
@@ -167,9 +166,11 @@ def load_identity_net(path: str | Path, device: torch.device | str = "cpu") -> I
         config = IdentityConfig(
             tuple(values["widths"]), tuple(values["depths"]), int(values["dim"])
         )
-        network = IdentityNet(config)
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        tensors = read_tensors(path)
+        with within(tensors, about.name):
+            network = IdentityNet(config)
+        network.load_state_dict(tensors)
+    except (OverflowError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path} is not an identity network: {error}") from error
     return network.eval().requires_grad_(False).to(device)
 

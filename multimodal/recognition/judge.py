@@ -17,10 +17,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from multimodal.files.untrusted.building import within
+from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.weights import WeightsError, atomic, check_file
 from multimodal.generators.native import config_path, read_json, write_safetensors
 from multimodal.recognition.identity import Block
@@ -171,9 +171,11 @@ def load_judge(source: str | Path, device: torch.device | str = "cpu") -> Judge:
     path = check_file(path / FILE_NAME if path.is_dir() else path)
     try:
         about = read_json(config_path(path), path.name)
-        judge = Judge(JudgeConfig.from_plain(about["judge"]), about.get("figures"))
-        judge.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        tensors = read_tensors(path)
+        with within(tensors, config_path(path).name):
+            judge = Judge(JudgeConfig.from_plain(about["judge"]), about.get("figures"))
+        judge.load_state_dict(tensors)
+    except (OverflowError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path} is not a judge: {error}") from error
     return judge.float().eval().requires_grad_(False).to(device)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import open_clip
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 from guidance.clip import (
+    CONFIG_NAME,
     OpenClip,
     load_clip,
     quick_gelu,
@@ -20,6 +22,7 @@ from guidance.clip import (
     text_config,
 )
 from multimodal.types import ClipModel
+from tests.resident import grown_mib
 from tests.tiny_text import tiny_sentence_model
 
 
@@ -185,3 +188,29 @@ def test_half_precision_is_stored_and_loads(folder: Path, tmp_path: Path) -> Non
     )
     text = read_config(tmp_path / "half")["model_cfg"]["text_cfg"]
     assert text["hf_model_name"] == text["hf_tokenizer_name"] == "bundle/clip"
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("text_cfg", "vocab_size", 2**40),
+        ("text_cfg", "width", 2**20),
+        ("text_cfg", "layers", 10**9),
+        ("text_cfg", "context_length", 10**7),
+        ("text_cfg", "heads", 0),
+        ("vision_cfg", "image_size", 10**7),
+        ("vision_cfg", "width", 2**62),
+        ("vision_cfg", "patch_size", 0),
+        ("vision_cfg", "layers", "x"),
+    ],
+)
+def test_a_configuration_larger_than_its_weights(
+    tmp_path: Path, part: str, name: str, value: object
+) -> None:
+    config = json.loads((save_clip(random_clip(), tmp_path) / CONFIG_NAME).read_text())
+    config["model_cfg"][part][name] = value
+    (tmp_path / CONFIG_NAME).write_text(json.dumps(config))
+    with grown_mib() as grown:
+        with pytest.raises(ValueError, match=CONFIG_NAME):
+            load_clip(tmp_path, "cpu")
+        assert grown() < 400

@@ -1,0 +1,1 @@
+"""What a file claims, held against the bytes that are there, before memory is taken for it."""
