@@ -1,12 +1,12 @@
 """The door for untrusted pictures: whatever comes in, an RGB `PIL.Image` or a clear error goes out.
 
 Sizes are read from the header and checked before a pixel is decoded; orientation is applied and
-all other metadata is dropped. Saved pictures say that they were edited.
+colours are brought to sRGB, all other metadata is dropped. Saved pictures say that they were
+edited.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,16 +16,32 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from multimodal.files.marks import exif_mark, png_mark, xmp_mark
+from multimodal.files.marks import exif_mark, png_mark, tiff_mark, xmp_mark
+from multimodal.files.paths import existing_file, shown
 from multimodal.files.weights import atomic
+from multimodal.pictures.colour import srgb_profile, to_srgb
+from multimodal.pictures.depth import deep_colours, grey_to_8_bits, is_shallow, whitest
+from multimodal.pictures.formats import FORMATS, MAGICS, open_header, what_else
 
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 200_000_000
+"""Of a picture that can be decoded at a part of its size (JPEG)."""
+MAX_WHOLE = 100_000_000
+"""Of any other, which has to be decoded whole."""
+KEPT_PIXELS = 64_000_000
+"""What is larger is read at a half, a quarter or an eighth of its size."""
 MAX_SIDE = 16_384
 MIN_SIDE = 8
-MAX_BYTES = 64 * 2**20
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
-SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+MAX_BYTES = 256 * 2**20
+SUFFIXES = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+
+_ORIENTATION = 0x0112
 
 ImageSource = str | Path | bytes | Image.Image | np.ndarray
 
@@ -51,18 +67,23 @@ class DamagedImageError(ImageError):
 
 
 def load_image(
-    source: ImageSource, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES
+    source: ImageSource,
+    max_pixels: int = MAX_PIXELS,
+    max_bytes: int = MAX_BYTES,
+    side: int | None = None,
 ) -> Image.Image:
-    """Any picture as an upright 8-bit RGB image without metadata.
+    """Any picture as an upright 8-bit sRGB image without metadata.
 
-    Greyscale, palette, CMYK, 16-bit and transparent (laid over white) pictures are converted; of
-    an animation the first frame is taken.
+    Greyscale, palette, CMYK, 16-bit and transparent (laid over white) pictures are converted, by
+    their colour profile where they have one; of an animation the first frame is taken. Pictures
+    of more than 64 million pixels are read at a half or a quarter of their size.
 
     Args:
         source: path, encoded bytes, PIL image, or array `[H, W]`, `[H, W, 1|3|4]`: uint8, uint16,
             bool, or float in [0, 1].
         max_pixels: refuse larger pictures, by their header, before decoding.
         max_bytes: refuse longer files.
+        side: read larger pictures so that their long side is this; None reads them as they are.
 
     Raises:
         ImageError: one of its subclasses, named after the reason.
@@ -74,7 +95,7 @@ def load_image(
         image = source
         _check_size(image.size, max_pixels)
     elif isinstance(source, str | Path | bytes | bytearray):
-        image = _open(_read(source, max_bytes), max_pixels)
+        image = _decoded(_read(source, max_bytes), max_pixels, side)
     else:
         raise ImageError(
             f"cannot read a picture from {type(source).__name__}: give a path, bytes, a PIL image "
@@ -82,6 +103,8 @@ def load_image(
         )
     with _decoding():
         image = _plain_rgb(image)
+    if side is not None:
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
     _check_size(image.size, max_pixels)
     return image
 
@@ -92,19 +115,20 @@ def save_image(
     description: str = "AI-edited image",
     quality: int = 95,
 ) -> Path:
-    """Write a PNG, JPEG or WebP that is marked as edited by AI; returns its path.
+    """Write a PNG, JPEG, WebP or TIFF that is marked as edited by AI; returns its path.
 
     The mark: `Software: Semblance` and IPTC's digital source type
-    `compositeWithTrainedAlgorithmicMedia` (XMP in all formats, PNG text chunks, EXIF).
+    `compositeWithTrainedAlgorithmicMedia` (XMP in all formats, PNG text chunks, EXIF). Beside it
+    stands the colour space, sRGB.
 
     Args:
-        image: any mode; written as RGB.
+        image: any mode, in sRGB; written as RGB.
         path: its suffix chooses the format.
         description: what was done, for the mark.
         quality: of JPEG and WebP, 1 to 95.
 
     Raises:
-        ImageError: the file name ends with none of `.png .jpg .jpeg .webp`.
+        ImageError: the file name ends with none of `SUFFIXES`.
     """
     path = Path(path)
     kind = SUFFIXES.get(path.suffix.lower())
@@ -112,10 +136,14 @@ def save_image(
         raise ImageError(f"cannot save {path.name!r}: choose one of {', '.join(SUFFIXES)}")
     image = image.convert("RGB")
     image.info = {}
-    options: dict[str, object] = {"exif": exif_mark(description)}
+    options: dict[str, object] = {"icc_profile": srgb_profile()}
+    if kind == "TIFF":
+        options |= {"tiffinfo": tiff_mark(description), "compression": "tiff_adobe_deflate"}
+    else:
+        options["exif"] = exif_mark(description)
     if kind == "PNG":
         options["pnginfo"] = png_mark(description)
-    else:
+    elif kind != "TIFF":
         options |= {"xmp": xmp_mark(description), "quality": quality}
     if kind == "JPEG":
         options["subsampling"] = 0
@@ -156,10 +184,8 @@ def _read(source: str | Path | bytes | bytearray, max_bytes: int) -> bytes:
     if isinstance(source, bytes | bytearray):
         data, name = bytes(source[: max_bytes + 1]), "the upload"
     else:
-        path = Path(source)
-        if not path.is_file():
-            raise FileNotFoundError(f"no such picture: {path}")
-        name = path.name
+        path = existing_file(source, "picture")
+        name = shown(path.name)
         with open(path, "rb") as file:
             data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
@@ -169,23 +195,46 @@ def _read(source: str | Path | bytes | bytearray, max_bytes: int) -> bytes:
     return data
 
 
-def _open(data: bytes, max_pixels: int) -> Image.Image:
-    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith((b"<!doctype html", b"<html", b"<head")):
-        raise NotAnImageError("this is a web page, not a picture: save the picture itself")
-    if head.startswith((b"<svg", b"<!doctype svg")) or (
-        head.startswith(b"<?xml") and b"<svg" in head
-    ):
-        raise NotAnImageError("this is an SVG drawing: export it as PNG first")
+def _decoded(data: bytes, max_pixels: int, side: int | None) -> Image.Image:
+    """The pixels of a file, no more of them than are kept."""
+    other = what_else(data)
+    if other is not None:
+        raise NotAnImageError(f"this is {other}")
     with _decoding():
         try:
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image = open_header(data)
         except UnidentifiedImageError:
             if data.startswith(MAGICS):
                 raise DamagedImageError("the picture is cut off within its header") from None
             raise
-    _check_size(image.size, max_pixels)
-    return image
+    reducible = image.format in ("JPEG", "MPO")
+    _check_size(image.size, max_pixels if reducible else min(max_pixels, MAX_WHOLE))
+    part = _part(image.size, side)
+    with _decoding():
+        if reducible and part > 1:
+            image.draft(None, (image.width // part, image.height // part))
+        image.load()
+        if image.format == "TIFF" and is_shallow(image):
+            image = _deepened(image, data)
+        return image.reduce(part) if part > 1 and not reducible else image
+
+
+def _part(size: tuple[int, int], side: int | None) -> int:
+    """1, 2, 4 or 8: to what part of its size a picture is read."""
+    parts = (1, 2, 4, 8)
+    few = next((p for p in parts if size[0] * size[1] <= KEPT_PIXELS * p * p), parts[-1])
+    small = max(p for p in parts if p == 1 or (side is not None and max(size) >= side * p))
+    return max(few, small)
+
+
+def _deepened(image: Image.Image, data: bytes) -> Image.Image:
+    """The same TIFF with the light that Pillow left in the lower bytes, where it can be had."""
+    deep = deep_colours(data)
+    if deep is None or deep.size != image.size:
+        return image
+    deep.info = dict(image.info)
+    deep.getexif()[_ORIENTATION] = image.getexif().get(_ORIENTATION, 1)
+    return deep
 
 
 @contextmanager
@@ -195,7 +244,7 @@ def _decoding() -> Iterator[None]:
         yield
     except ImageError:
         raise
-    except Image.DecompressionBombError as error:
+    except Image.DecompressionBombError as error:  # a frame larger than its header says
         raise ImageTooLargeError(f"too many pixels: {error}") from error
     except UnidentifiedImageError:
         known = ", ".join(FORMATS)
@@ -214,8 +263,8 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         )
     if width * height > max_pixels or max(size) > MAX_SIDE:
         raise ImageTooLargeError(
-            f"the picture is {width} x {height} pixels: at most {max_pixels / 1e6:g} million "
-            f"pixels and {MAX_SIDE} a side are accepted; make it smaller first"
+            f"too many pixels: the picture is {width} x {height}, at most {max_pixels / 1e6:g} "
+            f"million and {MAX_SIDE} a side are accepted; make it smaller first"
         )
 
 
@@ -226,24 +275,15 @@ def _plain_rgb(image: Image.Image) -> Image.Image:
     with suppress(Exception):  # broken EXIF is no reason to refuse good pixels
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
-        image = _to_8_bit(image)
+        image = grey_to_8_bits(image)
+    image = to_srgb(image)
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, rgba)
-    rgb = image.convert("RGB")
-    return Image.frombytes("RGB", rgb.size, rgb.tobytes())  # a fresh image carries no metadata
-
-
-def _to_8_bit(image: Image.Image) -> Image.Image:
-    """16-bit, 32-bit and float greyscale by the range their values suggest."""
-    levels = np.nan_to_num(np.asarray(image).astype(np.float64))
-    top = float(levels.max(initial=0.0))
-    if image.mode == "F":
-        full = 1.0 if top <= 1.0 else 255.0 if top <= 255.0 else top
-    else:
-        full = 65535.0 if top <= 65535 else top
-    return Image.fromarray((levels / full * 255).round().clip(0, 255).astype(np.uint8))
+    rgb = image.convert("RGB")  # a plain image, which knows no file
+    rgb.info = {}
+    return rgb
 
 
 def _from_array(array: np.ndarray, max_pixels: int) -> Image.Image:
@@ -253,7 +293,7 @@ def _from_array(array: np.ndarray, max_pixels: int) -> Image.Image:
         raise ImageError(f"expected an array [H, W] or [H, W, 1|3|4], got {array.shape}")
     _check_size((array.shape[1], array.shape[0]), max_pixels)
     if array.dtype == np.uint16:
-        array = (array / 65535 * 255).round()
+        array = (array * np.float32(255 / whitest(float(array.max(initial=0))))).round()
     elif array.dtype == np.bool_:
         array = array * 255
     elif np.issubdtype(array.dtype, np.floating):

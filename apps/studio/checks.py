@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import gradio as gr
 
 MAX_PROMPT = 300
-MAX_PHOTO_BYTES = 25 * 2**20
+MAX_PHOTO_BYTES = 64 * 2**20
 MAX_SOUND_BYTES = 25 * 2**20
 
 P = ParamSpec("P")

@@ -37,7 +37,7 @@ class ServerConfig:
     share: bool = False
     mcp: bool = False
     queue_size: int = 24
-    max_file_size: int = 25 * 2**20
+    max_file_size: int = 64 * 2**20
     sessions: int = 256
 
 

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from apps.clips.motion import Motion
     from multimodal import FaceEditor
 
-MAX_PHOTO_PIXELS = 24_000_000
 MAX_CLIP_SECONDS = 20.0
 KEPT_SIDE = 2048
 """Photos are scaled to this side before they are remembered, so that memory stays bounded."""
@@ -99,9 +98,7 @@ class Studio:
         Raises:
             ImageError: not a picture, too large, damaged.
         """
-        image = load_image(path, max_pixels=MAX_PHOTO_PIXELS)
-        image.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS)
-        return image
+        return load_image(path, side=KEPT_SIDE)
 
     def count_faces(self, path: str | Path) -> int:
         """How many faces a photo shows (1 for a model that takes pictures as they are)."""

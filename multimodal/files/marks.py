@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin, TiffTags
 
 SOFTWARE = "Semblance"
 MARK = "AI-edited"
@@ -17,6 +17,7 @@ SOURCE_TYPE_URI = f"http://cv.iptc.org/newscodes/digitalsourcetype/{SOURCE_TYPE}
 
 _EXIF_DESCRIPTION = 0x010E
 _EXIF_SOFTWARE = 0x0131
+_TIFF_XMP = 700
 
 
 def xmp_mark(description: str) -> bytes:
@@ -44,6 +45,16 @@ def exif_mark(description: str) -> bytes:
     exif[_EXIF_SOFTWARE] = SOFTWARE
     exif[_EXIF_DESCRIPTION] = _labelled(description).encode("ascii", "replace").decode()
     return exif.tobytes()
+
+
+def tiff_mark(description: str) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """TIFF tags `Software`, `ImageDescription`, and the XMP packet."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[_EXIF_SOFTWARE] = SOFTWARE
+    tags[_EXIF_DESCRIPTION] = _labelled(description).encode("ascii", "replace").decode()
+    tags.tagtype[_TIFF_XMP] = TiffTags.BYTE
+    tags[_TIFF_XMP] = xmp_mark(description)
+    return tags
 
 
 def png_mark(description: str) -> PngImagePlugin.PngInfo:

@@ -164,7 +164,7 @@ def hostile(kind: str, folder: Path) -> Path:
         path.write_bytes(b"PK\x03\x04" + b"\0" * 500)
     elif kind == "large":
         with path.open("wb") as file:
-            file.truncate(26 * 2**20)
+            file.truncate(65 * 2**20)
     else:
         path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 64)
     return path
@@ -193,7 +193,7 @@ def png_header(width: int, height: int) -> bytes:
         ("svg", "SVG"),
         ("html", "web page"),
         ("zip", "not a picture"),
-        ("large", "maximum file size|25 MB"),
+        ("large", "maximum file size|64 MB"),
         ("traversal", "cut off|damaged|not a picture"),
     ],
 )

@@ -1,0 +1,1 @@
+"""What lies behind the door for pictures: kinds of file, depths, colours."""
