@@ -14,6 +14,8 @@ from typing import Any
 
 import typer
 
+from apps.threads import be_patient, begun
+
 COMMANDS = (
     "demo", "pictures.edit", "pictures.animate", "pictures.batch", "web", "pictures.invert",
     "pictures.sample", "pictures.interpolate", "pictures.restore", "training.adapt",
@@ -40,6 +42,8 @@ def build_app() -> typer.Typer:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command line; returns the exit code (0 done, 2 bad input, 130 interrupted)."""
+    be_patient()
+    begun()
     try:
         outcome: Any = build_app()(arguments, standalone_mode=False)
     except (ValueError, OSError) as error:

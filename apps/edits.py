@@ -190,8 +190,10 @@ def load_editor(
     clip: str | None = None,
 ) -> FaceEditor:
     """The editor of a named or stored model, with another encoder or CLIP where one is given."""
+    from apps.threads import share_cores
     from multimodal import FaceEditor
 
+    share_cores()
     parts = {name: part for name, part in (("encoder", encoder), ("clip", clip)) if part}
     return FaceEditor.from_pretrained(model, device=device, **parts)
 

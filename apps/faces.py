@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 LATENT_SUFFIX = ".safetensors"
 
 
+def method_of(editor: FaceEditor, asked: str, quick: bool) -> str:
+    """An inversion method for "auto": the encoder, in a second, where the photo itself is edited
+    and the code need only say how the face changes; else a descent after it."""
+    if asked != "auto":
+        return asked
+    return "encoder" if quick and editor.encoder is not None else "hybrid"
+
+
 def load_face(
     editor: FaceEditor,
     path: Path,

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 STAT = Path("/proc/stat")
 PATIENT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", "MKL_DYNAMIC": "TRUE"}
@@ -39,13 +43,19 @@ def be_patient() -> None:
         os.environ.setdefault(name, value)
 
 
+@cache
+def begun() -> Watch | None:
+    """What the machine was at when this was first asked: as the program begins."""
+    return watch()
+
+
 def watch() -> Watch | None:
     """How busy the machine has been up to now; None where it does not say."""
     try:
         ticks = [int(word) for word in STAT.read_text().split("\n", 1)[0].split()[1:9]]
     except (OSError, ValueError):
         return None
-    user, nice, system, idle, waiting, *rest = ticks
+    user, nice, system, _idle, _waiting, *rest = ticks
     busy = (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
     return Watch(time.monotonic(), busy, time.process_time())
 
@@ -59,8 +69,19 @@ def free_cores(since: Watch | None, cores: int) -> int:
     return max(1, min(cores, round(cores - others)))
 
 
-def share_cores(since: Watch | None) -> int:
-    """Let torch compute on as many threads as cores are free; returns their number.
+def import_meanwhile(module: str) -> None:
+    """Import what is needed later, on a thread of its own, while the cores compute something else;
+    what goes wrong is told where it is needed."""
+
+    def load() -> None:
+        with suppress(Exception):
+            import_module(module)
+
+    Thread(target=load, daemon=True).start()
+
+
+def share_cores() -> int:
+    """Let torch compute on as many threads as cores have been free; returns their number.
 
     A number that the person set (`OMP_NUM_THREADS`) stays.
     """
@@ -69,7 +90,7 @@ def share_cores(since: Watch | None) -> int:
     given = torch.get_num_threads()
     if os.environ.get("OMP_NUM_THREADS"):
         return given
-    threads = free_cores(since, given)
+    threads = free_cores(begun(), given)
     if threads != given:
         torch.set_num_threads(threads)
     return threads

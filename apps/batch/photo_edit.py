@@ -11,7 +11,8 @@ from PIL import Image
 from apps.batch.batch import Process
 from apps.batch.manifest import Item
 from apps.edits import EditSpec, edit_face, load_editor
-from apps.faces import load_face
+from apps.faces import load_face, method_of
+from multimodal.editing.finishing import PHOTO
 from multimodal.editing.names import check_edit
 from multimodal.inversion.invert import check_inversion
 
@@ -34,7 +35,7 @@ class PhotoEdit:
     """
 
     spec: EditSpec
-    inversion: str = "hybrid"
+    inversion: str = "auto"
     model: str = "default"
     device: str = "auto"
     encoder: str | None = None
@@ -55,21 +56,20 @@ class PhotoEdit:
             ValueError: something no photo could be edited with.
         """
         editor = load_editor(self.model, self.device, self.encoder, self.clip)
-        self._check(editor)
+        method = method_of(editor, self.inversion, self.spec.fidelity == PHOTO)
+        self._check(editor, method)
 
         def process(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
             spec = self.spec.overridden(item.overrides)
-            face = load_face(
-                editor, item.path, self.inversion, seed=spec.seed, aligned=self.aligned
-            )
+            face = load_face(editor, item.path, method, seed=spec.seed, aligned=self.aligned)
             result = edit_face(editor, face, spec)
             return result.photo or result.after, result.scores
 
         return process
 
-    def _check(self, editor: FaceEditor) -> None:
+    def _check(self, editor: FaceEditor, method: str) -> None:
         """Refuse before the first photo what would fail with every one."""
-        check_inversion(self.inversion, editor.encoder is not None)
+        check_inversion(method, editor.encoder is not None)
         spec = self.spec
         if spec.edits is None:
             text = None if spec.sounds else spec.text

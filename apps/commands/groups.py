@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from apps.commands import options as o
+from apps.commands.options import AUTO
 from apps.console import steps
 
 if TYPE_CHECKING:
@@ -44,19 +45,24 @@ class ModelChoice:
 class FaceChoice:
     """Which face of a photo, and how it is inverted."""
 
-    inversion: o.InvertMethod = "hybrid"
+    inversion: o.InvertMethod = AUTO
     face: o.FaceIndex = None
     seed: o.Seed = 0
     aligned: o.IsAligned = False
 
-    def find(self, editor: FaceEditor, photo: Path) -> Face:
-        """The face, inverted; progress goes to the console."""
-        from apps.faces import load_face
+    def find(self, editor: FaceEditor, photo: Path, quick: bool = False) -> Face:
+        """The face, inverted; progress goes to the console.
 
+        Args:
+            editor: finds it.
+            photo: where.
+            quick: the photo itself will be edited, so that a rough code does.
+        """
+        from apps.faces import load_face, method_of
+
+        method = method_of(editor, self.inversion, quick)
         with steps("inverting") as on_step:
-            return load_face(
-                editor, photo, self.inversion, self.face, on_step, self.seed, self.aligned
-            )
+            return load_face(editor, photo, method, self.face, on_step, self.seed, self.aligned)
 
 
 @dataclass(frozen=True)

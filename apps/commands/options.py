@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+AUTO = "auto"
+
 Photo = Annotated[Path, typer.Argument(help="A photo with a face.", show_default=False)]
 Model = Annotated[str, typer.Option(help="A model's name (see `models list`) or file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
@@ -20,7 +22,10 @@ IsAligned = Annotated[
     bool, typer.Option("--aligned", help="The picture is an FFHQ-aligned crop: take it as it is.")
 ]
 InvertMethod = Annotated[
-    str, typer.Option("--inversion", help="How the photo is inverted: encoder, hybrid, pivotal...")
+    str,
+    typer.Option(
+        "--inversion", help="How the photo is inverted: auto, encoder, hybrid, pivotal..."
+    ),
 ]
 Text = Annotated[
     str | None, typer.Option(help='What the face should look like: "a smiling old woman".')

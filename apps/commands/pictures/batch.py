@@ -28,7 +28,7 @@ def batch(
     source: Annotated[Path, typer.Argument(help="A folder of photos, or a .csv/.parquet table.")],
     out: Annotated[Path, typer.Option(help="Folder for pictures, journal and table.")],
     wish: Wish,
-    inversion: o.InvertMethod = "hybrid",
+    inversion: o.InvertMethod = o.AUTO,
     table: Table = "results.csv",
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try these again.")] = False,
     ray: Ray = None,

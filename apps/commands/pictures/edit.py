@@ -42,6 +42,8 @@ def edit(
     """Change the face in a photo (or in a saved latent) by a text, a sound or both."""
     from apps.edits import edit_face
     from apps.outputs import save_json, with_suffix_of
+    from apps.threads import import_meanwhile
+    from multimodal.editing.finishing import PHOTO
     from multimodal.images import SUFFIXES, save_image
 
     spec = wish.spec(which.seed, mask)
@@ -50,7 +52,8 @@ def edit(
     for path in spec.sounds:
         warn_of_sound(path)
     editor = model.load()
-    found = which.find(editor, photo)
+    import_meanwhile("open_clip")
+    found = which.find(editor, photo, spec.fidelity == PHOTO)
     with steps("editing") as on_step:
         result = edit_face(editor, found, spec, on_step)
     whole = result.after if crop or result.photo is None else result.photo
