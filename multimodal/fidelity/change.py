@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from multimodal.fidelity.mesh import INNER_LIPS
+from multimodal.fidelity.looks import Look
+from multimodal.fidelity.mesh import INNER_LIPS, OVAL
 from multimodal.fidelity.mouths import mouth_colours
 from multimodal.fidelity.registration import Maps
 
@@ -23,6 +24,13 @@ FLOOR = 0.06
 """Added to both sides of a quotient of colours, so that black stays finite."""
 CORE = 0.015
 """Differences below this are taken as the generator's own unrest."""
+TRUSTED = 0.6
+"""How much of a drawn difference a full look of photographs replaces."""
+BROAD = 0.035
+"""Width of differences beside the face, in parts of the side, up to which they are taken for
+outlines that the drawings put in slightly other places."""
+DETAIL = 0.012
+"""Standard deviation above which contrast is not fine, in parts of the crop's side."""
 FEATHER = 0.06
 """Part of the crop's side over which changes fade in from its border."""
 BRIGHTER = 3.0
@@ -45,7 +53,12 @@ class Change:
 
 
 def change_of(
-    photo: np.ndarray, before: np.ndarray, after: np.ndarray, maps: Maps, opened: float
+    photo: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    maps: Maps,
+    opened: float,
+    look: Look | None = None,
 ) -> Change:
     """What an edit does to the pixels of a photo's crop.
 
@@ -55,13 +68,16 @@ def change_of(
         after: the drawing after it, likewise.
         maps: the registration of the three.
         opened: how much the mouth's inside is new, in [0, 1].
+        look: a look of photographs that the face takes on too.
     """
     here = warped(photo, maps.photo)
     then, now = warped(before, maps.before), warped(after, maps.after)
     side = photo.shape[0]
     coarse = COARSE * side
     base = [cv2.GaussianBlur(picture, (0, 0), coarse) for picture in (here, then, now)]
-    difference = now - then
+    difference = (now - then) * credible(now - then, maps.mesh)
+    if look is not None:
+        difference *= 1 - TRUSTED * look.weight
     smooth = cv2.GaussianBlur(_cored(difference), (0, 0), coarse)
     ratio = (base[1] + smooth + FLOOR) / (base[1] + FLOOR)
     ratio = np.clip(ratio, 0.1, BRIGHTER)
@@ -69,6 +85,8 @@ def change_of(
     brighter = (base[0] + FLOOR) * np.maximum(ratio - 1.0, 0.0)
     fine = _cored(difference - smooth) * _contrast(base[0], base[1])
     summand = brighter + fine
+    if look is not None:
+        factor, summand = looked(here, factor, summand, look, maps)
     border = feathered(side)[..., None]
     factor, summand = 1 + (factor - 1) * border, summand * border
     if opened > 0:
@@ -79,14 +97,56 @@ def change_of(
     return Change(*(np.ascontiguousarray(a, np.float32) for a in (motion, factor, summand)))
 
 
-def warped(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """The picture `[S, S, 3]` read at places `[G, G, 2]` in parts of its side."""
-    side = picture.shape[0]
+def looked(
+    here: np.ndarray, factor: np.ndarray, summand: np.ndarray, look: Look, maps: Maps
+) -> tuple[np.ndarray, np.ndarray]:
+    """Factor and summand with a look of photographs: its colours, and its fine contrast."""
+    planes = np.concatenate([look.texture, look.detail[..., None]], axis=-1).astype(np.float32)
+    read = warped(planes, maps.places, here.shape[0], cv2.BORDER_CONSTANT)
+    read = read * (1 - inner_mouth(maps.mesh, here.shape[0]))[..., None]
+    gain = np.exp(np.clip(read[..., :3], -1.2, 0.4))
+    detail = np.exp(np.clip(read[..., 3:], -1.0, 1.0))
+    base = cv2.GaussianBlur(here, (0, 0), DETAIL * here.shape[0])
+    return factor * gain * detail, (summand + base * factor * (1 - detail)) * gain
+
+
+def warped(
+    picture: np.ndarray,
+    places: np.ndarray,
+    side: int | None = None,
+    border: int = cv2.BORDER_REFLECT_101,
+) -> np.ndarray:
+    """The picture `[S, S, C]` read at places `[G, G, 2]` in parts of its side."""
+    side = side or picture.shape[0]
     spots = cv2.resize(places.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
-    spots = spots * side - 0.5
-    return cv2.remap(
-        picture, spots[..., 0], spots[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
+    spots = spots * picture.shape[0] - 0.5
+    return cv2.remap(picture, spots[..., 0], spots[..., 1], cv2.INTER_CUBIC, borderMode=border)
+
+
+def credible(difference: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+    """Where a difference of drawings `[S, S, 3]` is more than an outline that moved a little.
+
+    Returns:
+        `[S, S, 1]` in [0, 1]: 1 on the face, and beside it where the difference is broad.
+    """
+    side = difference.shape[0]
+    face = filled(mesh[list(OVAL)], side, 1.06)
+    size = cv2.GaussianBlur(np.abs(difference).max(axis=-1), (0, 0), side / 256)
+    width = round(BROAD * side) | 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    broad = cv2.morphologyEx(size, cv2.MORPH_OPEN, kernel)
+    t = np.clip((broad - CORE) / (2 * CORE), 0, 1)
+    broad = cv2.GaussianBlur(t, (0, 0), side / 128)
+    return np.maximum(face, broad)[..., None]
+
+
+def filled(outline: np.ndarray, side: int, size: float = 1.0) -> np.ndarray:
+    """The inside of an outline `[N, 2]`, made `size` times as large, soft, `[S, S]` in [0, 1]."""
+    middle = outline.mean(axis=0)
+    points = (middle + (outline - middle) * size) * side
+    mask = np.zeros((side, side), np.float32)
+    cv2.fillPoly(mask, [np.round(points * 16 - 8).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+    return cv2.GaussianBlur(mask, (0, 0), side / 64)
 
 
 def inner_mouth(mesh: np.ndarray, side: int) -> np.ndarray:

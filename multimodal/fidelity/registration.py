@@ -13,6 +13,7 @@ import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay
 
+from multimodal.fidelity.looks import Look, looks
 from multimodal.fidelity.mesh import OVAL
 
 GRID = 128
@@ -33,17 +34,19 @@ class Maps:
         photo: `[G, G, 2]`, in the photo's crop.
         before: `[G, G, 2]`, in the drawing before the edit.
         after: `[G, G, 2]`, in the drawing after it.
+        places: `[G, G, 2]`, in the textures of looks, in parts of their side.
         mesh: the edited face's mesh `[468, 2]`.
     """
 
     photo: np.ndarray
     before: np.ndarray
     after: np.ndarray
+    places: np.ndarray
     mesh: np.ndarray
 
 
 def register(
-    photo: np.ndarray, before: np.ndarray, after: np.ndarray, gain: float | np.ndarray = 1.0
+    photo: np.ndarray, before: np.ndarray, after: np.ndarray, look: Look | None = None
 ) -> Maps:
     """Maps from the edited face to the photo and to both drawings.
 
@@ -51,30 +54,32 @@ def register(
         photo: the mesh `[468, 2]` in the photo's crop, in parts of its side.
         before: that in the drawing before the edit.
         after: that in the drawing after it.
-        gain: how much of the drawn motion the photo makes, of all points or of each `[468, 1]`.
+        look: a look of photographs that the face takes on too.
     """
     affine = fitted(photo, before)
     motion = (after - before) @ np.linalg.inv(affine[:2])
-    moved = photo + gain * _cored(motion)
+    moved = photo + _cored(motion)
+    if look is not None:
+        moved = moved + look.shape @ fitted(looks().mesh, photo)[:2]
     inner, outer = _rings(photo)
     rim = list(OVAL)
     half = inner + 0.5 * (moved - photo)[rim]
     border = _border()
     still = np.concatenate([outer, border])
     targets = np.concatenate([moved, half, still])
-    frame = _moved(affine, np.concatenate([inner, still]))
+    outside = np.concatenate([inner, still])
+    frame = _moved(affine, outside)
     sources = np.concatenate(
         [
             np.concatenate([photo, inner, still]),
             np.concatenate([before, frame]),
             np.concatenate([after, frame]),
+            np.concatenate([looks().places, _moved(fitted(photo, looks().places), outside)]),
         ],
         axis=1,
     )
-    maps = _interpolated(targets, sources - np.tile(targets, 3))
-    grid = np.tile(_grid(), 3)
-    photo_map, before_map, after_map = np.split(maps + grid, 3, axis=-1)
-    return Maps(photo_map, before_map, after_map, moved)
+    maps = _interpolated(targets, sources - np.tile(targets, 4))
+    return Maps(*np.split(maps + np.tile(_grid(), 4), 4, axis=-1), moved)
 
 
 def _cored(motion: np.ndarray) -> np.ndarray:

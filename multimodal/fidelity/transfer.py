@@ -13,7 +13,9 @@ from torch import Tensor
 from multimodal.faces.align import FaceTransform
 from multimodal.fidelity.change import Change, change_of
 from multimodal.fidelity.composing import axes, compose, touched
+from multimodal.fidelity.looks import together
 from multimodal.fidelity.mesh import INNER_LIPS, OVAL, face_meshes
+from multimodal.fidelity.reading import amounts_of
 from multimodal.fidelity.registration import register
 
 LEAST_SIDE, MOST_SIDE = 256, 512
@@ -114,8 +116,12 @@ def planned(subject: Subject, before: Tensor, after: Tensor) -> Change | None:
     then, now = meshes[:, :, :2].double().numpy()
     if not subject.sure or float(scores.min()) <= SURE:
         then = now = subject.mesh  # drawings are then taken to lie where the photo's face is
-    maps = register(subject.mesh, then, now)
-    change = change_of(subject.small, drawn, edited, maps, _opened(subject.mesh, maps.mesh))
+        look = None
+    else:
+        look = together(amounts_of(drawn, edited, (then, now)))
+    maps = register(subject.mesh, then, now, look)
+    opened = _opened(subject.mesh, maps.mesh)
+    change = change_of(subject.small, drawn, edited, maps, opened, look)
     return _without_colours(change) if subject.grey else change
 
 

@@ -1,0 +1,73 @@
+"""Looks of photographs: how faces of one group differ from those of another.
+
+The drawings say what an edit wants; how an old face, a child's, a man's or a smile looks on a
+photograph is taken from photographs: the mean shapes and colours of groups of faces, brought onto
+one mesh (prototypes: Rowland and Perrett 1995; with the strength of fine detail, Tiddeman, Burt and
+Perrett 2001). A face is led along the difference of two prototypes and stays itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+
+WEIGHTS = Path(__file__).parent / "looks.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """Differences of groups of faces, each at amount 1.
+
+    Args:
+        names: of the K looks.
+        shapes: `[K, 468, 2]`, what the points of `mesh` move by.
+        textures: `[K, T, T, 3]`, logarithms of factors of colours, over the square of `places`.
+        details: `[K, T, T]`, logarithms of factors of fine contrast, likewise.
+        mesh: the mean face `[468, 2]` that the shapes belong to.
+        places: where its points lie in the textures `[468, 2]`, in parts of their side.
+        reading: `[F, K]`, from what two drawings differ by to amounts of looks.
+    """
+
+    names: tuple[str, ...]
+    shapes: np.ndarray
+    textures: np.ndarray
+    details: np.ndarray
+    mesh: np.ndarray
+    places: np.ndarray
+    reading: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """Several looks together; fields as those of `Looks`, without the first axis.
+
+    Args:
+        weight: how much of a look this is, in [0, 1].
+    """
+
+    weight: float
+    shape: np.ndarray
+    texture: np.ndarray
+    detail: np.ndarray
+
+
+@lru_cache(maxsize=1)
+def looks() -> Looks:
+    """Those that come with the program, loaded once."""
+    with safe_open(WEIGHTS, "np") as file:
+        names = tuple((file.metadata() or {})["names"].split(","))
+        found = {key: file.get_tensor(key).astype(np.float32) for key in file.keys()}  # noqa: SIM118
+    return Looks(names, **found)
+
+
+def together(amounts: np.ndarray) -> Look:
+    """Looks `[K]` laid over each other."""
+    known = looks()
+    shape, texture, detail = (
+        np.tensordot(amounts, planes, 1) for planes in (known.shapes, known.textures, known.details)
+    )
+    return Look(float(np.abs(amounts).max().clip(0, 1)), shape, texture, detail)

@@ -1,0 +1,75 @@
+"""Which looks two drawings differ by: a linear reading of how the mesh moved and colours changed."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from scipy.spatial import Delaunay
+
+from multimodal.fidelity.looks import Looks, looks
+from multimodal.fidelity.registration import fitted
+
+FINE, COARSE = 72, 24
+"""Sides at which colours are read off the mesh, and at which they are compared."""
+SHAPE_SCALE, COLOUR_SCALE = 30.0, 0.3
+"""Bring both kinds of features to a like size."""
+DARK = 0.03
+UNREST = 0.12
+"""Amounts up to this are taken for none."""
+SURPLUS = 1.6
+"""No look is taken further than this."""
+
+
+def amounts_of(
+    before: np.ndarray, after: np.ndarray, meshes: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """How much of each look an edit wants `[K]`; 1 is that look in full.
+
+    Args:
+        before: the drawing before the edit, `[S, S, 3]` in [0, 1].
+        after: the drawing after it.
+        meshes: their meshes `[468, 2]` in parts of the side.
+    """
+    known = looks()
+    read = features(before, after, meshes, known) @ known.reading
+    size = np.abs(read)
+    return np.sign(read) * np.clip(size - UNREST, 0, None) * np.clip(SURPLUS / (size + 1e-6), 0, 1)
+
+
+def features(
+    before: np.ndarray,
+    after: np.ndarray,
+    meshes: tuple[np.ndarray, np.ndarray],
+    known: Looks,
+) -> np.ndarray:
+    """What the reading looks at, `[468 * 2 + 24 * 24 * 3]`."""
+    motion = (meshes[1] - meshes[0]) @ fitted(meshes[0], known.mesh)[:2]
+    colours = [unfolded(*pair) for pair in zip((before, after), meshes, strict=True)]
+    difference = (colours[1] - colours[0]).astype(np.float32)
+    small = cv2.resize(difference, (COARSE, COARSE), interpolation=cv2.INTER_AREA)
+    return np.concatenate([motion.ravel() * SHAPE_SCALE, small.ravel() * COLOUR_SCALE])
+
+
+def unfolded(picture: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+    """Logarithms of a face's colours over the square of the looks' textures; 0 beside the face."""
+    corners, weights, inside = _squares()
+    spots = (mesh[corners] * weights[..., None]).sum(axis=1) * picture.shape[0] - 0.5
+    spots = spots.reshape(FINE, FINE, 2).astype(np.float32)
+    border = cv2.BORDER_REFLECT_101
+    seen = cv2.remap(picture, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR, borderMode=border)
+    return np.log(seen + DARK) * inside[..., None]
+
+
+@lru_cache(maxsize=1)
+def _squares() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each cell: its triangle's corners, their weights, and whether it lies on the face."""
+    line = (np.arange(FINE) + 0.5) / FINE
+    cells = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+    mesh = Delaunay(looks().places)
+    found = mesh.find_simplex(cells)
+    turned = mesh.transform[found]
+    first = np.einsum("nij,nj->ni", turned[:, :2], cells - turned[:, 2])
+    weights = np.concatenate([first, 1 - first.sum(axis=1, keepdims=True)], axis=1)
+    return mesh.simplices[found], weights, (found >= 0).reshape(FINE, FINE)
