@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -30,9 +32,10 @@ def compose(photo: np.ndarray, transform: FaceTransform, change: Change) -> np.n
     if box is None:
         return result
     left, top, right, bottom = box
+    planes = planes_of(change, transform)
     for start in range(top, bottom, ROWS):
         band = (left, start, right, min(start + ROWS, bottom))
-        result[band[1] : band[3], left:right] = _band(photo, transform, change, band)
+        result[band[1] : band[3], left:right] = _band(photo, transform, planes, band)
     return result
 
 
@@ -44,17 +47,39 @@ def touched(shape: tuple[int, ...], transform: FaceTransform) -> Box | None:
     return (left, top, right, bottom) if right > left and bottom > top else None
 
 
-def _band(photo: np.ndarray, transform: FaceTransform, change: Change, box: Box) -> np.ndarray:
+def _band(photo: np.ndarray, transform: FaceTransform, planes: Planes, box: Box) -> np.ndarray:
     """Some rows of the photo as they become."""
     left, top, right, bottom = box
     own = photo[top:bottom, left:right]
-    motion = seen(change.motion, transform, box, cv2.INTER_LINEAR, 0.0) @ axes(transform)
-    factor = seen(change.factor, transform, box, cv2.INTER_LINEAR, 1.0)
-    summand = seen(change.summand, transform, box, cv2.INTER_CUBIC, 0.0)
-    colours = moved(photo, box, motion.astype(np.float32)) * factor + summand * 255
-    same = (motion == 0).all(-1) & (factor == 1).all(-1) & (summand == 0).all(-1)
-    levels = np.rint(colours).clip(0, 255).astype(np.uint8)
-    return np.where(same[..., None], own, levels)
+    reached = seen(planes.reached, transform, box, cv2.INTER_LINEAR, 0.0) > 0
+    if not reached.any():
+        return own
+    motion = seen(planes.motion, transform, box, cv2.INTER_LINEAR, 0.0)
+    levels = moved(photo, box, motion)
+    levels *= seen(planes.factor, transform, box, cv2.INTER_LINEAR, 1.0)
+    levels += seen(planes.summand, transform, box, cv2.INTER_CUBIC, 0.0)
+    np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
+    return np.where(reached[..., None], levels.astype(np.uint8), own)
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """A change in the units of a photo: pixels and levels; and where there is one."""
+
+    motion: np.ndarray
+    factor: np.ndarray
+    summand: np.ndarray
+    reached: np.ndarray
+
+
+def planes_of(change: Change, transform: FaceTransform) -> Planes:
+    """A change in the units of the photo that a crop lies in."""
+    side = change.factor.shape[0]
+    motion = (change.motion @ axes(transform)).astype(np.float32)
+    moving = cv2.resize((motion != 0).any(axis=-1).astype(np.float32), (side, side)) > 0
+    other = (change.factor != 1).any(axis=-1) | (change.summand != 0).any(axis=-1)
+    reached = cv2.dilate((moving | other).astype(np.float32), np.ones((5, 5), np.uint8))
+    return Planes(motion, change.factor, change.summand * np.float32(255), reached)
 
 
 def moved(photo: np.ndarray, box: Box, motion: np.ndarray) -> np.ndarray:

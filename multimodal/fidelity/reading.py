@@ -1,4 +1,4 @@
-"""Which looks two drawings differ by: a linear reading of how the mesh moved and colours changed."""
+"""Which looks two drawings differ by: read off how the mesh moved and how colours changed."""
 
 from __future__ import annotations
 
