@@ -12,6 +12,7 @@ import gradio as gr
 
 from apps.samples import FOLDER, faces
 from apps.studio.api import Api
+from apps.studio.door.home import HOME
 from apps.studio.events.batch_events import BATCH_LIMIT, LongEvents
 from apps.studio.events.edit_events import EditEvents, HistoryEvents
 from apps.studio.events.face_events import FaceEvents
@@ -32,6 +33,7 @@ def build_demo(editor: FaceEditor) -> gr.Blocks:
     Args:
         editor: a loaded `FaceEditor`; shared by everybody, changed by nobody.
     """
+    HOME.uploads()  # before Gradio's components ask where to write
     studio = Studio(editor)
     gr.set_static_paths([FOLDER])
     with gr.Blocks(title="Semblance", delete_cache=CACHE_SECONDS, analytics_enabled=False) as demo:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import gradio as gr
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+    from apps.studio.door.door import Rules
+
+from apps.studio.door.hosts import LOOPBACK, known_names
+
+FAILED_SIGN_INS, FAILED_SECONDS = 10, 900
+TOKEN_VARIABLE = "SEMBLANCE_MCP_TOKEN"
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,9 @@ class ServerConfig:
         queue_size: requests that may wait; more are told to try again.
         max_file_size: largest upload, in bytes.
         sessions: people whose faces are remembered at once.
+        known_as: names that people reach it by, besides addresses, localhost and `host`.
+        hourly_bytes: what one address may send in an hour, in bytes.
+        token: what assistants bring where `auth` is set; made up unless given.
     """
 
     host: str = "127.0.0.1"
@@ -39,6 +48,14 @@ class ServerConfig:
     queue_size: int = 24
     max_file_size: int = 64 * 2**20
     sessions: int = 256
+    known_as: tuple[str, ...] = ()
+    hourly_bytes: int = 2**30
+    token: str = field(default_factory=lambda: token_of(os.environ), repr=False)
+
+
+def token_of(environment: Mapping[str, str]) -> str:
+    """The token that assistants bring: the one of the environment, or a new one."""
+    return environment.get(TOKEN_VARIABLE) or secrets.token_urlsafe(24)
 
 
 def parse_auth(given: Sequence[str]) -> tuple[tuple[str, str], ...]:
@@ -81,13 +98,13 @@ def launch(
 
     Raises:
         OSError: the port is taken.
-        ValueError: MCP tools behind a sign-in, which assistants cannot pass.
     """
-    if config.mcp and config.auth:
-        raise ValueError("--mcp cannot be had with --auth: assistants have no way to sign in")
+    from starlette.middleware import Middleware
     from starlette.responses import JSONResponse
     from starlette.routing import Route
 
+    from apps.studio.door.door import Door
+    from apps.studio.door.home import HOME
     from apps.studio.layout.page import HEAD
     from apps.studio.layout.theme import CSS, GLOBAL_CSS, theme
 
@@ -103,7 +120,10 @@ def launch(
         mcp_server=config.mcp,
         max_file_size=config.max_file_size,
         state_session_capacity=config.sessions,
-        app_kwargs={"routes": [Route("/healthz", health)]},
+        app_kwargs={
+            "routes": [Route("/healthz", health)],
+            "middleware": [Middleware(Door, rules=rules_of(config))],
+        },
         theme=theme(),
         css=CSS,
         head=f"<style>{GLOBAL_CSS}</style>{HEAD}",
@@ -113,12 +133,51 @@ def launch(
         footer_links=["api"],
         prevent_thread_lock=True,
     )
+    HOME.keep()
+    HOME.keep_swept()
+    if config.mcp and config.auth:
+        _open_tools(demo, config.token)
     if on_ready is not None:
         on_ready(demo.share_url or url)
     if block:
         signal.signal(signal.SIGTERM, partial(_end, demo))
         demo.block_thread()
     return url
+
+
+def rules_of(config: ServerConfig) -> Rules:
+    """What the door goes by."""
+    from apps.studio.door.counts import Window
+    from apps.studio.door.door import Rules
+    from apps.studio.door.home import HOME
+
+    return Rules(
+        names=known_names(config.host, config.known_as),
+        sent=Window(config.hourly_bytes, 3600),
+        failed=Window(FAILED_SIGN_INS, FAILED_SECONDS),
+        shared=config.share,
+        auth=bool(config.auth),
+        token=config.token if config.mcp else None,
+        clean=HOME.remove_partial,
+    )
+
+
+def _open_tools(demo: gr.Blocks, token: str) -> None:
+    """Gradio's tools call its own endpoints, through the door like everybody: with the token."""
+    from gradio_client import Client
+
+    tools = demo.mcp_server_obj
+    if tools is None:
+        return
+    tools._client_instance = Client(
+        demo.local_url,
+        download_files=False,
+        ssl_verify=False,
+        _skip_components=False,
+        verbose=False,
+        analytics_enabled=False,
+        headers={"x-gradio-user": "mcp", "authorization": f"Bearer {token}"},
+    )
 
 
 def _end(demo: gr.Blocks, number: int, _: Any) -> None:

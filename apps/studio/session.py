@@ -5,62 +5,25 @@ Sessions are values: every event makes a new one, so a slow event can never mix 
 
 from __future__ import annotations
 
-import atexit
-import os
 import shutil
-import stat
-import tempfile
-import threading
-import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image
 
 from apps.edits import EditSpec
+from apps.studio.door.home import HOME
 from multimodal.editing.finishing import PHOTO, Finished
 from multimodal.images import save_image
 from multimodal.types import Face, Latent, Offset
 
 MAX_STEPS = 30
-FOLDER_SECONDS = 2 * 3600
-LEFT_SECONDS = 24 * 3600
-HOME_PREFIX = "semblance-studio-"
-
-
-class _Home:
-    """The process's own folder, made when first needed and gone when the process ends."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._path: Path | None = None
-
-    def path(self) -> Path:
-        """The folder; its time shows to other processes that it is in use."""
-        with self._lock:
-            if self._path is None or not self._path.is_dir():
-                _remove_left(Path(tempfile.gettempdir()))
-                self._path = Path(tempfile.mkdtemp(prefix=HOME_PREFIX))
-                atexit.register(self.remove)
-            os.utime(self._path)
-            return self._path
-
-    def remove(self) -> None:
-        """Remove the folder. Takes no lock: a signal may come while this thread holds it."""
-        if self._path is not None:
-            shutil.rmtree(self._path, ignore_errors=True)
-
-
-_HOME = _Home()
 
 
 def new_folder() -> Path:
     """A folder for files of one person or request; those of long ago are removed."""
-    home = _HOME.path()
-    _remove_older(home.iterdir(), FOLDER_SECONDS)
-    return Path(tempfile.mkdtemp(dir=home))
+    return HOME.new_folder()
 
 
 def marked(image: Image.Image, description: str) -> str:
@@ -70,28 +33,7 @@ def marked(image: Image.Image, description: str) -> str:
 
 def forget_all() -> None:
     """Remove what all sessions of this process wrote."""
-    _HOME.remove()
-
-
-def _remove_left(temporary: Path) -> None:
-    """Remove what processes of this user left behind when they were killed."""
-    own = getattr(os, "getuid", lambda: 0)()
-    left = temporary.glob(f"{HOME_PREFIX}*")
-    _remove_older((path for path in left if _is_own_folder(path, own)), LEFT_SECONDS)
-
-
-def _is_own_folder(path: Path, own: int) -> bool:
-    with suppress(FileNotFoundError):
-        found = path.lstat()
-        return stat.S_ISDIR(found.st_mode) and found.st_uid == own
-    return False
-
-
-def _remove_older(folders: Iterable[Path], seconds: float) -> None:
-    for old in folders:
-        with suppress(FileNotFoundError):  # another thread sweeps too
-            if time.time() - old.lstat().st_mtime > seconds:
-                shutil.rmtree(old, ignore_errors=True)
+    HOME.remove()
 
 
 @dataclass(frozen=True)

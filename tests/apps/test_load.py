@@ -105,7 +105,27 @@ async def _use(url: str, picture: str, sound: str) -> tuple[dict[str, str], dict
     return found, answers
 
 
-def test_tools_behind_a_sign_in_are_refused(editor: FaceEditor) -> None:
-    config = ServerConfig(port=None, mcp=True, auth=(("me", "secret"),))
-    with pytest.raises(ValueError, match="--mcp"):
-        launch(build_demo(editor), config, block=False)
+def test_assistants_behind_a_sign_in_bring_the_token(editor: FaceEditor) -> None:
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    config = ServerConfig(port=None, mcp=True, auth=(("me", "secret"),), token="word")
+    demo = build_demo(editor)
+
+    async def draw(headers: dict[str, str]) -> Any:
+        async with (
+            streamablehttp_client(f"{url}/gradio_api/mcp/", headers=headers) as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            return await session.call_tool("generate", {})
+
+    try:
+        url = launch(demo, config, block=False).rstrip("/")
+        answer = asyncio.run(draw({"Authorization": "Bearer word"}))
+        assert not answer.isError, answer.content
+        assert answer.content
+        with pytest.raises(BaseException):  # noqa: B017  (a group of them)
+            asyncio.run(draw({}))
+    finally:
+        demo.close(verbose=False)
