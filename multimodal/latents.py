@@ -36,6 +36,31 @@ LayerSpec = str | int | Sequence[int | str] | None
 GROUPS = ("coarse", "medium", "fine", "all")
 
 
+ALL_SPACES = ("z", "w", "w+", "p", "pn+", "s")
+"""What a StyleGAN2 has."""
+
+
+def spaces_of(generator: Generator) -> tuple[str, ...]:
+    """The names of the spaces that a generator's family has; a StyleGAN2's where it says nothing.
+    "class" is a vector beside z that says what is drawn."""
+    found: tuple[str, ...] = getattr(generator, "spaces", ALL_SPACES)
+    return found
+
+
+def require_space(generator: Generator, space: str, what: str) -> None:
+    """Raise `ValueError` unless the generator has that space.
+
+    Args:
+        generator: whose family is asked.
+        space: the name of a space.
+        what: what needs it, for the message.
+    """
+    has = spaces_of(generator)
+    if space not in has:
+        family = getattr(generator, "family", "this generator")
+        raise ValueError(f"{what} needs space {space!r}; {family} has {', '.join(has)}")
+
+
 def w_to_p(w: Tensor) -> Tensor:
     """W or W+ to P or P+, `LeakyReLU_5.0`: undoes the mapping's last activation."""
     return F.leaky_relu(w, 1 / SLOPE)

@@ -18,7 +18,8 @@ from torch import Tensor
 from multimodal.generators.rosinality import to_rosinality
 from multimodal.generators.stylegan2 import StyleGAN2
 
-BUFFERS = ("noise_const", "resample_filter", "w_avg")
+BUFFERS = ("noise_const", "resample_filter", "w_avg", "transform", "freqs", "phases")
+BUFFERS += ("magnitude_ema", "up_filter", "down_filter")
 
 
 class Persistent:
@@ -74,11 +75,15 @@ def nvlabs_pickle(
     conv_clamp: float | None = None,
     lr_multiplier: float = 0.01,
     protocol: int = 4,
+    told: Mapping[str, Any] | None = None,
     **extra: Any,
 ) -> Path:
-    """A file shaped like `stylegan2-ada-pytorch`'s snapshots: G, D and G_ema."""
+    """A file shaped like `stylegan2-ada-pytorch`'s snapshots: G, D and G_ema.
+
+    `told` are the constructor's arguments, where they are not StyleGAN2's.
+    """
     with official_modules() as easy_dict:
-        options = easy_dict(
+        options = easy_dict(told) if told is not None else easy_dict(
             z_dim=512,
             c_dim=0,
             synthesis_kwargs=easy_dict(channel_base=32768, conv_clamp=conv_clamp),

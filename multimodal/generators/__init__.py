@@ -7,6 +7,7 @@ from multimodal.generators.checkpoints import (
     convert,
     inspect,
     load_generator,
+    load_stylegan2,
     save_generator,
 )
 from multimodal.generators.layout import CheckpointError
@@ -23,5 +24,6 @@ __all__ = [
     "convert",
     "inspect",
     "load_generator",
+    "load_stylegan2",
     "save_generator",
 ]

@@ -18,12 +18,15 @@ from multimodal.files.torch_files import load_torch
 from multimodal.files.variants import completed
 from multimodal.files.weights import WeightsError, atomic, check_file, fetch, sha256_of
 from multimodal.generators import native, nvlabs, rosinality
+from multimodal.generators.families import reading
+from multimodal.generators.families.base import Found, Network
 from multimodal.generators.layout import CheckpointError, Weights, build, refuse_foreign
 from multimodal.generators.registry import MODELS, ModelSpec, find_model, tiny_generator
 from multimodal.generators.stylegan2 import StyleGAN2
+from multimodal.latents import spaces_of
 
 MAX_BYTES = 8 << 30
-"""Larger files are refused: the largest public StyleGAN2 checkpoint has about 0.4 GB."""
+"""Larger files are refused: the largest public checkpoints have about 1.5 GB."""
 TORCH_LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 MAX_PICKLE_BYTES = 1 << 30
 """NVlabs' own have 0.4 GB; they are read whole."""
@@ -37,14 +40,15 @@ class CheckpointInfo:
 
     Args:
         path: the file.
-        family: the network, "stylegan2".
+        family: the network, "stylegan2" or one of `families.catalogue`.
         format: the kind of file, in words.
         resolution: side of the picture in pixels.
-        channels: channels of each block from 4 px up.
-        num_layers: rows of W+.
+        channels: channels of each block from the coarsest up.
+        spaces: what its codes can be searched and moved in.
+        num_layers: rows of W+; 1 where there is none.
         z_dim: size of z.
         w_dim: size of w.
-        mapping_layers: layers from z to w.
+        mapping_layers: layers from z to w; 0 where there is no w.
         conv_clamp: clamp of the activations, or None.
         parameters: numbers in the network.
         bytes: size of the file.
@@ -56,6 +60,7 @@ class CheckpointInfo:
     format: str
     resolution: int
     channels: tuple[int, ...]
+    spaces: tuple[str, ...]
     num_layers: int
     z_dim: int
     w_dim: int
@@ -70,15 +75,16 @@ def load_generator(
     source: str | Path,
     device: str | torch.device = "auto",
     dtype: torch.dtype = torch.float32,
-) -> StyleGAN2:
+) -> StyleGAN2 | Network:
     """A frozen generator from a registry name or a file.
 
     Args:
         source: a name of `multimodal.generators.registry.MODELS` ("default", "ffhq-256", ...), an
-            NVlabs `.pkl`, a rosinality `.pt`, our `.safetensors`, or a model folder, a variant's
-            too.
+            NVlabs `.pkl`, a rosinality `.pt`, our `.safetensors`, a file of another family
+            (docs/public-checkpoints.md), or a model folder, a variant's too.
         device: "auto" (cuda, mps, cpu) or a torch device.
-        dtype: of the features while drawing, float32 or bfloat16 (weights stay float32).
+        dtype: of the features while drawing, float32 or, for a StyleGAN2, bfloat16 (weights stay
+            float32).
 
     Raises:
         ValueError: an unknown name or device.
@@ -88,16 +94,26 @@ def load_generator(
     where = pick_device(device)
     if dtype not in (torch.float32, torch.bfloat16, torch.float16):
         raise ValueError(f"dtype {dtype} is not one of float32, bfloat16, float16")
-    if str(source) == "tiny":
-        model = tiny_generator()
-    else:
-        path = resolve(source)
-        model, _ = _load(path)
+    model = tiny_generator() if str(source) == "tiny" else _load(resolve(source))[0]
+    if dtype != torch.float32 and not isinstance(model, StyleGAN2):
+        raise ValueError(f"dtype {dtype} needs a StyleGAN2; a {model.family} draws in float32")
     model.dtype = dtype
     return model.to(where)
 
 
-def save_generator(generator: StyleGAN2, path: str | Path) -> str:
+def load_stylegan2(
+    source: str | Path,
+    device: str | torch.device = "auto",
+    dtype: torch.dtype = torch.float32,
+) -> StyleGAN2:
+    """As `load_generator`, for what needs a StyleGAN2; raises `ValueError` for another family."""
+    model = load_generator(source, device, dtype)
+    if not isinstance(model, StyleGAN2):
+        raise ValueError(f"{source} holds a {model.family}; this needs a StyleGAN2")
+    return model
+
+
+def save_generator(generator: StyleGAN2 | Network, path: str | Path) -> str:
     """Write `path` (`.safetensors`) and the JSON beside it, each under a temporary name first.
 
     Returns:
@@ -116,18 +132,19 @@ def inspect(path: str | Path) -> CheckpointInfo:
     """Load a checkpoint far enough to be sure of it and say what is in it."""
     file = resolve(path)
     model, form = _load(file)
-    config = model.config
+    config: Any = model.config
     return CheckpointInfo(
         path=file,
-        family=native.FAMILY,
+        family=model.family,
         format=form,
-        resolution=config.resolution,
+        resolution=model.resolution,
         channels=config.channels,
-        num_layers=config.num_layers,
+        spaces=spaces_of(model),
+        num_layers=model.num_layers,
         z_dim=config.z_dim,
-        w_dim=config.w_dim,
-        mapping_layers=config.mapping_layers,
-        conv_clamp=config.conv_clamp,
+        w_dim=model.style_dim,
+        mapping_layers=getattr(config, "mapping_layers", 0),
+        conv_clamp=getattr(config, "conv_clamp", None),
         parameters=sum(p.numel() for p in model.parameters()),
         bytes=file.stat().st_size,
         sha256=sha256_of(file),
@@ -139,7 +156,8 @@ def convert(source: str | Path, target: str | Path) -> Path:
 
     `.safetensors` is ours (with JSON), `.pt` rosinality's, `.pth` a plain torch file
     `{"G_ema": state dict in NVlabs' layout, "config": dict}`. (A `.pkl` cannot be written: NVlabs'
-    pickles contain the source code of their classes.)
+    pickles contain the source code of their classes.) Other families than StyleGAN2 are written as
+    `.safetensors`, or as `.pth`: a bare state dict with the public keys that their class has.
 
     Returns:
         The target's path.
@@ -153,6 +171,10 @@ def convert(source: str | Path, target: str | Path) -> Path:
     model = load_generator(source, "cpu")
     if path.suffix == ".safetensors":
         save_generator(model, path)
+    elif not isinstance(model, StyleGAN2):
+        if path.suffix == ".pt":
+            raise ValueError(f"rosinality's layout holds StyleGAN2 only, not a {model.family}")
+        _write_torch(model.state_dict(), path)
     elif path.suffix == ".pt":
         _write_torch(_as_rosinality(model), path)
     else:
@@ -166,7 +188,7 @@ def resolve(source: str | Path) -> Path:
         return _registered(find_model(source))
     path = Path(source).expanduser()
     if path.is_dir():
-        path = completed(path) / "generator.safetensors"
+        path = reading.in_folder(completed(path)) or path / "generator.safetensors"
     if not path.is_file():
         names = ", ".join(MODELS)
         raise FileNotFoundError(f"{source} is neither a file nor one of the models {names}")
@@ -186,14 +208,30 @@ def _registered(spec: ModelSpec) -> Path:
     return fetch(spec.url, spec.sha256, f"{spec.name}{Path(spec.url).suffix}")
 
 
-def _load(path: Path) -> tuple[StyleGAN2, str]:
+def _load(path: Path) -> tuple[StyleGAN2 | Network, str]:
     kind = _kind(path)
     if kind == "native":
-        weights, config = native.read_native(path)
+        family, state, values = native.read_native(path)
+        if family != native.FAMILY:
+            return reading.read_native_family(family, state, values, path.name), native.FORMAT
+        config = native.parse_config(values, native.config_path(path).name)
+        weights = Weights(state, native.FORMAT, config.conv_clamp, config.mapping_lr_multiplier)
         return build(weights, path.name, config), weights.format
-    weights = (
-        nvlabs.read_nvlabs(path.read_bytes(), path.name) if kind == "pickle" else _read_torch(path)
-    )
+    if kind == "torch":
+        return _load_torch(path)
+    weights = nvlabs.read_nvlabs(path.read_bytes(), path.name)
+    other = reading.read_family(Found(weights.state, path.name, weights.options, path.parent))
+    return other or build(weights, path.name), weights.format
+
+
+def _load_torch(path: Path) -> tuple[StyleGAN2 | Network, str]:
+    contents = _contents(path)
+    state = reading.find_state(contents)
+    if state is not None:
+        other = reading.read_family(Found(state, path.name, reading.beside(path), path.parent))
+        if other is not None:
+            return other, f"{other.family} {path.suffix or 'file'}"
+    weights = _read_torch(contents, path.name)
     return build(weights, path.name), weights.format
 
 
@@ -206,9 +244,7 @@ def _kind(path: Path) -> Kind:
     with path.open("rb") as file:
         head = file.read(512)
     if size > MAX_BYTES:
-        raise CheckpointError(
-            f"{path.name} has {size >> 20} MB, more than any StyleGAN2 checkpoint"
-        )
+        raise CheckpointError(f"{path.name} has {size >> 20} MB, more than any checkpoint")
     if head.startswith(b"PK\x03\x04") or head.startswith(TORCH_LEGACY):
         return "torch"
     if len(head) > 8 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100 << 20:
@@ -224,25 +260,29 @@ def _kind(path: Path) -> Kind:
     )
 
 
-def _read_torch(path: Path) -> Weights:
+def _contents(path: Path) -> Mapping[Any, Any]:
     try:
         contents = load_torch(path)
     except WeightsError as error:
         raise CheckpointError(str(error)) from error
     if not isinstance(contents, Mapping):
         raise CheckpointError(f"{path.name} holds a {type(contents).__name__}, not a checkpoint")
+    return contents
+
+
+def _read_torch(contents: Mapping[Any, Any], source: str) -> Weights:
     state = rosinality.generator_state(contents)
     if state is not None and not rosinality.is_rosinality(state):
-        refuse_foreign(state, path.name)
+        refuse_foreign(state, source)
         if any(key.startswith("synthesis.b4.") for key in state):
             config = contents.get("config")
-            known = native.parse_config(config, path.name) if isinstance(config, Mapping) else None
+            known = native.parse_config(config, source) if isinstance(config, Mapping) else None
             if known is None:
                 return Weights(state, STATE_DICT)
             return Weights(state, STATE_DICT, known.conv_clamp, known.mapping_lr_multiplier)
     if state is None:
-        refuse_foreign([str(key) for key in contents], path.name)
-    return rosinality.read_rosinality(contents, path.name)
+        refuse_foreign([str(key) for key in contents], source)
+    return rosinality.read_rosinality(contents, source)
 
 
 def _as_rosinality(model: StyleGAN2) -> dict[str, Any]:

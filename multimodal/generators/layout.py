@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,36 +32,31 @@ class Weights:
         format: the kind of file they came from, in words.
         conv_clamp: clamp of the activations, or None.
         mapping_lr_multiplier: learning-rate multiplier of the mapping network.
+        options: constructor arguments that the file tells.
     """
 
     state: Mapping[str, Tensor]
     format: str
     conv_clamp: float | None = None
     mapping_lr_multiplier: float = 0.01
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 FOREIGN: tuple[tuple[str, str], ...] = (
-    ("StyleGAN3", r"synthesis\.L\d+_\d+_\d+\."),
     (
-        "StyleGAN1",
-        r"(generator\.progression|g_synthesis\.blocks|synthesis\.blocks\.4x4)\.|"
-        r"g_mapping\.|synthesis\.layer\d+\.epilogue",
+        "StyleGAN1 in another layout than genforce's",
+        r"(generator\.progression|g_synthesis\.blocks|synthesis\.blocks\.4x4)\.|g_mapping\.",
     ),
     (
-        "PGGAN",
+        "PGGAN in another layout than genforce's",
         r"(module\.)?(scaleLayers|toRGBLayers|rgb_converters)\.|initial_block\.conv_1|"
         r"layer\d+\.(wscale|weight_scale|w?scale)|progression_(4|8)\.",
     ),
-    (
-        "BigGAN",
-        r"(generator\.)?(gen_z|layers\.0\.bn_0)\.|shared\.weight|blocks\.\d+\.\d+\.bn1\.gain|"
-        r"linear\.(weight_orig|u0)",
-    ),
-    ("StyleGAN-XL or StyleGAN3-r", r"synthesis\.input\.(freqs|phases)"),
+    ("StyleGAN-XL", r"synthesis\.input\.(freqs|phases)"),
     ("StyleGAN2 in the GenForce layout", r"synthesis\.layer0\.(weight|style)"),
     ("EG3D", r"backbone\.synthesis\."),
 )
-"""Families recognised by their keys and refused by name."""
+"""Families recognised by their keys and refused by name; those of `families` are told first."""
 
 
 def foreign_family(keys: Iterable[str]) -> str | None:
@@ -78,8 +74,8 @@ def refuse_foreign(keys: Iterable[str], source: str) -> None:
     family = foreign_family(keys)
     if family is not None:
         raise CheckpointError(
-            f"{source} holds a {family} network, which is not supported; "
-            "StyleGAN2 checkpoints are (NVlabs .pkl, rosinality .pt, .safetensors)"
+            f"{source} holds a {family} network, which is not supported; the layouts that are "
+            "stand in docs/public-checkpoints.md"
         )
 
 
@@ -143,12 +139,17 @@ def build(weights: Weights, source: str, config: StyleGAN2Config | None = None) 
     except WeightsError as error:
         raise CheckpointError(str(error)) from error
     check_keys(weights.state, model.state_dict(), source)
-    ready = {key: tensor.float().contiguous() for key, tensor in weights.state.items()}
+    model.load_state_dict(check_numbers(weights.state, source), strict=True, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def check_numbers(state: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
+    """The tensors in float32, contiguous; raises `CheckpointError` where one is not finite."""
+    ready = {key: tensor.float().contiguous() for key, tensor in state.items()}
     broken = [key for key, tensor in ready.items() if not _finite(tensor)]
     if broken:
         raise CheckpointError(f"{source}: {_some(broken)} holds numbers that are not finite")
-    model.load_state_dict(ready, strict=True, assign=True)
-    return model.eval().requires_grad_(False)
+    return ready
 
 
 def _shape(config: StyleGAN2Config) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import save_file
 from torch import Tensor
@@ -18,8 +18,12 @@ from torch import Tensor
 from multimodal.files import weights
 from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.weights import WeightsError, atomic, sha256_of
-from multimodal.generators.layout import CheckpointError, Weights
+from multimodal.generators.families.catalogue import find_family
+from multimodal.generators.layout import CheckpointError
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
+
+if TYPE_CHECKING:
+    from multimodal.generators.families.base import Network
 
 FORMAT = "safetensors"
 FAMILY = "stylegan2"
@@ -30,40 +34,41 @@ def config_path(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def save_native(generator: StyleGAN2, path: Path) -> str:
+def save_native(generator: StyleGAN2 | Network, path: Path) -> str:
     """Write weights and configuration; the SHA-256 of the weights is returned."""
     state = {key: tensor.detach().cpu() for key, tensor in generator.state_dict().items()}
     digest = write_safetensors(path, state)
-    about = {"family": FAMILY, "sha256": digest, "config": asdict(generator.config)}
+    about = {"family": generator.family, "sha256": digest, "config": asdict(generator.config)}
     with atomic(config_path(path)) as part:
         part.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
     return digest
 
 
-def read_native(path: Path) -> tuple[Weights, StyleGAN2Config]:
-    """The weights and the configuration of a `.safetensors` file.
+def read_native(path: Path) -> tuple[str, dict[str, Tensor], object]:
+    """The family, the weights and the configuration's values of a `.safetensors` file.
 
     Raises:
         FileNotFoundError: no JSON beside it.
-        CheckpointError: damaged weights, another SHA-256, or a configuration that does not parse.
+        CheckpointError: damaged weights, another SHA-256, or an unknown family.
     """
+    name = config_path(path).name
     about = read_json(config_path(path), path.name)
-    if about.get("family") != FAMILY:
-        raise CheckpointError(
-            f"{config_path(path).name}: family {about.get('family')!r} is not {FAMILY!r}"
-        )
-    config = parse_config(about.get("config"), config_path(path).name)
+    family = about.get("family")
+    if family != FAMILY:
+        try:
+            family = find_family(family).name
+        except ValueError as error:
+            raise CheckpointError(f"{name}: {error}") from error
     wanted = about.get("sha256")
     if wanted is not None and sha256_of(path) != wanted:
         raise CheckpointError(
-            f"{path.name} does not have the SHA-256 that {config_path(path).name} names: "
+            f"{path.name} does not have the SHA-256 that {name} names: "
             "it was changed or is incomplete"
         )
     try:
-        state = read_tensors(path)
+        return family, read_tensors(path), about.get("config")
     except WeightsError as error:
         raise CheckpointError(str(error)) from error
-    return Weights(state, FORMAT, config.conv_clamp, config.mapping_lr_multiplier), config
 
 
 def parse_config(values: object, source: str) -> StyleGAN2Config:

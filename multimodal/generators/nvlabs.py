@@ -221,7 +221,9 @@ def read_nvlabs(data: bytes, source: str) -> Weights:
     except DAMAGED as error:
         raise CheckpointError(f"{source}: a tensor cannot be read ({error})") from error
     _check_options(generator, source)
-    return Weights(state, FORMAT, _conv_clamp(generator), _lr_multiplier(generator))
+    told = generator.state.get("_init_kwargs")
+    options = dict(told) if isinstance(told, dict) else {}
+    return Weights(state, FORMAT, _conv_clamp(generator), _lr_multiplier(generator), options)
 
 
 def _loaded(generator: Record, size: int) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,7 @@ from multimodal.generators.modulation import (
     packed,
     polyphase,
 )
+from multimodal.latents import ALL_SPACES
 from multimodal.types import Latent, NoiseMode
 
 __all__ = [
@@ -273,6 +275,9 @@ class StyleGAN2(nn.Module):
         config: its shape.
         dtype: of the features while drawing (float32, or bfloat16 for speed).
     """
+
+    family: ClassVar[str] = "stylegan2"
+    spaces: ClassVar[tuple[str, ...]] = ALL_SPACES
 
     def __init__(self, config: StyleGAN2Config, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()

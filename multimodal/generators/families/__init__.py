@@ -1,0 +1,1 @@
+"""Generators beside StyleGAN2, one readable file a family; `catalogue` lists them."""
