@@ -13,7 +13,7 @@ from torch import Tensor
 from guidance.common import load_tensors, save_tensors
 from multimodal.files.variants import completed
 from multimodal.files.weights import atomic
-from multimodal.generators import load_generator
+from multimodal.generators import load_stylegan2
 from multimodal.generators.native import parse_config
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoder, BundleEncoderConfig
@@ -49,7 +49,7 @@ def load_run(
         folder = completed(folder)
         if not (folder / GENERATOR).is_file():
             raise FileNotFoundError(f"no generator run and no model in {folder}")
-        drawing = load_generator(folder, device, dtype)
+        drawing = load_stylegan2(folder, device, dtype)
         return drawing, read_bundle_encoder(folder).to(device).eval().requires_grad_(False)
     shapes = json.loads((folder / SHAPES).read_text(encoding="utf-8"))
     generator = StyleGAN2(parse_config(shapes["generator"], SHAPES), dtype)
@@ -112,7 +112,7 @@ def load_shipped(folder: Path) -> dict[str, dict[str, Tensor]]:
     if (folder / EDITS_FILE).is_file():
         tensors, _ = load_tensors(folder / EDITS_FILE)
     return {
-        "generator": load_generator(folder, "cpu").state_dict(),
+        "generator": load_stylegan2(folder, "cpu").state_dict(),
         "encoder": read_bundle_encoder(folder / ENCODER_FILE).state_dict(),
         "edits": _part(tensors, "edits."),
     }

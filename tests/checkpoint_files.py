@@ -83,11 +83,15 @@ def nvlabs_pickle(
     `told` are the constructor's arguments, where they are not StyleGAN2's.
     """
     with official_modules() as easy_dict:
-        options = easy_dict(told) if told is not None else easy_dict(
-            z_dim=512,
-            c_dim=0,
-            synthesis_kwargs=easy_dict(channel_base=32768, conv_clamp=conv_clamp),
-            mapping_kwargs=easy_dict(num_layers=8),
+        options = (
+            easy_dict(told)
+            if told is not None
+            else easy_dict(
+                z_dim=512,
+                c_dim=0,
+                synthesis_kwargs=easy_dict(channel_base=32768, conv_clamp=conv_clamp),
+                mapping_kwargs=easy_dict(num_layers=8),
+            )
         )
         generator = _module("", state, conv_clamp, lr_multiplier)
         generator.meta["state"].update(_init_args=(), _init_kwargs=options, c_dim=0, **extra)

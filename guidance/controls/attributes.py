@@ -75,23 +75,43 @@ def sefa(
     """SeFa (Shen and Zhou 2021, equation 7): the directions of W that change styles most.
 
     Args:
-        generator: any StyleGAN2.
+        generator: any with styles, or whose first layer is linear in z (its matrix is taken then).
         layers: convolutions in network order, the last toRGB after them; None for all.
         count: directions.
 
     Returns:
         eigenvalues `[count]`, largest first, and unit directions `[count, D]`.
     """
-    total = 3 * generator.num_layers // 2 - 1  # styles of a StyleGAN2 with that many rows
-    styles = [*conv_indices(total), total - 1]
+    styles = _styles_looked_at(generator)
     chosen = range(len(styles)) if layers is None else layers
     if any(not 0 <= k < len(styles) for k in chosen):
         raise ValueError(f"layers {list(chosen)} are not all in 0..{len(styles) - 1}")
-    weights = torch.cat([style_matrix(generator, styles[k]) for k in chosen])
+    first = _first_map(generator)
+    if first is None:
+        weights = torch.cat([style_matrix(generator, styles[k]) for k in chosen])
+    else:
+        weights = first.double().cpu()
     weights = F.normalize(weights, dim=1)
     values, vectors = torch.linalg.eigh(weights.T @ weights)
     order = values.argsort(descending=True)[:count]
     return values[order].float(), vectors[:, order].T.float().contiguous()
+
+
+def _styles_looked_at(generator: Generator) -> list[int]:
+    """The styles SeFa counts as layers: a StyleGAN2's convolutions and its last toRGB, all styles
+    of another family, one layer where there are none."""
+    if _first_map(generator) is not None:
+        return [0]
+    if getattr(generator, "family", "stylegan2") != "stylegan2":
+        return list(range(generator.num_layers))
+    total = 3 * generator.num_layers // 2 - 1  # styles of a StyleGAN2 with that many rows
+    return [*conv_indices(total), total - 1]
+
+
+def _first_map(generator: Generator) -> Tensor | None:
+    """The matrix `[F, D]` from a code to the first features, where a family has no styles."""
+    found: Tensor | None = getattr(generator, "first_map", lambda: None)()
+    return None if found is None else found.detach()
 
 
 def ganspace(
@@ -103,6 +123,10 @@ def ganspace(
 ) -> tuple[Tensor, Tensor]:
     """GANSpace (Haerkoenen et al. 2020, section 2.1): principal components of W.
 
+    Where there is no W, the paper takes those of the first features and carries them back to z by
+    regression (section 2.2). The first layer is linear and z standard normal, so what that tends to
+    for many samples is known: the right singular vectors of the layer's matrix.
+
     Args:
         generator: any generator.
         components: how many.
@@ -113,6 +137,12 @@ def ganspace(
     Returns:
         standard deviations `[components]` and unit directions `[components, D]`.
     """
+    first = _first_map(generator)
+    if first is not None:
+        _, _, vectors = torch.linalg.svd(first.double().cpu(), full_matrices=False)
+        directions = vectors[:components].float()
+        return torch.ones(len(directions)), directions
+
     from sklearn.decomposition import IncrementalPCA
 
     batch = max(2 * components, 1000)

@@ -141,16 +141,21 @@ def _encoder(
     return None if source is None else load_encoder(source, device, generator)
 
 
+def _is_tiny(name: str | Path) -> bool:
+    """Whether this is a network made in memory for trials."""
+    return str(name) == TINY or str(name).startswith(f"{TINY}-")
+
+
 def _lender(name: str | Path) -> Path:
     """The folder whose CLIP, ears and identity a generator without its own folder borrows; the
     tiny model borrows nothing, so that it is the same everywhere."""
-    return HOME / (TINY if str(name) == TINY else "default")
+    return HOME / (TINY if _is_tiny(name) else "default")
 
 
 def _clip(
     source: str | Path | None, name: str | Path, home: Path, device: torch.device
 ) -> ClipModel:
-    if source is None and str(name) == TINY:
+    if source is None and _is_tiny(name):
         from guidance.clip import random_clip
 
         return random_clip().to(device)
@@ -171,7 +176,7 @@ def _identity(
 ) -> ImageEmbedder | None:
     if source is None and (home / IDENTITY).is_file():
         source = home / IDENTITY
-    if source is None and str(name) == TINY:
+    if source is None and _is_tiny(name):
         return None
     if source is None:
         from multimodal.recognition.dlib_resnet import load_dlib_face
@@ -196,7 +201,7 @@ def _sound(
     from audio.alignment import OWN_CLIP, adapter_target
     from audio.alignment import SoundEmbedder as Ears
 
-    if str(name) == TINY:
+    if _is_tiny(name):
         return _random_ears(clip, device)
     if not (home / SOUND).is_dir():
         return None

@@ -21,7 +21,7 @@ from multimodal.generators import native, nvlabs, rosinality
 from multimodal.generators.families import reading
 from multimodal.generators.families.base import Found, Network
 from multimodal.generators.layout import CheckpointError, Weights, build, refuse_foreign
-from multimodal.generators.registry import MODELS, ModelSpec, find_model, tiny_generator
+from multimodal.generators.registry import MODELS, ModelSpec, find_model, made_in_memory
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.latents import spaces_of
 
@@ -94,7 +94,9 @@ def load_generator(
     where = pick_device(device)
     if dtype not in (torch.float32, torch.bfloat16, torch.float16):
         raise ValueError(f"dtype {dtype} is not one of float32, bfloat16, float16")
-    model = tiny_generator() if str(source) == "tiny" else _load(resolve(source))[0]
+    named = str(source)
+    made = named == "tiny" or (named in MODELS and named.startswith("tiny-"))
+    model = made_in_memory(named) if made else _load(resolve(source))[0]
     if dtype != torch.float32 and not isinstance(model, StyleGAN2):
         raise ValueError(f"dtype {dtype} needs a StyleGAN2; a {model.family} draws in float32")
     model.dtype = dtype
@@ -174,6 +176,8 @@ def convert(source: str | Path, target: str | Path) -> Path:
     elif not isinstance(model, StyleGAN2):
         if path.suffix == ".pt":
             raise ValueError(f"rosinality's layout holds StyleGAN2 only, not a {model.family}")
+        if not model.bare:
+            raise ValueError(f"a {model.family} needs its options beside the weights: .safetensors")
         _write_torch(model.state_dict(), path)
     elif path.suffix == ".pt":
         _write_torch(_as_rosinality(model), path)

@@ -44,11 +44,11 @@ class Weights:
 
 FOREIGN: tuple[tuple[str, str], ...] = (
     (
-        "StyleGAN1 in another layout than genforce's",
+        "StyleGAN1",
         r"(generator\.progression|g_synthesis\.blocks|synthesis\.blocks\.4x4)\.|g_mapping\.",
     ),
     (
-        "PGGAN in another layout than genforce's",
+        "PGGAN",
         r"(module\.)?(scaleLayers|toRGBLayers|rgb_converters)\.|initial_block\.conv_1|"
         r"layer\d+\.(wscale|weight_scale|w?scale)|progression_(4|8)\.",
     ),
@@ -74,8 +74,8 @@ def refuse_foreign(keys: Iterable[str], source: str) -> None:
     family = foreign_family(keys)
     if family is not None:
         raise CheckpointError(
-            f"{source} holds a {family} network, which is not supported; the layouts that are "
-            "stand in docs/public-checkpoints.md"
+            f"{source} holds a {family} network, which is not supported in this layout; "
+            "docs/public-checkpoints.md lists those that are"
         )
 
 

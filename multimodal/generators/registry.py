@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
+from multimodal.generators.families.catalogue import FAMILIES, find_family
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
+
+if TYPE_CHECKING:
+    from multimodal.generators.families.base import Network
 
 BUNDLE = Path(__file__).resolve().parents[1] / "bundle"
 NGC = "https://api.ngc.nvidia.com/v2/models/nvidia/research/stylegan2/versions/1/files"
@@ -53,6 +58,10 @@ MODELS: dict[str, ModelSpec] = {
         ModelSpec(
             "tiny", "seeded random weights, 32 px: draws no faces, proves that everything runs"
         ),
+        *(
+            ModelSpec(f"tiny-{family.name}", f"the same for {family.about}")
+            for family in FAMILIES.values()
+        ),
         ModelSpec(
             "ffhq-256",
             f"{_FFHQ}, 256 px, NVIDIA NGC",
@@ -97,6 +106,16 @@ def find_model(name: str) -> ModelSpec:
     if name not in MODELS:
         raise ValueError(f"model {name!r} is not one of {', '.join(MODELS)}")
     return MODELS[name]
+
+
+def made_in_memory(name: str, seed: int = TINY_SEED) -> StyleGAN2 | Network:
+    """The small network "tiny", or "tiny-" and a family's name, with seeded random weights."""
+    if name == "tiny":
+        return tiny_generator(seed)
+    from multimodal.generators.families.base import new_network
+
+    kind = find_family(name.removeprefix("tiny-")).network()
+    return new_network(kind, kind.tiny(), seed)
 
 
 def tiny_generator(seed: int = TINY_SEED) -> StyleGAN2:

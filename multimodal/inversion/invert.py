@@ -31,6 +31,7 @@ from multimodal.inversion.options import (
 )
 from multimodal.inversion.pivotal import tune, tuned_generator
 from multimodal.inversion.task import Method, Outcome, Task
+from multimodal.latents import spaces_of
 from multimodal.types import Encoder, Generator, ImageDistance, ImageEmbedder, Latent, OnStep
 
 NO_ENCODER = "no encoder: started from the average face"
@@ -92,7 +93,7 @@ def invert(
     began = time.perf_counter()
     method = check_inversion(method)
     entry = METHODS[method]
-    settings = read_options(entry.options, options)
+    settings = fitted(read_options(entry.options, options), options, generator)
     notes: list[str] = []
     objective = Objective(
         target=_target(generator, image),
@@ -111,6 +112,18 @@ def invert(
         "notes": list(dict.fromkeys(notes)),
     }
     return Inversion(outcome.latent, outcome.tuned, report)
+
+
+def fitted(settings: Any, given: Mapping[str, Any], generator: Generator) -> Any:
+    """A method's options with defaults that suit the generator's family: the widest space it has in
+    place of one it lacks, no noise maps where it has none. What the caller gave stays as given."""
+    has = spaces_of(generator)
+    changes: dict[str, Any] = {}
+    if "space" not in given and getattr(settings, "space", has[0]) not in has:
+        changes["space"] = next(name for name in ("w+", "class", "z") if name in has)
+    if "noise" not in given and getattr(settings, "noise", False):
+        changes["noise"] = hasattr(generator, "noise_maps")
+    return replace(settings, **changes) if changes else settings
 
 
 def check_inversion(method: str, encoder: bool = True) -> str:
@@ -201,7 +214,7 @@ def _find_pivot(task: Task, options: PivotalOptions) -> Outcome:
     # after 450, the bundled 256 px model's LPIPS on two portraits was 0.129 and 0.202, not 0.194
     # and 0.262.
     entry = METHODS[name]
-    settings = entry.options(**values)
+    settings = fitted(entry.options(**values), values, task.generator)
     weights = getattr(settings, "weights", Weights())
     judged = replace(task, objective=replace(task.objective, weights=weights))
     return entry.run(judged, settings)

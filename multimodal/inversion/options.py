@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 INITS = ("mean", "random", "given")
-SPACES = ("z", "w", "w+", "p", "pn+")
+SPACES = ("z", "w", "w+", "p", "pn+", "class")
 
 Options = TypeVar("Options")
 

@@ -1,6 +1,7 @@
 """The spaces a code can be searched in, as one small calling convention.
 
-Z, W, W+ and P, PN+ (Zhu et al. 2020, "Improved StyleGAN Embedding: Where are the Good Latents?").
+Z, Z with a class, W, W+ and P, PN+ (Zhu et al. 2020, "Improved StyleGAN Embedding: Where are the
+Good Latents?").
 A point `[B, *shape]` of any of them becomes a W+ code, differentiably.
 """
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.options import SPACES
 from multimodal.inversion.whitening import pn_statistics
-from multimodal.latents import p_to_w, w_to_p
+from multimodal.latents import p_to_w, require_space, spaces_of, w_to_p
 from multimodal.types import Generator
 
 SAMPLES = 4096
@@ -74,9 +75,10 @@ def make_space(name: str, generator: Generator, seed: int = 0) -> Space:
     Raises:
         ValueError: an unknown name.
     """
-    makers = {"z": _z, "w": _w, "w+": _w_plus, "p": _p, "pn+": _pn_plus}
+    makers = {"z": _z, "w": _w, "w+": _w_plus, "p": _p, "pn+": _pn_plus, "class": _class}
     if name not in makers:
         raise ValueError(f"space {name!r} is not one of {', '.join(SPACES)}")
+    require_space(generator, name, "this search")
     with torch.no_grad():
         return makers[name](generator, seed)
 
@@ -92,6 +94,7 @@ def _z(generator: Generator, seed: int) -> Space:
     z = torch.randn(SAMPLES, width, generator=source).to(generator.device)
     w = generator.mapping(z)[:, 0]
     nearest = z[(w - generator.w_avg).square().sum(dim=1).argmin()]
+    alone = "w" not in spaces_of(generator)  # a code is z itself, with a class beside it or not
     return Space(
         name="z",
         centre=nearest,  # the origin of Z is its least likely point, so no place to start from
@@ -99,7 +102,23 @@ def _z(generator: Generator, seed: int) -> Space:
         w_spread=_spread(w),
         draw=lambda n, rng: torch.randn(n, width, generator=rng).to(z.device),
         to_w_plus=lambda points: generator.mapping(points),
-        from_w_plus=None,
+        from_w_plus=(lambda codes: codes[:, 0, :width]) if alone else None,
+    )
+
+
+def _class(generator: Generator, seed: int) -> Space:
+    """z and the embedding of the class, searched together."""
+    codes, width = sample_w(generator, seed), z_dim(generator)
+    kinds = codes[:, width:]
+    spread = torch.cat([torch.ones(width), kinds.std(dim=0).clamp(min=1e-6).cpu()])
+    return Space(
+        name="class",
+        centre=codes[codes[:, :width].square().sum(dim=1).argmin()],
+        spread=spread.to(codes.device),
+        w_spread=_spread(codes),
+        draw=lambda n, rng: generator.sample(n, _seed_of(rng), 1.0).w[:, 0],
+        to_w_plus=lambda points: points[:, None],
+        from_w_plus=lambda codes: codes[:, 0],
     )
 
 
@@ -159,6 +178,10 @@ def _pn_plus(generator: Generator, seed: int) -> Space:
         to_w_plus=statistics.pn_to_w,
         from_w_plus=statistics.w_to_pn,
     )
+
+
+def _seed_of(source: torch.Generator) -> int:
+    return int(torch.randint(2**31, (1,), generator=source))
 
 
 def _draw_w(generator: Generator, count: int, source: torch.Generator) -> Tensor:

@@ -187,7 +187,7 @@ def begin(generator: StyleGAN2, config: BundleEncoderConfig, checkpoint: Path | 
 def main() -> None:
     """Parse the command line and train."""
     options = _parser().parse_args()
-    from multimodal.generators.checkpoints import load_generator
+    from multimodal.generators.checkpoints import load_stylegan2
     from multimodal.inversion.encoders.encoder_files import save_bundle_encoder
     from multimodal.metrics import Lpips
     from multimodal.recognition.dlib_resnet import load_dlib_face
@@ -195,7 +195,7 @@ def main() -> None:
 
     run = start(RunConfig(options.out, options.steps, options.minutes, options.seed))
     device = run.fabric.device
-    generator = load_generator(options.generator, device, dtype=fast_dtype(device))
+    generator = load_stylegan2(options.generator, device, dtype=fast_dtype(device))
     shape = BundleEncoderConfig(
         generator.num_layers,
         min(generator.resolution, 128),

@@ -18,7 +18,7 @@ from guidance.controls.components import Components, spread
 from guidance.controls.control import ATTRIBUTES_NAME
 from guidance.methods.directions import FILE_NAME, StatisticsConfig, compute_statistics
 from multimodal.files.variants import completed
-from multimodal.generators import load_generator
+from multimodal.generators import load_stylegan2
 from multimodal.types import Generator, OnStep, Progress, Toolkit
 from recipes.render.factors import Factors, sample_factors
 from recipes.render.words.captions import captions
@@ -27,7 +27,7 @@ from recipes.render.words.captions import captions
 def load_parts(model: Path, device: str = "auto") -> Toolkit:
     """Generator and CLIP of a model folder (`generator.safetensors`, `clip/`)."""
     model = completed(model)
-    generator = load_generator(model / "generator.safetensors", device)
+    generator = load_stylegan2(model / "generator.safetensors", device)
     return Toolkit(generator, load_clip(model / "clip", generator.device), folder=model)
 
 

@@ -27,7 +27,7 @@ from torch import Tensor
 from guidance.clip import load_clip
 from guidance.methods.factor_moves import FILE_NAME, FactorMoves
 from guidance.targets import NEUTRAL, embed_phrase
-from multimodal.generators import load_generator
+from multimodal.generators import load_stylegan2
 from multimodal.recognition.dlib_resnet import load_dlib_face
 from multimodal.recognition.judge import load_judge
 from multimodal.types import ClipModel
@@ -97,7 +97,7 @@ def main(
     faces: Annotated[int, typer.Option(help="faces on which every class is tried")] = 10,
 ) -> None:
     """Write the known factors of a training on pairs, with the words for them."""
-    seeing, drawing = load_clip(clip, "cpu"), load_generator(generator, "cpu")
+    seeing, drawing = load_clip(clip, "cpu"), load_stylegan2(generator, "cpu")
     reading = load_judge(reader)
     moves = factor_moves(seeing, *load_factor_code(run), drawing.num_layers)
     moves = calibrated(moves, reading, load_dlib_face(), drawing, faces)

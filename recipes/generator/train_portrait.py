@@ -31,7 +31,7 @@ from guidance.clip import OpenClip, load_clip
 from multimodal.devices import fast_dtype
 from multimodal.editing.assemble import CLIP
 from multimodal.files.variants import completed
-from multimodal.generators import load_generator
+from multimodal.generators import load_stylegan2
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoder
 from multimodal.inversion.encoders.loading import GENERATOR
@@ -313,7 +313,7 @@ def main(
     seeing = load_clip(clip or run / CLIP, device)
     alike = likeness(load_dlib_face(device=device))
     judges = Judges(LpipsFeatures().to(device), seeing, recognition(seeing), alike)
-    parts = Parts.of(run, load_generator(generator or run, device), device)
+    parts = Parts.of(run, load_stylegan2(generator or run, device), device)
     if going.fabric.is_global_zero:
         save_shapes(out, parts.generator, parts.encoder)
     rank = going.fabric.global_rank

@@ -38,7 +38,7 @@ def interpolate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Move from face A to face B along a straight line in W+."""
+    """Move from face A to face B along a straight line in W+ (along the sphere, where all is z)."""
     from apps.clips.video import CLIP_FORMATS, write_clip
     from apps.edits import load_editor
     from apps.outputs import with_suffix_of
@@ -93,10 +93,13 @@ def walk(
     import torch
 
     from multimodal.images import to_pil
+    from multimodal.latents import lerp, slerp, spaces_of
 
+    move = lerp if "w" in spaces_of(editor.generator) else slerp
     shares = torch.linspace(0, 1, frames, device=first.w.device)[:, None, None]
     for start in range(0, frames, _BATCH):
-        codes = torch.lerp(first.w, last.w.to(first.w), shares[start : start + _BATCH])
+        part = shares[start : start + _BATCH]
+        codes = move(first.w.expand(len(part), -1, -1), last.w.to(first.w), part)
         for picture in editor.generator.synthesize(codes):
             yield to_pil(picture)
         advance(min(start + _BATCH, frames), frames, "")

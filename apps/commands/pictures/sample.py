@@ -7,14 +7,19 @@ from typing import Annotated
 
 import typer
 
+from apps.commands.groups import grouped
 from apps.commands.options import Device, Json, Model, Seed
 from apps.console import counter, report
+from apps.drawing import Kind, Motion, draw, sampled
 
 MAX_COUNT = 100_000
 _BATCH = 8
 
 
+@grouped
 def sample(
+    motion: Motion,
+    kind: Kind,
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")],
     count: Annotated[int, typer.Option(min=1, max=MAX_COUNT, help="How many.")] = 8,
     truncation: Annotated[float, typer.Option(min=0, max=1, help="1 is all variety.")] = 0.7,
@@ -28,11 +33,11 @@ def sample(
     from multimodal.images import save_image, to_pil
 
     generator = load_editor(model, device).generator
-    latents = generator.sample(count, seed, truncation).w
+    latents = sampled(generator, count, seed, truncation, kind.label).w
     paths = []
     with counter("drawing") as advance:
         for start in range(0, count, _BATCH):
-            pictures = generator.synthesize(latents[start : start + _BATCH])
+            pictures = draw(generator, latents[start : start + _BATCH], motion)
             for offset, picture in enumerate(pictures):
                 path = out / f"sample-{seed}-{start + offset:04}.png"
                 paths.append(str(save_image(to_pil(picture), path, "AI-generated face")))

@@ -58,6 +58,8 @@ class Network(nn.Module):
 
     family: ClassVar[str] = ""
     spaces: ClassVar[tuple[str, ...]] = ()
+    bare: ClassVar[bool] = True
+    """Whether tensors alone tell all of the network, so that a state dict can be read again."""
     config_type: ClassVar[type[Any]]
     mapping: Any
     num_layers: Any
@@ -111,15 +113,21 @@ class Network(nn.Module):
         """Codes `[B, L, D]` to pictures, float32 `[B, 3, R, R]`, nominally in [-1, 1]."""
         raise NotImplementedError
 
+    def styles(self, w_plus: Tensor) -> list[Tensor]:
+        """S-space codes of `w_plus`, each `[B, C_i]`; `ValueError` where there is no S."""
+        raise NotImplementedError
+
+    def synthesize_styles(
+        self, styles: Sequence[Tensor], noise: NoiseMode | Sequence[Tensor] = "const"
+    ) -> Tensor:
+        """S-space codes to pictures; `ValueError` where there is no S."""
+        raise NotImplementedError
+
     def sample(self, n: int, seed: int, truncation: float = 0.7) -> Latent:
         """`n` random codes; the first k are the same whatever `n` (drawn on the CPU)."""
         source = torch.Generator().manual_seed(seed)
         z = torch.randn(n, self.config.z_dim, generator=source).to(self.device)
         return Latent(self.mapping(z, truncation=truncation))
-
-    def forward(self, w_plus: Tensor) -> Tensor:
-        """Same as `synthesize(w_plus)`."""
-        return self.synthesize(w_plus)
 
     def check(self, w_plus: Tensor) -> Tensor:
         """The code itself; raises `ValueError` for another shape than `[B, L, D]`."""
@@ -157,14 +165,14 @@ class NoiseNetwork(Network):
     def styles(self, w_plus: Tensor) -> list[Tensor]:
         """S-space codes of `w_plus`, each `[B, C_i]`; `ValueError` where there is no S."""
         require_space(self, "s", "this")
-        raise NotImplementedError
+        raise AssertionError("unreachable")
 
     def synthesize_styles(
         self, styles: Sequence[Tensor], noise: NoiseMode | Sequence[Tensor] = "const"
     ) -> Tensor:
         """S-space codes to pictures; `ValueError` where there is no S."""
         require_space(self, "s", "this")
-        raise NotImplementedError
+        raise AssertionError("unreachable")
 
 
 class StyledNetwork(Network):
@@ -194,6 +202,10 @@ class StyledNetwork(Network):
     ) -> Tensor:
         """Draw from S-space codes, as `styles()` returns them."""
         raise NotImplementedError
+
+    def forward(self, w_plus: Tensor) -> Tensor:
+        """Same as `synthesize(w_plus)`."""
+        return self.synthesize(w_plus)
 
 
 def in_colour(image: Tensor) -> Tensor:

@@ -104,7 +104,7 @@ class Spectral(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, I] -> [B, O]`, or `[B, I, h, w] -> [B, O, h, w]`."""
-        weight = self.weight_orig
+        weight: Tensor = self.weight_orig
         weight = weight / (self.weight_u @ (weight.flatten(1) @ self.weight_v))
         if weight.ndim == 2:
             return F.linear(x, weight, self.bias)
@@ -223,6 +223,7 @@ class BigGANDeep(ClassNetwork):
     """A BigGAN-deep generator; see the module."""
 
     family: ClassVar[str] = "biggan-deep"
+    bare: ClassVar[bool] = False
     config_type: ClassVar[type[BigGANDeepConfig]] = BigGANDeepConfig
     config: BigGANDeepConfig
 
@@ -245,10 +246,18 @@ class BigGANDeep(ClassNetwork):
         missing = [n for n in (*names, "layers", "attention_layer_position") if n not in told]
         if missing:
             raise CheckpointError(f"{found.source}: config.json lacks {', '.join(missing)}")
-        sizes = [int(told[name]) for name in names]
-        layers = tuple((int(bool(up)), int(a), int(b)) for up, a, b in told["layers"])
-        place, eps = int(told["attention_layer_position"]), float(told.get("eps", 1e-4))
-        config = BigGANDeepConfig(*sizes, layers, place, eps, int(told.get("n_stats", 51)))
+        side, z_dim, class_dim, width, classes = (int(told[name]) for name in names)
+        config = BigGANDeepConfig(
+            side,
+            z_dim,
+            class_dim,
+            width,
+            classes,
+            layers=tuple((int(bool(up)), int(a), int(b)) for up, a, b in told["layers"]),
+            attention=int(told["attention_layer_position"]),
+            eps=float(told.get("eps", 1e-4)),
+            stats=int(told.get("n_stats", 51)),
+        )
         return dict(found.state), config
 
     @classmethod
@@ -288,8 +297,9 @@ class BigGANDeep(ClassNetwork):
         return self.embeddings.weight.t()
 
     def first_map(self) -> Tensor:
-        """z (and the class) to the 4 px features, `[16 C, D]`."""
-        return self.generator.gen_z.weight_orig
+        """z to the 4 px features, `[16 C, D]`; 0 for the class."""
+        weight = self.generator.gen_z.weight_orig[:, : self.config.z_dim]
+        return F.pad(weight, (0, self.config.class_dim))
 
     def synthesize(self, w_plus: Tensor, noise: NoiseMode | Sequence[Tensor] = "const") -> Tensor:
         """Codes `[B, 1, D]` to pictures `[B, 3, R, R]` in [-1, 1], at `truncation`; there are no

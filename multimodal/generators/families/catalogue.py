@@ -46,7 +46,7 @@ FAMILIES: dict[str, Family] = {
             "StyleGAN3 T and R (Karras et al. 2021), NVlabs .pkl",
             "stylegan3",
             "StyleGAN3",
-            r"synthesis\.L\d+_\d+_\d+\.affine",
+            r"synthesis\.L\d+_\d+_\d+\.",
         ),
         Family(
             "stylegan1",

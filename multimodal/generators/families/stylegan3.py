@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Mapping_
+
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -244,7 +246,8 @@ class Layer(nn.Module):
         return x * self.scale
 
     def _convolved(self, x: Tensor, style: Tensor) -> Tensor:
-        weight, gain = self.weight, self.magnitude_ema.rsqrt()
+        weight: Tensor = self.weight
+        gain = self.magnitude_ema.rsqrt()
         if self.colours:
             style = style / math.sqrt(weight[0].numel())
             return F.conv2d(x * (style * gain)[:, :, None, None], weight)
@@ -275,6 +278,7 @@ class StyleGAN3(StyledNetwork):
 
     family: ClassVar[str] = "stylegan3"
     spaces: ClassVar[tuple[str, ...]] = ("z", "w", "w+", "p", "s")
+    bare: ClassVar[bool] = False
     config_type: ClassVar[type[StyleGAN3Config]] = StyleGAN3Config
     config: StyleGAN3Config
 
@@ -378,21 +382,31 @@ class StyleGAN3(StyledNetwork):
         return styles
 
 
-_TOLD = {"output_scale": float, "filter_size": int, "lrelu_upsampling": int, "num_critical": int}
-_TOLD |= {"first_cutoff": float, "first_stopband": float, "last_stopband_rel": float}
-_SEEN = ("z_dim", "w_dim", "img_resolution", "channel_base", "channel_max", "conv_kernel")
-_SEEN += ("use_radial_filters", "num_layers", "magnitude_ema_beta", "num_fp16_res")
+_TOLD: dict[str, Callable[[Any], Any]] = {
+    "output_scale": float,
+    "filter_size": int,
+    "lrelu_upsampling": int,
+    "num_critical": int,
+    "first_cutoff": float,
+    "first_stopband": float,
+    "last_stopband_rel": float,
+}
+_SEEN = {"z_dim", "w_dim", "img_resolution", "img_channels", "channel_base", "channel_max"} | {
+    *("conv_kernel", "use_radial_filters", "num_layers", "magnitude_ema_beta", "num_fp16_res"),
+    *("c_dim", "margin_size", "conv_clamp"),
+}
 
 
 def told_options(found: Found) -> dict[str, Any]:
     """What the constructor's arguments tell that tensors do not; those that shapes tell are passed
     over, and unknown ones refused by name."""
     given, options = dict(found.options), {}
-    mapping = given.pop("mapping_kwargs", None) or {}
-    unknown = sorted(
-        {*given} - {*_TOLD, *_SEEN, "c_dim", "img_channels", "margin_size", "conv_clamp"}
+    mapping = given.pop("mapping_kwargs", None)
+    mapping = mapping if isinstance(mapping, Mapping_) else {}
+    unknown = sorted(set(map(str, given)) - set(_TOLD) - _SEEN)
+    unknown += sorted(
+        set(map(str, mapping)) - {"num_layers", "w_avg_beta", "lr_multiplier", "embed_features"}
     )
-    unknown += sorted({*mapping} - {"num_layers", "w_avg_beta", "lr_multiplier", "embed_features"})
     if unknown or given.get("c_dim", 0) or mapping.get("lr_multiplier", 0.01) != MAPPING_RATE:
         what = ", ".join(map(str, unknown)) or "labels or another mapping rate"
         raise CheckpointError(f"{found.source}: a StyleGAN3 with {what} is not supported")

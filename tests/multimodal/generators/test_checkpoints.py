@@ -296,11 +296,30 @@ def test_huge_tensor_of_small_storage(tmp_path: Path) -> None:
 
 
 FOREIGN = {
-    "StyleGAN3": "synthesis.L0_36_512.weight",
     "StyleGAN1": "generator.progression.0.conv1.conv.weight_orig",
     "PGGAN": "scaleLayers.0.0.module.weight",
-    "BigGAN": "generator.gen_z.weight",
 }
+INCOMPLETE = {
+    "synthesis.L0_36_512.bias": "have gaps",
+    "synthesis.layer0.const": "have gaps",
+    "layer0.weight": "have gaps",
+    "generator.gen_z.bias": "needs its config.json",
+    "blocks.0.0.bn1.stored_mean": "missing key",
+    "main.0.weight": "is no convolution",
+    "main.initial:8-8:convt.weight": "too few|axes|not a WGAN",
+}
+
+
+@pytest.mark.parametrize("key", INCOMPLETE)
+@pytest.mark.parametrize("suffix", [".pkl", ".pt"])
+def test_other_families_must_be_whole(tmp_path: Path, key: str, suffix: str) -> None:
+    path, state = tmp_path / f"g{suffix}", {key: torch.zeros(2)}
+    if suffix == ".pkl":
+        nvlabs_pickle(state, path)
+    else:
+        torch.save({"g_ema": state}, path)
+    with pytest.raises(CheckpointError, match=INCOMPLETE[key]):
+        load_generator(path, "cpu")
 
 
 @pytest.mark.parametrize("family", FOREIGN)
