@@ -127,7 +127,7 @@ def _face(tensors: Mapping[str, Tensor], about: Mapping[str, Any], source: str) 
         if name not in tensors:
             raise ValueError(f"{source} lacks {name!r}: it is not a complete face")
     points, photo, crop = (tensors.get(name) for name in ("landmarks", "photo", "crop"))
-    code, rest = (1, (2, 18), (1, 4096)), tensors.get("rest")
+    code, rest = (1, (1, 70), (1, 4096)), tensors.get("rest")
     return FaceRecord(
         w=_checked(tensors["w"], code, "w", source),
         styles=_series(tensors, "styles", (1, (1, 4096)), source),

@@ -13,7 +13,6 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Mapping_
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
