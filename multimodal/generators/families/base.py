@@ -239,6 +239,16 @@ def new_network(kind: type[Network], config: Any, seed: int = 0) -> Network:
     return model
 
 
+def check_growing(config: Any) -> None:
+    """Raise `ValueError` unless a configuration's `channels` are 2 to 9 resolutions from 4 px up,
+    and its pictures have 1 or 3 colours."""
+    if not 2 <= len(config.channels) <= 9:
+        raise ValueError(f"{len(config.channels)} resolutions are not 2..9 (8 to 1024 px)")
+    if config.image_channels not in (1, 3):
+        raise ValueError(f"image_channels {config.image_channels} is not 1 or 3")
+    check_sizes(config, narrowest=min(config.channels), widest=max(config.channels))
+
+
 def check_sizes(config: Any, **sizes: int) -> None:
     """Raise `ValueError` unless every size is in 1..LARGEST."""
     for name, size in sizes.items():

@@ -288,6 +288,7 @@ class BigGANDeep(ClassNetwork):
 
     @truncation.setter
     def truncation(self, value: float) -> None:
+        """Draw with another truncation's statistics; `ValueError` outside (0, 1]."""
         if not 0 < value <= 1:
             raise ValueError(f"truncation {value} is not in (0, 1]")
         self._truncation = float(value)

@@ -19,7 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from multimodal.generators.families.base import Found, NoiseNetwork, check_sizes, in_colour
+from multimodal.generators.families.base import (
+    Found,
+    NoiseNetwork,
+    check_growing,
+    check_sizes,
+    in_colour,
+)
 from multimodal.generators.layout import CheckpointError
 from multimodal.latents import normalize_z
 from multimodal.types import NoiseMode
@@ -42,12 +48,8 @@ class PGGANConfig:
     image_channels: int = 3
 
     def __post_init__(self) -> None:
-        if not 2 <= len(self.channels) <= 9:
-            raise ValueError(f"{len(self.channels)} resolutions are not 2..9 (8 to 1024 px)")
-        if self.image_channels not in (1, 3):
-            raise ValueError(f"image_channels {self.image_channels} is not 1 or 3")
-        for count in (self.z_dim, *self.channels):
-            check_sizes(self, size=count)
+        check_growing(self)
+        check_sizes(self, z_dim=self.z_dim)
 
     @property
     def resolution(self) -> int:

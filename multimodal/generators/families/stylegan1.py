@@ -20,7 +20,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from multimodal.generators.families.base import Found, StyledNetwork, check_sizes, in_colour
+from multimodal.generators.families.base import (
+    Found,
+    StyledNetwork,
+    check_growing,
+    check_sizes,
+    in_colour,
+)
 from multimodal.generators.families.pggan import SQRT2, blend, level_count
 from multimodal.generators.layout import CheckpointError
 from multimodal.latents import broadcast_w, normalize_z, truncate
@@ -52,13 +58,10 @@ class StyleGAN1Config:
     image_channels: int = 3
 
     def __post_init__(self) -> None:
-        if not 2 <= len(self.channels) <= 9:
-            raise ValueError(f"{len(self.channels)} resolutions are not 2..9 (8 to 1024 px)")
-        if self.image_channels not in (1, 3):
-            raise ValueError(f"image_channels {self.image_channels} is not 1 or 3")
+        check_growing(self)
         if not 1 <= self.mapping_layers <= 64:
             raise ValueError(f"mapping_layers {self.mapping_layers} is not in 1..64")
-        for count in (self.z_dim, self.w_dim, self.mapping_width, *self.channels):
+        for count in (self.z_dim, self.w_dim, self.mapping_width):
             check_sizes(self, size=count)
 
     @property

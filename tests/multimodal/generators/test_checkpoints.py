@@ -303,7 +303,7 @@ INCOMPLETE = {
     "synthesis.L0_36_512.bias": "have gaps",
     "synthesis.layer0.const": "have gaps",
     "layer0.weight": "have gaps",
-    "generator.gen_z.bias": "needs its config.json",
+    "generator.gen_z.bias": "config.json",
     "blocks.0.0.bn1.stored_mean": "missing key",
     "main.0.weight": "is no convolution",
     "main.initial:8-8:convt.weight": "too few|axes|not a WGAN",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -163,9 +165,6 @@ def test_class_chooses_the_embedding(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_import_is_lazy() -> None:
-    import subprocess
-    import sys
-
     code = (
         "import sys, multimodal.generators; "
         "print([m for m in sys.modules if m.startswith('multimodal.generators.families.') "
