@@ -169,5 +169,5 @@ def test_a_pickle_is_not_executed_by_its_source(tmp_path: Path) -> None:
     model = load_generator("tiny-stylegan3", "cpu")
     content = nvlabs_pickle(model.state_dict(), tmp_path / "g.pkl", told={}).read_bytes()
     assert b"raise SystemExit" in content  # the source that a careless reader would run
-    with pytest.raises(CheckpointError, match="shape|missing key"):
+    with pytest.raises(CheckpointError, match="missing"):
         load_generator(tmp_path / "g.pkl", "cpu")  # without its options, other filters are meant
