@@ -52,6 +52,17 @@ PAGES: dict[str, Page] = {
             "multimodal.images": ("load_image", "save_image", "to_tensor", "to_pil", "resize"),
         },
     ),
+    "parsing": Page(
+        "Parsing",
+        "Which part of a face every pixel shows.",
+        {
+            "multimodal.parsing.parser": ("FaceParser",),
+            "multimodal.parsing.photo": ("parse_photo", "ParsedPhoto"),
+            "multimodal.parsing.files": ("load_parser", "model_parser", "save_parser"),
+            "multimodal.parsing.network": ("ParserConfig", "ParserNetwork"),
+            "multimodal.parsing.guided": ("guided_enlarge",),
+        },
+    ),
     "generators": Page(
         "Generators",
         "StyleGAN2, its checkpoint formats, and the models that have a name.",

@@ -324,6 +324,14 @@ class Reading(Protocol):
         ...
 
 
+class RegionParser(Protocol):
+    """Tells the parts of aligned faces apart, as `multimodal.parsing.FaceParser` does."""
+
+    def mask(self, crops: Tensor, names: Sequence[str]) -> Tensor:
+        """Where pictures `[B, 3, H, W]` in [-1, 1] show any of these: `[B, 1, H, W]` in [0, 1]."""
+        ...
+
+
 @dataclass(frozen=True)
 class Toolkit:
     """The concrete parts a guidance method may use; assembled by the apps and `from_pretrained`.
@@ -336,6 +344,7 @@ class Toolkit:
         sound: hears, or None.
         folder: where this model's cached statistics and extra networks live, or None.
         own: where what people make for this model is kept, where `folder` is a shipped model's.
+        parser: tells the parts of a face apart, or None.
     """
 
     generator: Generator
@@ -345,6 +354,7 @@ class Toolkit:
     sound: SoundEmbedder | None = None
     folder: Any | None = None
     own: Any | None = None
+    parser: RegionParser | None = None
 
 
 def _to_all(

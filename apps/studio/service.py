@@ -21,8 +21,9 @@ from apps.studio.lists import specs_of
 from apps.studio.memory import give_back
 from apps.studio.session import Session, Step
 from guidance.controls.edits import EditList
-from guidance.controls.regions import REGIONS, region_mask
+from guidance.controls.regions import REGIONS
 from multimodal.editing.finishing import PHOTO, Finished
+from multimodal.editing.places import named_mask
 from multimodal.editing.stacking import Applied, stacked
 from multimodal.images import load_image, save_image
 from multimodal.types import EditResult, Face, Latent, OnStep, Progress
@@ -222,10 +223,7 @@ class Studio:
         return stacked(self.editor.generator_for(face), face.latent, edits)
 
     def _mask(self, face: Face, region: str) -> torch.Tensor:
-        side = self.editor.generator.resolution
-        points = face.landmarks
-        scaled = None if points is None else points * (side / face.aligned.width)
-        return region_mask(region, side, scaled)
+        return named_mask(self.editor.toolkit, face, region)
 
     # --- files ------------------------------------------------------------------------------
 

@@ -1,12 +1,20 @@
-"""Masks of named regions of an aligned face, from its landmarks or from a picture."""
+"""Masks of named regions of an aligned face: as a parser sees it, from its landmarks, from a
+picture."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFilter
 from torch import Tensor
 
+from multimodal.types import RegionParser
+
+LEAST = 0.002
+"""Share of the picture below which a parsed region counts as not there."""
+
+_MARGIN = 0.01
 REGIONS = ("hair", "eyes", "mouth", "skin", "background")
 
 # FFHQ alignment puts the features in known places: an average face for when landmarks are missing,
@@ -42,6 +50,30 @@ def region_mask(name: str, size: int, landmarks: Tensor | None = None) -> Tensor
         "background": 1 - head,
     }
     return _soften(masks[name])
+
+
+def parsed_mask(parser: RegionParser, crop: Tensor, name: str, size: int) -> Tensor | None:
+    """The soft mask `[1, 1, size, size]` of a region as a parser sees it, or None where it sees
+    next to nothing of it: a bald head's hair, a mouth behind a hand.
+
+    Args:
+        parser: tells the parts of faces apart.
+        crop: the aligned face `[1, 3, H, W]` in [-1, 1].
+        name: one of `REGIONS`.
+        size: side of the mask in pixels.
+
+    Raises:
+        ValueError: an unknown region.
+    """
+    if name not in REGIONS:
+        raise ValueError(f"region {name!r} is not one of {list(REGIONS)}")
+    found = parser.mask(crop, (name,)).cpu().float()
+    found = F.interpolate(found, (size, size), mode="bilinear", antialias=True)
+    if float(found.mean()) < LEAST:
+        return None
+    reach = 2 * max(round(_MARGIN * size), 1) + 1  # an edit of an edge needs both its sides
+    wide = F.max_pool2d(found, reach, 1, padding=reach // 2)
+    return _soften(wide[0, 0].numpy(), _MARGIN)
 
 
 def mask_from_image(image: Image.Image, size: int, feather: float = 0.01) -> Tensor:

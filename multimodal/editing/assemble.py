@@ -35,6 +35,7 @@ from multimodal.types import (
     ImageDistance,
     ImageEmbedder,
     Offset,
+    RegionParser,
     SoundEmbedder,
     Toolkit,
 )
@@ -113,6 +114,7 @@ def assemble(
         sound=_sound(name, home, seeing, kept if clip else None, where),
         folder=folder if folder and not clip else kept,
         own=kept if (folder or kept).joinpath(MANIFEST).is_file() else None,
+        parser=_parser(home, where),
     )
     return Parts(
         toolkit=toolkit,
@@ -185,6 +187,15 @@ def _identity(
     from multimodal.recognition.identity import load_identity
 
     return load_identity(source, device)
+
+
+def _parser(home: Path, device: torch.device) -> RegionParser | None:
+    """The model's parser of faces, loaded at its first use; the tiny model has none."""
+    from multimodal.parsing import PARSER_FILE, load_parser
+
+    path = home / PARSER_FILE
+    seeing: Any = Lazy(lambda: load_parser(path, device))
+    return seeing if path.is_file() else None
 
 
 def _sound(

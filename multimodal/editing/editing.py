@@ -25,12 +25,13 @@ from guidance.controls.control import (
 )
 from guidance.controls.edits import EditList
 from guidance.controls.layers import Layers, layer_mask
-from guidance.controls.regions import mask_from_image, region_mask
+from guidance.controls.regions import mask_from_image
 from guidance.targets import NEUTRAL, embed_image, embed_sound, embed_text
 from guidance.targets import mix as mixed
 from multimodal.editing.choosing import guidance_of, model_options, pick_method
 from multimodal.editing.finishing import DRAWING, PHOTO, Finished, check_fidelity
 from multimodal.editing.names import kept_directions
+from multimodal.editing.places import named_mask
 from multimodal.editing.stacking import Applied, stacked
 from multimodal.images import ImageSource, load_image, to_pil, to_tensor
 from multimodal.types import (
@@ -223,7 +224,7 @@ def _method_options(
     """What a method itself should know of where an edit may show, so that it does not spend its
     steps on what is taken away afterwards."""
     if method == "optimize" and where != (None, None) and tools.lpips is not None:
-        return {"mask": _mask(face, *where, tools.generator.resolution)}
+        return {"mask": _mask(tools, face, *where)}
     return {"layers": layers} if method == "text-encoder" and layers is not None else {}
 
 
@@ -270,7 +271,7 @@ def _applied(
     strength = result.scores["strength"]
     if region is None and mask is None:
         return Applied(result.offset, strength)
-    where = _mask(face, region, mask, tools.generator.resolution)
+    where = _mask(tools, face, region, mask)
     return Applied(result.offset, strength, region or f"mask {index}", where)
 
 
@@ -328,21 +329,21 @@ def _drawn(
     generator = editor.generator_for(face)
     if after is face.latent or (region is None and mask is None):
         return draw(generator, after)
-    where = _mask(face, region, mask, generator.resolution)
+    where = _mask(editor.toolkit, face, region, mask)
     return blend(generator, face.latent, [(after, where)])
 
 
-def _mask(face: Face, region: str | None, mask: ImageSource | Tensor | None, size: int) -> Tensor:
+def _mask(
+    tools: Toolkit, face: Face, region: str | None, mask: ImageSource | Tensor | None
+) -> Tensor:
+    size = tools.generator.resolution
     if isinstance(mask, Tensor):
         if mask.ndim != 4 or mask.shape[:2] != (1, 1):
             raise ValueError(f"mask has shape {tuple(mask.shape)}, expected [1, 1, H, W]")
         return torch.nn.functional.interpolate(mask.float(), (size, size), mode="area")
     if mask is not None:
         return mask_from_image(load_image(mask), size)
-    points = face.landmarks
-    if points is not None:
-        points = points * (size / face.aligned.size[0])
-    return region_mask(str(region), size, points)
+    return named_mask(tools, face, str(region))
 
 
 def _result(

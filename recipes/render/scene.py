@@ -57,7 +57,7 @@ def render(factors: Factors, resolution: int = 128, root: Path | None = None) ->
     calm = shape_body(factors, root)
     pose = make_pose(calm, factors)
     # The calm face sets the crop: else a smile, which lifts the mouth, would come with a zoom.
-    crop = ffhq_crop(_landmarks(calm, pose), size)
+    crop = crop_of(calm, pose, size)
     body = add_expression(calm, factors, root)
     surfaces = build_surfaces(factors, body, pose, root)
     frame = Frame.empty(size)
@@ -67,6 +67,23 @@ def render(factors: Factors, resolution: int = 128, root: Path | None = None) ->
     image = _develop(_box_down(color))
     landmarks = (_landmarks(body, pose) @ crop[:, :2].T + crop[:, 2] + 0.5) / _SUPERSAMPLE - 0.5
     return RenderResult(image, landmarks.astype(np.float32), _majority_down(frame.segment))
+
+
+def crop_of(calm: Array, pose: Pose, size: int) -> Array:
+    """Affine map [2, 3] from the plane to pixels of the square of ``size`` pixels."""
+    return ffhq_crop(_landmarks(calm, pose), size)
+
+
+def on_screen(surface: Surface, crop: Array) -> tuple[Array, Index]:
+    """Vertices [V, 3] in pixels and depth, and the order [T] in which to draw the triangles."""
+    flat = _project(surface.xyz)
+    screen = np.empty_like(surface.xyz)
+    screen[:, :2] = flat[:, :2] @ crop[:, :2].T + crop[:, 2]
+    screen[:, 2] = flat[:, 2] + max(surface.bias, 0.012 if surface.blended else 0.0)
+    if surface.blended:
+        depth = screen[surface.tris, 2].sum(1)
+        return screen, np.argsort(depth, kind="stable").astype(np.int32)
+    return screen, np.arange(len(surface.tris), dtype=np.int32)
 
 
 def build_surfaces(factors: Factors, body: Array, pose: Pose, root: Path) -> list[Surface]:
@@ -150,15 +167,7 @@ def _draw_all(frame: Frame, surfaces: list[Surface], factors: Factors, crop: Arr
 def _draw_one(
     frame: Frame, surface: Surface, crop: Array, lights: Array, maps: Array, frames: Array
 ) -> None:
-    flat = _project(surface.xyz)
-    screen = np.empty_like(surface.xyz)
-    screen[:, :2] = flat[:, :2] @ crop[:, :2].T + crop[:, 2]
-    screen[:, 2] = flat[:, 2] + max(surface.bias, 0.012 if surface.blended else 0.0)
-    if surface.blended:
-        depth = screen[surface.tris, 2].sum(1)
-        order = np.argsort(depth, kind="stable").astype(np.int32)
-    else:
-        order = np.arange(len(surface.tris), dtype=np.int32)
+    screen, order = on_screen(surface, crop)
     draw(
         frame.color,
         frame.depth,

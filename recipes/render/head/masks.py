@@ -82,12 +82,17 @@ def blob(p: Array, x: float, y: float, rx: float, ry: float) -> Array:
 @cache
 def uv_positions(root: Path) -> Array:
     """Rest position [512, 512, 3] of each texel of the head; far away where there is none."""
+    return painted(root, base_mesh(root).vertices, -99.0)
+
+
+def painted(root: Path, values: Array, elsewhere: float = 0.0) -> Array:
+    """Values a vertex [V, 3] over the head's texture [512, 512, 3]; ``elsewhere`` where none is."""
     mesh = base_mesh(root)
     ids = mesh.groups["body"]
     high = mesh.vertices[mesh.tris[ids]][..., 1].min(1) > 5.2
     ids = ids[high & (np.abs(mesh.vertices[mesh.tris[ids]][..., 0]).max(1) < 2.0)]
-    out = np.full((TEXTURE_SIZE, TEXTURE_SIZE, 3), -99.0, np.float32)
-    _fill_positions(out, mesh.vertices, mesh.tris[ids], mesh.uvs, mesh.uv_tris[ids])
+    out = np.full((TEXTURE_SIZE, TEXTURE_SIZE, 3), elsewhere, np.float32)
+    _fill_positions(out, values.astype(np.float32), mesh.tris[ids], mesh.uvs, mesh.uv_tris[ids])
     return out
 
 

@@ -1,0 +1,1 @@
+"""The parser: labelled renders, photographs with the labels that other networks give, training."""
