@@ -18,9 +18,9 @@ from apps.threads import be_patient, begun
 
 COMMANDS = (
     "demo", "pictures.edit", "pictures.animate", "pictures.batch", "web", "pictures.invert",
-    "pictures.parse", "pictures.sample", "pictures.interpolate", "pictures.restore",
-    "pictures.compose", "training.adapt", "training.train_mapper", "training.train_adapter",
-    "training.directions", "evaluate", "models",
+    "pictures.parse", "pictures.sample", "pictures.interpolate", "pictures.faces",
+    "pictures.restore", "pictures.compose", "training.adapt", "training.train_mapper",
+    "training.train_adapter", "training.directions", "evaluate", "models",
 )  # fmt: skip
 """Modules of `apps.commands`, in the order the help shows them; each has `register(app)`."""
 

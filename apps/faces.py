@@ -5,12 +5,45 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from multimodal.faces.detect import CLEAR
 from multimodal.types import Face, OnStep
 
 if TYPE_CHECKING:
     from multimodal import FaceEditor
 
 LATENT_SUFFIX = ".safetensors"
+ALL = "all"
+
+
+def which_face(given: str | None) -> int | None:
+    """The index that `--face` names; None for the largest.
+
+    Raises:
+        ValueError: no number, or "all" where one face is wanted.
+    """
+    if given is None:
+        return None
+    if given == ALL:
+        raise ValueError("--face all is for edit and batch; here choose one face by its number")
+    if not given.isdecimal() or len(given) > 4:
+        raise ValueError(f"--face {given}: give a number from 0, or all")
+    return int(given)
+
+
+def notes_of(face: Face) -> tuple[str, ...]:
+    """What a person should know about how a face was found."""
+    about, notes = face.report, []
+    if int(about.get("faces", 1)) > 1:
+        notes.append(
+            f"{about['faces']} faces found, number {about['face']} is taken (0 is the largest): "
+            "`semblance faces` numbers them, --face N or --face all takes others"
+        )
+    if float(about.get("certainty", 1.0)) < CLEAR:
+        notes.append(
+            f"this may be no face: it was found with a certainty of {about['certainty']:g}, a "
+            "clear face has 0.5 or more"
+        )
+    return tuple(notes)
 
 
 def method_of(editor: FaceEditor, asked: str, quick: bool) -> str:

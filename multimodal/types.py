@@ -91,11 +91,14 @@ class Aligned:
         image: the crop, FFHQ-aligned.
         transform: where it lies in the photo.
         landmarks: 68 points `[68, 2]` in pixels of the crop, or None.
+        about: how it was found, for reports: `faces` (how many there are), `face` (which this is),
+            `certainty`, `pixels` (its width in the photo).
     """
 
     image: Image
     transform: Any
     landmarks: Tensor | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from PIL import Image
 from apps.batch.batch import Process
 from apps.batch.manifest import Item
 from apps.edits import EditSpec, edit_face, load_editor
-from apps.faces import load_face, method_of
+from apps.faces import ALL, load_face, method_of, which_face
+from apps.several import edit_every_face
 from multimodal.editing.finishing import PHOTO
 from multimodal.editing.names import check_edit
 from multimodal.inversion.invert import check_inversion
@@ -32,6 +33,7 @@ class PhotoEdit:
         encoder: another inversion encoder, or None.
         clip: another CLIP, or None.
         aligned: the pictures are FFHQ-aligned crops already.
+        face: which face of each photo, "all" for every one; None for the largest.
     """
 
     spec: EditSpec
@@ -41,12 +43,15 @@ class PhotoEdit:
     encoder: str | None = None
     clip: str | None = None
     aligned: bool = False
+    face: str | None = None
 
     def plan(self) -> dict[str, Any]:
         """What decides the pictures; a batch goes on only under the same plan."""
         rest = {"encoder": self.encoder, "clip": self.clip}
         if self.aligned:
             rest["aligned"] = "yes"
+        if self.face is not None:
+            rest["face"] = self.face
         return {**self.spec.plan(), "inversion": self.inversion, "model": self.model, **rest}
 
     def load(self) -> Process:
@@ -56,12 +61,16 @@ class PhotoEdit:
             ValueError: something no photo could be edited with.
         """
         editor = load_editor(self.model, self.device, self.encoder, self.clip)
+        index = None if self.face == ALL else which_face(self.face)
         method = method_of(editor, self.inversion, self.spec.fidelity == PHOTO)
         self._check(editor, method)
 
         def process(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
             spec = self.spec.overridden(item.overrides)
-            face = load_face(editor, item.path, method, seed=spec.seed, aligned=self.aligned)
+            if self.face == ALL:
+                made = edit_every_face(editor, item.path, spec, method)
+                return made.photo, made.scores
+            face = load_face(editor, item.path, method, index, seed=spec.seed, aligned=self.aligned)
             result = edit_face(editor, face, spec)
             return result.photo or result.after, result.scores
 

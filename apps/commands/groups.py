@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from apps.commands import options as o
 from apps.commands.options import AUTO
-from apps.console import steps
+from apps.console import say, steps
 
 if TYPE_CHECKING:
     from apps.edits import EditSpec
@@ -46,7 +46,7 @@ class FaceChoice:
     """Which face of a photo, and how it is inverted."""
 
     inversion: o.InvertMethod = AUTO
-    face: o.FaceIndex = None
+    face: o.Faces = None
     seed: o.Seed = 0
     aligned: o.IsAligned = False
 
@@ -58,11 +58,14 @@ class FaceChoice:
             photo: where.
             quick: the photo itself will be edited, so that a rough code does.
         """
-        from apps.faces import load_face, method_of
+        from apps.faces import load_face, method_of, notes_of, which_face
 
-        method = method_of(editor, self.inversion, quick)
+        index, method = which_face(self.face), method_of(editor, self.inversion, quick)
         with steps("inverting") as on_step:
-            return load_face(editor, photo, method, self.face, on_step, self.seed, self.aligned)
+            face = load_face(editor, photo, method, index, on_step, self.seed, self.aligned)
+        for note in notes_of(face):
+            say(note)
+        return face
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,13 @@ FaceIndex = Annotated[
     int | None,
     typer.Option("--face", help="Which face, from 0, largest first; default the largest."),
 ]
+Faces = Annotated[
+    str | None,
+    typer.Option(
+        "--face",
+        help="Which face, from 0, largest first, or all; default the largest.",
+    ),
+]
 IsAligned = Annotated[
     bool, typer.Option("--aligned", help="The picture is an FFHQ-aligned crop: take it as it is.")
 ]

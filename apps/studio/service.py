@@ -107,7 +107,7 @@ class Studio:
             return 1
         from multimodal.faces import detect_faces
 
-        return len(detect_faces(self.photo(path)))
+        return len(detect_faces(self.photo(path), every=True, enlarged=1.0))
 
     def invert(
         self, path: str | Path, method: str, which: int | None = None, on_step: OnStep | None = None
@@ -262,8 +262,16 @@ class Studio:
         spec: EditSpec | None,
         session: Session | None,
         on_step: OnStep | None = None,
+        every: bool = False,
     ) -> tuple[Image.Image, Mapping[str, float]]:
-        """One photo of a batch: edited by `spec`, or by the steps of `session`."""
+        """One photo of a batch: its largest face, or `every` one, edited by `spec`, or by the
+        steps of `session`."""
+        if every and spec is not None:
+            from apps.several import edit_every_face
+
+            with self.computing():
+                made = edit_every_face(self.editor, self.photo(path), spec, self.inversions()[0])
+            return made.photo, made.scores
         face = self.invert(path, self.inversions()[0], None, on_step)
         if spec is not None:
             result = self.edit(face, spec, on_step)

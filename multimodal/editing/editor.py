@@ -150,7 +150,7 @@ class FaceEditor:
             photo=None if cut.transform is None else photo,
             tuned=found.tuned,
             landmarks=cut.landmarks,
-            report={**found.report, "model": Path(self.name).name},
+            report={**found.report, **cut.about, "model": Path(self.name).name},
             crop=_own_crop(photo, cut.transform, side),
         )
 

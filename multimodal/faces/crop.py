@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from multimodal.faces.align import FaceTransform, align
-from multimodal.faces.detect import detect_faces, pick_face, upright_faces
+from multimodal.faces.detect import DetectedFace, detect_faces, pick_face, upright_faces
 from multimodal.faces.paste import paste_back
 from multimodal.images import resize
 from multimodal.types import Aligned
 
 MODES = ("detect", "aligned")
+REMEMBERED = 4
 
 
 def align_or_crop(
@@ -41,7 +43,7 @@ def align_or_crop(
         raise ValueError(f"mode {mode!r}: choose one of {', '.join(MODES)}")
     if mode == "aligned":
         return _as_it_is(image, size)
-    found = pick_face(detect_faces(image), face_index)
+    found = pick_face(detect_faces(image, every=face_index is not None), face_index)
     crop, transform = align(image, found.landmarks, size)
     return crop, transform, transform.to_crop(found.landmarks).astype(np.float32)
 
@@ -57,6 +59,17 @@ class FaceAligner:
         if mode not in MODES:
             raise ValueError(f"mode {mode!r}: choose one of {', '.join(MODES)}")
         self.mode = mode
+        self._seen: list[tuple[bytes, list[DetectedFace]]] = []
+
+    def faces(self, photo: Image.Image, every: bool = False) -> list[DetectedFace]:
+        """The faces of a photo, see `detect_faces`; those of the last photos are remembered."""
+        mark = hashlib.blake2b(photo.tobytes(), salt=b"every" if every else b"").digest()
+        for seen, found in self._seen:
+            if seen == mark:
+                return found
+        found = detect_faces(photo, every)
+        self._seen = [*self._seen[1 - REMEMBERED :], (mark, found)]
+        return found
 
     def align(self, photo: Image.Image, size: int, face: int | None = None) -> Aligned:
         """The largest face, or the one of that index, as a crop of `size` pixels a side.
@@ -66,8 +79,20 @@ class FaceAligner:
         """
         import torch
 
-        crop, transform, points = align_or_crop(photo, size, face, self.mode)
-        return Aligned(crop, transform, None if points is None else torch.from_numpy(points))
+        if self.mode == "aligned":
+            crop, _, points = _as_it_is(photo, size)
+            return Aligned(crop, None, None if points is None else torch.from_numpy(points))
+        faces = self.faces(photo, every=face is not None)
+        found = pick_face(faces, face)
+        crop, transform = align(photo, found.landmarks, size)
+        marks = torch.from_numpy(transform.to_crop(found.landmarks).astype(np.float32))
+        about = {
+            "faces": len(faces),
+            "face": face or 0,
+            "certainty": round(found.score, 2),
+            "pixels": round(found.box[2] - found.box[0]),
+        }
+        return Aligned(crop, transform, marks, about)
 
     def paste(
         self,

@@ -35,6 +35,7 @@ def batch(
     workers: Workers = 2,
     seed: o.Seed = 0,
     aligned: o.IsAligned = False,
+    face: o.Faces = None,
     *,
     model: ModelChoice,
     as_json: o.Json = False,
@@ -49,7 +50,7 @@ def batch(
 
     spec = wish.spec(seed, anything=says_what_to_change(source))
     parts = (model.model, model.device, model.encoder, model.clip)
-    job = PhotoEdit(spec, inversion, *parts, aligned)
+    job = PhotoEdit(spec, inversion, *parts, aligned, face)
     config = BatchConfig(source, out, job.plan(), table, retry_failed)
     with counter("editing photos") as advance:
         summary = run_batch(config, engine_of(job, ray, workers), advance)

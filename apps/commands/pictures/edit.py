@@ -41,6 +41,7 @@ def edit(
 ) -> None:
     """Change the face in a photo (or in a saved latent) by a text, a sound or both."""
     from apps.edits import edit_face
+    from apps.faces import ALL
     from apps.outputs import save_json, with_suffix_of
     from apps.threads import import_meanwhile
     from multimodal.editing.finishing import PHOTO
@@ -53,6 +54,11 @@ def edit(
         warn_of_sound(path)
     editor = model.load()
     import_meanwhile("open_clip")
+    if which.face == ALL:
+        summary = _edit_all(editor, photo, out, spec, which, sheet or crop)
+        save_json(beside, summary)
+        report(summary, as_json)
+        return
     found = which.find(editor, photo, spec.fidelity == PHOTO)
     with steps("editing") as on_step:
         result = edit_face(editor, found, spec, on_step)
@@ -68,6 +74,30 @@ def edit(
         say(note)
     save_json(beside, summary)
     report(summary, as_json)
+
+
+def _edit_all(
+    editor: FaceEditor, photo: Path, out: Path, spec: EditSpec, which: FaceChoice, one: bool
+) -> dict[str, Any]:
+    """Edit every face of a photo and write it; returns what to report."""
+    from apps.console import counter
+    from apps.faces import method_of
+    from apps.several import edit_every_face
+    from multimodal.editing.finishing import PHOTO
+    from multimodal.images import save_image
+
+    if one or which.aligned:
+        raise ValueError("--face all edits a whole photo: leave out --sheet, --crop and --aligned")
+    method = method_of(editor, which.inversion, spec.fidelity == PHOTO)
+    with counter("editing faces") as advance:
+        made = edit_every_face(
+            editor, photo, spec, method, lambda done, total: advance(done, total, "")
+        )
+    rows = [
+        {"face": index, "scores": dict(result.scores), "inversion": dict(face.report)}
+        for index, (face, result) in enumerate(zip(made.faces, made.results, strict=True))
+    ]
+    return {"out": save_image(made.photo, out, spec.about), "scores": made.scores, "faces": rows}
 
 
 def _report_beside(out: Path, inputs: Sequence[Path | None]) -> Path:

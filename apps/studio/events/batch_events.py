@@ -43,7 +43,7 @@ class LongEvents:
         stage.on(
             animate.apply.click, self.make_clip, moving, [animate.clip, animate.file], files=False
         )
-        many = [stage.state, batch.photos, batch.text, batch.sound, batch.strength]
+        many = [stage.state, batch.photos, batch.text, batch.sound, batch.strength, batch.every]
         stage.on(batch.apply.click, self.edit_all, many, [batch.table, batch.archive], files=False)
 
     def make_clip(
@@ -82,6 +82,7 @@ class LongEvents:
         text: str,
         sound: str | None,
         strength: float,
+        every: bool,
         progress: gr.Progress = BAR,
     ) -> tuple[Any, ...]:
         """One edit for several photos, failures listed, pictures zipped."""
@@ -98,10 +99,12 @@ class LongEvents:
                 warn_of(sound)
         elif session is None or not session.steps:
             raise ValueError("Say what to change, or make some edits on one face first.")
+        elif every:
+            raise ValueError("To edit every face, say what to change in words or by a sound.")
         on_step = reporter(progress, "Editing")
 
         def process(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
-            return self.stage.studio.edit_photo(item.path, spec, session, on_step)
+            return self.stage.studio.edit_photo(item.path, spec, session, on_step, every)
 
         rows, archive = [], None
         folder = new_folder()

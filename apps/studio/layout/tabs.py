@@ -74,6 +74,7 @@ class BatchTab:
     text: gr.Textbox
     sound: Any
     strength: gr.Slider
+    every: gr.Checkbox
     apply: gr.Button
     table: gr.Dataframe
     archive: gr.DownloadButton
@@ -177,6 +178,7 @@ def batch_tab(limit: int) -> BatchTab:
         text = prompt_box("Words", "a big smile", "batch-prompt")
         sound = sound_input("Sound", "batch-sound")
         strength = strength_slider("batch-strength")
+        every = gr.Checkbox(False, label="Every face in each photo", elem_id="batch-every")
         apply = gr.Button("Edit all", variant="primary", elem_id="apply-batch")
         table = gr.Dataframe(
             headers=["Photo", "Outcome", "Seconds"],
@@ -188,7 +190,7 @@ def batch_tab(limit: int) -> BatchTab:
         archive = gr.DownloadButton(
             "Save all (zip)", size="sm", interactive=False, elem_id="save-zip"
         )
-    return BatchTab(photos, text, sound, strength, apply, table, archive)
+    return BatchTab(photos, text, sound, strength, every, apply, table, archive)
 
 
 def sound_chips(target: Any) -> None:

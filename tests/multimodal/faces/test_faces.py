@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from functools import lru_cache
@@ -122,6 +123,39 @@ def test_a_profile_is_found_by_the_network():
     assert 0 <= left < 130 < right
     assert 40 < top < 130 < bottom
     assert align_or_crop(photo(PROFILE), 64)[0].size == (64, 64)
+
+
+def test_small_faces_in_a_large_photo_are_all_found():
+    scene = Image.new("RGB", (2400, 1500), (120, 130, 140))
+    places = [(200, 300), (1100, 700), (2100, 1200)]
+    for place in places:
+        scene.paste(photo().resize((110, 110), Image.Resampling.LANCZOS), place)
+    found = detect_faces(scene)
+    assert len(found) == 3, "faces of 55 pixels"
+    for x, y in places:
+        assert any(x < f.box[0] < f.box[2] < x + 110 and y < f.box[1] < y + 110 for f in found)
+
+
+def test_tiles_cover_a_photo_and_overlap():
+    for length in (100, 1600, 1601, 5000):
+        starts = detect._starts(length, 1600, 1360)
+        assert starts[0] == 0
+        assert starts[-1] + 1600 >= length
+        assert all(b - a <= 1360 for a, b in itertools.pairwise(starts))
+
+
+def test_a_sideways_face_beside_an_upright_one_is_found():
+    page = Image.new("RGB", (560, 300), (120, 130, 140))
+    page.paste(photo(), (10, 20))
+    page.paste(turned(photo(MAN), 90), (290, 20))
+    assert len(detect_faces(page, every=True)) == 2
+
+
+def test_unclear_hits_are_looked_at_again():
+    nothing = Image.new("RGB", (300, 300), (90, 90, 90))
+    weak = replace(detect_faces(photo())[0], score=0.11)
+    assert detect._confirmed(nothing, [weak]) == []
+    assert detect._confirmed(photo(), [weak])[0].score > 0.5
 
 
 def test_a_clear_face_needs_no_other_tries(monkeypatch: pytest.MonkeyPatch):
