@@ -19,8 +19,8 @@ from apps.threads import be_patient, begun
 COMMANDS = (
     "demo", "pictures.edit", "pictures.animate", "pictures.batch", "web", "pictures.invert",
     "pictures.parse", "pictures.sample", "pictures.interpolate", "pictures.faces",
-    "pictures.restore", "pictures.compose", "training.adapt", "training.train_mapper",
-    "training.train_adapter", "training.directions", "evaluate", "models",
+    "pictures.restore", "pictures.compose", "pictures.video", "training.adapt",
+    "training.train_mapper", "training.train_adapter", "training.directions", "evaluate", "models",
 )  # fmt: skip
 """Modules of `apps.commands`, in the order the help shows them; each has `register(app)`."""
 

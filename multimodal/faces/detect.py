@@ -109,6 +109,14 @@ def upright_faces(image: Image.Image) -> list[DetectedFace]:
     return sorted(_upright(image, False, 1.0), key=lambda face: -face.area)
 
 
+def points_in(image: Image.Image, box: tuple[float, float, float, float]) -> DetectedFace:
+    """The 68 points of a face that is known to stand upright in a box: no search, 2 ms."""
+    import dlib
+
+    view = whole_of(image.convert("RGB"), 1.0)
+    return _face(view, dlib.rectangle(*(round(side) for side in box)), 1.0)
+
+
 def pick_face(faces: Sequence[DetectedFace], index: int | None = None) -> DetectedFace:
     """The face of that index (from 0, largest first); None takes the largest.
 

@@ -1,0 +1,49 @@
+"""`semblance video`: a film whose faces are edited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apps.commands import options as o
+from apps.commands.groups import ModelChoice, Wish, grouped
+from apps.console import counter, report, warn_of_sound
+
+Source = Annotated[Path, typer.Argument(help="A film with a face in it.", show_default=False)]
+Out = Annotated[Path, typer.Option(help="The .mp4 to write.")]
+Inversion = Annotated[str, typer.Option("--inversion", help="How key frames are inverted.")]
+
+
+@grouped
+def video(
+    source: Source,
+    out: Out,
+    wish: Wish,
+    inversion: Inversion = "encoder",
+    face: Annotated[
+        int | None, typer.Option(help="Only this face, from 0, largest first; default all.")
+    ] = None,
+    seed: o.Seed = 0,
+    *,
+    model: ModelChoice,
+    as_json: o.Json = False,
+) -> None:
+    """Edit the faces of a film; run it again to go on where it stopped."""
+    from apps.clips.filming import Filming, edit_film
+
+    spec = wish.spec(seed)
+    for path in spec.sounds:
+        warn_of_sound(path)
+    if not source.is_file():
+        raise FileNotFoundError(f"no such file: {source}")
+    editor = model.load()
+    with counter("editing the film") as advance:
+        done = edit_film(editor, source, out, Filming(spec, inversion, face), advance)
+    report({"out": out, **done}, as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(video)

@@ -1,0 +1,159 @@
+"""Films: faces followed through them, edited, written with their own times and sound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from apps.cli import run
+from apps.clips.filming import Filming, edit_film
+from apps.clips.reading import frames_of, read_film
+from apps.edits import EditSpec
+from apps.samples import faces
+from multimodal import FaceEditor
+from multimodal.faces.tracking import track_faces
+from tests.tiny_editor import tiny_editor
+
+SIZE = (256, 208)
+FRAMES = 7
+
+
+def frame(number: int, mirrored: bool = False) -> Image.Image:
+    """A face that wanders to the right, two pixels a frame."""
+    face = Image.open(faces()[0]).convert("RGB").resize((190, 190))
+    picture = Image.new("RGB", SIZE, (40, 60, 90) if mirrored else (200, 190, 170))
+    picture.paste(
+        face.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else face, (8 + 2 * number, 9)
+    )
+    return picture
+
+
+def write_film(path: Path, pictures: list[Image.Image], sound: bool = True) -> Path:
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=10, options={"crf": "10", "bf": "0"})
+        video.width, video.height, video.pix_fmt = (*pictures[0].size, "yuv420p")
+        heard = container.add_stream("aac", rate=16000, layout="mono") if sound else None
+        for number, picture in enumerate(pictures):
+            shown = av.VideoFrame.from_image(picture)
+            shown.pts, shown.time_base = number, Fraction(1, 10)
+            container.mux(video.encode(shown))
+        container.mux(video.encode(None))
+        if heard is not None:
+            tone = np.sin(np.arange(1600 * len(pictures)) / 9).astype(np.float32)[None] / 3
+            block = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
+            block.sample_rate = 16000
+            container.mux(heard.encode(block))
+            container.mux(heard.encode(None))
+    return path
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("film")
+    return write_film(folder / "in.mp4", [frame(n) for n in range(FRAMES)])
+
+
+@pytest.fixture(scope="module")
+def editor(tmp_path_factory: pytest.TempPathFactory) -> FaceEditor:
+    return tiny_editor(tmp_path_factory.mktemp("editor"))
+
+
+def how() -> Filming:
+    return Filming(EditSpec(text="a smiling person", strength=2.0, method="delta"), "encoder")
+
+
+def test_a_face_is_followed_and_its_crop_held_still() -> None:
+    tracks = track_faces([frame(n) for n in range(FRAMES)])
+    assert [(t.start, t.stop) for t in tracks] == [(0, FRAMES)]
+    lefts = [place.quad[0][0] for place in tracks[0].places(64)]
+    steps = np.diff(lefts)
+    assert abs(float(steps.mean()) - 2) < 0.7
+    assert float(steps.std()) < 1
+
+
+def test_a_cut_ends_a_track() -> None:
+    pictures = [frame(n) for n in range(3)] + [frame(n, mirrored=True) for n in range(3)]
+    assert [(t.start, t.stop) for t in track_faces(pictures)] == [(0, 3), (3, 6)]
+
+
+def test_what_is_known_of_a_film(film: Path) -> None:
+    found = read_film(film)
+    assert (found.size, found.frames, found.rate, found.sound) == (SIZE, FRAMES, 10, True)
+    assert found.seconds == pytest.approx(0.6)
+    assert len(list(frames_of(film))) == FRAMES
+
+
+def test_a_film_is_edited_where_the_face_is(film: Path, editor: FaceEditor, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    done = edit_film(editor, film, out, how())
+    assert done == {"frames": FRAMES, "shots": 1, "without a face": 0}
+    found = read_film(out)
+    assert (found.size, found.frames, found.rate, found.sound) == (SIZE, FRAMES, 10, True)
+    assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
+    before, after = (np.asarray(next(frames_of(p)), np.float32) for p in (film, out))
+    away = np.abs(before - after).mean(axis=-1)
+    assert float(away[:, :4].mean()) < 2.5
+    assert float(away.max()) > 4
+
+
+def test_a_broken_run_goes_on(
+    film: Path, editor: FaceEditor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, drawn = tmp_path / "out.mp4", []
+
+    def stop_at(done: int, total: int, what: str) -> None:
+        if what.startswith("editing") and done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        edit_film(editor, film, out, how(), stop_at)
+    kept = sorted(next(tmp_path.glob(".out.*.film")).glob("*.png"))
+    assert len(kept) >= 3
+    assert not out.exists()
+    kept[0].write_bytes(b"broken")
+    import apps.clips.filming as filming
+
+    real = filming._changed
+    monkeypatch.setattr(filming, "_changed", lambda *words: drawn.append(words[3]) or real(*words))
+    edit_film(editor, film, out, how())
+    assert drawn[0] == 0
+    assert len(drawn) < FRAMES
+    assert read_film(out).frames == FRAMES
+
+
+def test_strength_nought_leaves_the_pictures(
+    film: Path, editor: FaceEditor, tmp_path: Path
+) -> None:
+    quiet = replace(how(), spec=replace(how().spec, strength=0.0))
+    edit_film(editor, film, tmp_path / "same.mp4", quiet)
+    pairs = zip(frames_of(film), frames_of(tmp_path / "same.mp4"), strict=True)
+    for before, after in pairs:
+        away = np.abs(np.asarray(before, np.float32) - np.asarray(after, np.float32))
+        assert float(away.mean()) < 2.5  # what a second compression does
+
+
+def test_bad_films(
+    tmp_path: Path, editor: FaceEditor, film: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "a.mp4"
+    text.write_text("no film")
+    with pytest.raises(ValueError, match="cannot be read as a film"):
+        read_film(text)
+    with pytest.raises(FileNotFoundError):
+        read_film(tmp_path / "gone.mp4")
+    with pytest.raises(ValueError, match=r"end the name in \.mp4"):
+        edit_film(editor, film, tmp_path / "out.avi", how())
+    with pytest.raises(ValueError, match="overwrite"):
+        edit_film(editor, film, film, how())
+    empty = write_film(tmp_path / "empty.mp4", [Image.new("RGB", SIZE)] * 3, sound=False)
+    with pytest.raises(ValueError, match="no face found"):
+        edit_film(editor, empty, tmp_path / "out.mp4", how())
+    assert run(["video", str(tmp_path / "gone.mp4"), "--text", "old", "--out", "x.mp4"]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert not list(tmp_path.glob("*out*"))
