@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from multimodal.editing.finishing import PHOTO, check_fidelity
 from multimodal.files.weights import sha256_of
+from multimodal.types import check_seed, check_text
 
 if TYPE_CHECKING:
     from guidance.controls.edits import Edit
@@ -69,6 +70,9 @@ class EditSpec:
             self._refuse_beside_a_list()
         if self.region and self.mask:
             raise ValueError("give a region or a mask, not both")
+        check_seed(self.seed)
+        for name in ("text", "neutral"):
+            check_text(getattr(self, name), name)
         if not abs(self.strength) <= MAX_STRENGTH:
             raise ValueError(f"strength {self.strength} is not in +-{MAX_STRENGTH:g}")
         if not 0 <= self.mix <= 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from multimodal.editing.fitting import check_code
 from multimodal.faces.detect import CLEAR
 from multimodal.types import Face, OnStep
 
@@ -74,19 +75,5 @@ def load_face(
     if path.suffix.lower() != LATENT_SUFFIX:
         return editor.invert(path, method, on_step, face_index, aligned=aligned, seed=seed)
     face = Face.load(path)
-    expected = (1, editor.generator.num_layers, editor.generator.style_dim)
-    if tuple(face.latent.w.shape) != expected:
-        raise ValueError(
-            f"{path.name} holds a code {tuple(face.latent.w.shape)}; this model has {expected}"
-        )
-    _check_parts(editor, face, path.name)
+    check_code(editor.generator, face.latent, path.name)
     return face
-
-
-def _check_parts(editor: FaceEditor, face: Face, name: str) -> None:
-    """Refuse style vectors and noise maps that the generator has no place for."""
-    styles = face.latent.styles
-    if styles is not None:
-        sizes = [tuple(style.shape) for style in editor.generator.styles(face.latent.w)]
-        if [tuple(style.shape) for style in styles] != sizes:
-            raise ValueError(f"{name} holds style vectors of another model")

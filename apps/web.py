@@ -55,7 +55,7 @@ def build_demo(editor: FaceEditor) -> gr.Blocks:
         HistoryEvents(stage)
         LongEvents(stage, animate, batch)
         stage.wire_stop()
-        Api(studio, studio.inversions()[0]).register()
+        Api(studio, studio.inversions()[0]).register(demo)
     return demo
 
 

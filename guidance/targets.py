@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multimodal.types import ClipModel, SoundEmbedder
+from multimodal.types import ClipModel, SoundEmbedder, check_text
 
 NEUTRAL = "a face"
 MAX_PARTS = 16
@@ -84,8 +84,9 @@ def parse_prompt(prompt: str) -> list[Phrase]:
     """Read a prompt by the grammar above.
 
     Raises:
-        ValueError: nothing is described, or there are more than 16 parts.
+        ValueError: nothing is described, there are more than 16 parts, or it is no text.
     """
+    check_text(prompt, "the prompt")
     parts = [part.strip() for part in prompt.split(",") if part.strip()]
     if not parts:
         raise ValueError(f"prompt {prompt!r} is empty; say what the face should look like")

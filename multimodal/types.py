@@ -364,3 +364,26 @@ def _to_all(
     tensors: tuple[Tensor, ...] | None, device: torch.device | str
 ) -> tuple[Tensor, ...] | None:
     return None if tensors is None else tuple(t.to(device) for t in tensors)
+
+
+def check_seed(seed: int) -> int:
+    """A seed that random numbers can follow from.
+
+    Raises:
+        ValueError: it is not a whole number of 64 bits.
+    """
+    if type(seed) is not int or not -(2**63) <= seed < 2**63:
+        shown = f"{seed!r:.40}" if not isinstance(seed, int) else f"of {seed.bit_length()} bits"
+        raise ValueError(f"the seed {shown} is not a whole number of 64 bits")
+    return seed
+
+
+def check_text(text: str | None, what: str = "the text") -> str | None:
+    """Words that can be written down.
+
+    Raises:
+        ValueError: it holds halves of characters, as bytes that are no UTF-8 become.
+    """
+    if text is not None and any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise ValueError(f"{what} holds bytes that are no text (it is not UTF-8)")
+    return text

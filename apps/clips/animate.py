@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -152,11 +154,16 @@ def timeline_key(latent: Latent, timeline: Timeline) -> str:
 
 
 def clear_caches(clip: Path) -> None:
-    """Remove the frames kept for a finished clip, those of other settings too."""
-    kept = re.compile(rf"\.{re.escape(clip.stem)}\.[0-9a-f]+\.frames")
-    for folder in clip.parent.iterdir():
-        if kept.fullmatch(folder.name):
-            shutil.rmtree(folder, ignore_errors=True)
+    """Remove the frames kept for a finished clip, those of other settings too, and what runs that
+    were killed had written of it under a temporary name."""
+    stem, suffix = re.escape(clip.stem), re.escape(clip.suffix)
+    kept = re.compile(rf"\.{stem}\.[0-9a-f]+\.frames")
+    unfinished = re.compile(rf"\.{re.escape(clip.stem[:40])}-[a-z0-9_]{{8}}{suffix}")
+    for path in clip.parent.iterdir():
+        if kept.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+        elif unfinished.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def pictures(frames: Iterator[np.ndarray]) -> Iterator[Image.Image]:
@@ -196,10 +203,23 @@ def _moved_styles(
 def _cached(cache: Path | None, name: str, make: Callable[[], np.ndarray]) -> np.ndarray:
     if cache is None:
         return make()
-    path = cache / f"{name}.npy"
-    if path.is_file():
-        return np.load(path, allow_pickle=False)
-    block = make()
-    with atomic(path) as part:
-        np.save(part, block)
+    path = cache / f"{name}.npz"
+    block = _kept(path)
+    if block is None:
+        block = make()
+        with atomic(path) as part:
+            np.savez(part, frames=block)
     return block
+
+
+def _kept(path: Path) -> np.ndarray | None:
+    """Frames drawn before; None where there are none, or what is there is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            frames = found["frames"]  # the archive holds a checksum of them
+    except (OSError, EOFError, KeyError, ValueError, MemoryError, TypeError, AttributeError):
+        return None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError):
+        return None
+    whole = frames.dtype == np.uint8 and frames.ndim == 4 and frames.shape[-1] == 3
+    return frames if whole else None

@@ -33,7 +33,7 @@ from apps.clips.video import Sound, write_clip
 from apps.hearing import DEAF
 from multimodal.editing.finishing import PHOTO, check_fidelity
 from multimodal.images import to_tensor
-from multimodal.types import EditRequest, Face, Offset
+from multimodal.types import EditRequest, Face, Offset, check_seed, check_text
 
 if TYPE_CHECKING:
     from multimodal import FaceEditor
@@ -79,6 +79,8 @@ class Motion:
             raise ValueError("say what moves the face: a sound, or a text track (.srt)")
         if not (math.isfinite(self.strength) and abs(self.strength) <= 20):
             raise ValueError(f"strength {self.strength} is not in +-20")
+        check_seed(self.seed)
+        check_text(self.text)
         frame_count(self.seconds, self.fps)
         check_fidelity(self.fidelity)
 

@@ -13,7 +13,15 @@ Photo = Annotated[Path, typer.Argument(help="A photo with a face.", show_default
 Model = Annotated[str, typer.Option(help="A model's name (see `models list`) or file.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")]
-Seed = Annotated[int, typer.Option(help="Everything random follows from it.")]
+
+
+def _seed(value: int) -> int:
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"--seed has {value.bit_length()} bits; it is a whole number of 64 bits")
+    return value
+
+
+Seed = Annotated[int, typer.Option(help="Everything random follows from it.", callback=_seed)]
 FaceIndex = Annotated[
     int | None,
     typer.Option("--face", help="Which face, from 0, largest first; default the largest."),

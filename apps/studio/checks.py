@@ -38,6 +38,7 @@ def sentence(error: BaseException) -> str:
     """An error as a sentence, harmless as HTML."""
     words = " ".join(str(error).split()) or type(error).__name__
     words = words if len(words) <= 400 else words[:400] + " ..."
+    words = words.encode("utf-8", "replace").decode()  # an answer has to be sent
     return html.escape(words[0].upper() + words[1:], quote=False)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from multimodal.files.weights import atomic
+from multimodal.types import check_text
 
 MAX_EDITS = 64
 MAX_TEXT = 1000
@@ -57,6 +58,7 @@ class Edit:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, str) or len(value) > MAX_TEXT):
                 raise ValueError(f"{name} must be a text of at most {MAX_TEXT} characters")
+            check_text(value, name)
         if self.region and self.mask:
             raise ValueError("give a region or a mask, not both")
         for name, low, high in (("strength", -MAX_STRENGTH, MAX_STRENGTH), ("mix", 0.0, 1.0)):

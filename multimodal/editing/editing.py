@@ -44,6 +44,7 @@ from multimodal.types import (
     OnStep,
     Reading,
     Toolkit,
+    check_seed,
 )
 
 if TYPE_CHECKING:
@@ -184,6 +185,7 @@ def edit(
     """
     began = time.perf_counter()
     check_fidelity(fidelity)
+    check_seed(seed)
     keep = (keep,) if isinstance(keep, str) else tuple(keep or ())
     if region is not None and mask is not None:
         raise ValueError("give a region or a mask, not both")

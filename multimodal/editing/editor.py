@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from multimodal.editing.finishing import PHOTO, Finished, Finishing
+from multimodal.editing.fitting import check_code
 from multimodal.faces.native import MOST, native_crop
 from multimodal.images import ImageSource, load_image, resize, to_pil
 from multimodal.inversion import invert, tuned_generator
@@ -204,7 +205,12 @@ class FaceEditor:
         return replace(face, aligned=self.reconstruct(face), report={"seed": seed})
 
     def generator_for(self, face: Face) -> Generator:
-        """The generator with this face's own weights, where pivotal tuning made some."""
+        """The generator with this face's own weights, where pivotal tuning made some.
+
+        Raises:
+            ValueError: the face is one of another model.
+        """
+        check_code(self.generator, face.latent)
         if not face.tuned:
             return self.generator
         for weights, generator in self._tuned:

@@ -31,7 +31,7 @@ from multimodal.generators.modulation import (
     polyphase,
 )
 from multimodal.latents import ALL_SPACES
-from multimodal.types import Latent, NoiseMode
+from multimodal.types import Latent, NoiseMode, check_seed
 
 __all__ = [
     "SQRT2",
@@ -377,7 +377,7 @@ class StyleGAN2(nn.Module):
 
     def sample(self, n: int, seed: int, truncation: float = 0.7) -> Latent:
         """`n` random codes; the first k are the same whatever `n` (drawn on the CPU)."""
-        source = torch.Generator().manual_seed(seed)
+        source = torch.Generator().manual_seed(check_seed(seed))
         z = torch.randn(n, self.config.z_dim, generator=source).to(self.device)
         return Latent(self.mapping(z, truncation=truncation))
 

@@ -71,8 +71,8 @@ def latent_of(editor: FaceEditor, source: str) -> Latent:
 
     if source.startswith("seed:"):
         seed = source.removeprefix("seed:")
-        if not seed.isdecimal():
-            raise ValueError(f"{source!r}: a seed is a whole number, as in seed:7")
+        if not (seed.isdecimal() and len(seed) < 20):
+            raise ValueError(f"{source[:40]!r}: a seed is a whole number of 64 bits, as in seed:7")
         return editor.generator.sample(1, int(seed), 0.7)
     face = load_face(editor, Path(source))
     extra = {

@@ -154,3 +154,43 @@ def test_bad_srt(tmp_path: Path, text: str) -> None:
         read_cues(path)
     with pytest.raises(FileNotFoundError):
         read_cues(tmp_path / "none.srt")
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "another", "claim"])
+def test_a_damaged_frame_of_the_cache_is_drawn_again(
+    generator: StyleGAN2, tmp_path: Path, damage: str
+) -> None:
+    in_w, _ = offsets(generator)
+    latent, cache = generator.sample(1, 3), tmp_path / "frames"
+    timeline = Timeline((in_w,), torch.linspace(0, 1, 4)[:, None], 25)
+    whole = [frame.copy() for frame in frames_of(generator, latent, timeline, 2, cache)]
+    path = sorted(cache.iterdir())[0]
+    content = path.read_bytes()
+    middle = len(content) // 2
+    changed = {
+        "cut": content[:middle],
+        "flipped": content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :],
+        "empty": b"",
+        "another": b"\x93NUMPY\x01\x00",
+        "claim": content.replace(b"(2, 32, 32, 3)", b"(2, 32, 99, 3)"),
+    }[damage]
+    assert changed != content
+    path.write_bytes(changed)
+    again = list(frames_of(generator, latent, timeline, 2, cache))
+    assert all(np.array_equal(a, b) for a, b in zip(whole, again, strict=True))
+    assert path.read_bytes() == content
+
+
+def test_nothing_hidden_is_left_of_a_finished_clip(tmp_path: Path) -> None:
+    for name in (".clip.0a1b.frames", ".clip-ab_d1234.mp4", ".clip2-abcd1234.mp4", ".other"):
+        (tmp_path / name).mkdir() if name.endswith("frames") else (tmp_path / name).touch()
+    clear_caches(tmp_path / "clip.mp4")
+    assert {path.name for path in tmp_path.iterdir()} == {".clip2-abcd1234.mp4", ".other"}
+
+
+def test_hours_of_four_thousand_digits(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.srt"
+    for digits in (4, 4000, 5000):
+        path.write_text(f"1\n{'9' * digits}:00:00,0 --> {'9' * digits}:00:01,0\na smile\n")
+        with pytest.raises(ValueError, match=r"prompts\.srt.* is not a time line"):
+            read_cues(path)

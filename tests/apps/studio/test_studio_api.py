@@ -218,3 +218,36 @@ def test_hostile_sounds_and_paths(
     with pytest.raises(urllib.error.HTTPError):
         urllib.request.urlopen(f"{studio_url}/gradio_api/file=/etc/passwd")
     test_health(studio_url)
+
+
+def asked(studio_url: str, endpoint: str, *data: object) -> str:
+    """What a plain HTTP call answers, its events as one text."""
+    api = f"{studio_url}/gradio_api/call/{endpoint}"
+    sent = httpx.post(
+        api, content=json.dumps({"data": data}), headers={"content-type": "application/json"}
+    )
+    if sent.status_code != 200:
+        return sent.text
+    job = sent.json()
+    with httpx.stream("GET", f"{api}/{job['event_id']}", timeout=60) as answer:
+        return "".join(answer.iter_text())
+
+
+def test_too_few_arguments_are_one_line(
+    studio_url: str, photo: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = httpx.post(
+        f"{studio_url}/gradio_api/upload", files={"files": photo.read_bytes()}
+    ).json()[0]
+    picture = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    assert "needs picture and text; picture is missing" in asked(studio_url, "edit_with_text")
+    assert "text is missing" in asked(studio_url, "edit_with_text", picture)
+    assert "is missing" in asked(studio_url, "animate", picture)
+    assert "event: complete" in asked(studio_url, "edit_with_text", picture, "old")
+    assert "event: complete" in asked(studio_url, "generate")
+    for seed in (2**64, -(10**30), 1e300, "x", [1], {}):
+        assert "64 bits" in asked(studio_url, "generate", "", seed), seed
+    surrogate = asked(studio_url, "edit_with_text", picture, "a \ud83d smile")
+    assert "control characters" in surrogate
+    assert "event: error" in asked(studio_url, "edit_with_text", picture, "old", 1, "\ud83d")
+    assert "Traceback" not in capfd.readouterr().err

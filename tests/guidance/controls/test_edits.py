@@ -100,3 +100,12 @@ def test_bad_files_are_refused(tmp_path: Path) -> None:
 def test_any_json_is_read_or_refused(value: Any) -> None:
     with pytest.raises(ValueError):
         EditList.from_plain({"format": "semblance edits 1", "edits": [value]})
+
+
+@pytest.mark.parametrize("name", ["text", "neutral", "sound", "region"])
+def test_halves_of_characters_are_no_text(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "edits.json"
+    row = {"text": "old"} | {name: "a \ud83d smile"}
+    path.write_text(json.dumps({"format": "semblance edits 1", "edits": [row]}))
+    with pytest.raises(ValueError, match=f"edit 0: {name} holds bytes that are no text"):
+        EditList.load(path)

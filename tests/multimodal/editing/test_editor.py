@@ -227,3 +227,28 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
     with pytest.raises(AttributeError, match="Nothing"):
         __import__("multimodal").Nothing  # noqa: B018
+
+
+def test_codes_of_another_model_are_refused(editor: FaceEditor, tmp_path: Path) -> None:
+    face = editor.sample(1)
+    generator = editor.generator
+    styles = tuple(generator.styles(face.latent.w))
+    for latent, message in (
+        (Latent(torch.zeros(1, generator.num_layers + 2, generator.style_dim)), "holds a code"),
+        (Latent(torch.zeros(1, generator.num_layers, generator.style_dim * 2)), "holds a code"),
+        (Latent(face.latent.w, styles[:-1]), "holds style vectors of another model"),
+    ):
+        stored = face.with_latent(latent).save(tmp_path / "face.safetensors")
+        other = Face.load(stored)
+        with pytest.raises(ValueError, match=f"the face {message}"):
+            editor.reconstruct(other)
+        with pytest.raises(ValueError, match=f"the face {message}"):
+            editor.edit(other, text="old")
+
+
+@pytest.mark.parametrize("seed", [2**64, -(2**63) - 1, 10**4000])
+def test_a_seed_has_64_bits(editor: FaceEditor, seed: int) -> None:
+    with pytest.raises(ValueError, match="is not a whole number of 64 bits"):
+        editor.sample(seed)
+    with pytest.raises(ValueError, match="is not a whole number of 64 bits"):
+        editor.edit(editor.sample(1), text="old", seed=seed)
