@@ -135,7 +135,9 @@ class Api:
     def animate(self, sent: Sent) -> str:
         """A clip of a face moved by a sound."""
         sound, words = _path(sent, "sound"), clean_prompt(sent["words"])
-        figures = {name: float(sent[name]) for name in ("strength", "seconds", "fps")}
+        figures: dict[str, Any] = {
+            name: float(sent[name]) for name in ("strength", "seconds", "fps")
+        }
         found = self.studio.open(self._met(sent))
         return str(
             self.studio.animate(found, Motion(sound, words, **figures), on_step=while_wanted)
