@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from multimodal.generators.layout import CheckpointError, check_keys, check_numbers
 from multimodal.latents import require_space
-from multimodal.types import Latent, NoiseMode
+from multimodal.types import Latent, NoiseMode, check_seed
 
 LARGEST = 16384
 """Of any width: what a file claims is checked before memory is taken."""
@@ -125,7 +125,7 @@ class Network(nn.Module):
 
     def sample(self, n: int, seed: int, truncation: float = 0.7) -> Latent:
         """`n` random codes; the first k are the same whatever `n` (drawn on the CPU)."""
-        source = torch.Generator().manual_seed(seed)
+        source = torch.Generator().manual_seed(check_seed(seed))
         z = torch.randn(n, self.config.z_dim, generator=source).to(self.device)
         return Latent(self.mapping(z, truncation=truncation))
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from multimodal.generators.families.base import NoiseNetwork
 from multimodal.latents import require_space
-from multimodal.types import Latent
+from multimodal.types import Latent, check_seed
 
 IMAGENET = 1000
 Label = int | str
@@ -118,7 +118,7 @@ class ClassNetwork(NoiseNetwork):
         the rest is multiplied by `truncation`.
         """
         require_space(self, "class", "sampling by class")
-        source = torch.Generator().manual_seed(seed)
+        source = torch.Generator().manual_seed(check_seed(seed))
         z = truncated_normals(n, self.config.z_dim, source) * truncation
         chosen = self.label if label is None else class_number(label, self.classes)
         drawn = torch.randint(self.classes, (n,), generator=torch.Generator().manual_seed(~seed))
