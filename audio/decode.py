@@ -15,6 +15,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from audio.mending import mended
+from multimodal.files.paths import existing_file, shown
+
 MAX_BYTES = 200 * 2**20
 MAX_CHANNELS = 64
 RATES = (2000, 384_000)
@@ -28,7 +31,7 @@ SIGNATURES = (
     (0, b"ID3", "mp3"),
     (0, b"\xff\xf1", "aac"),
     (0, b"\xff\xf9", "aac"),
-    (0, b"\xff\xfb", "mp3"),
+    *((0, bytes((0xFF, second)), "mp3") for second in (0xFA, 0xFB, 0xF2, 0xF3, 0xE2, 0xE3)),
 )
 """Where a file says what it is, and FFmpeg's name of it. FFmpeg left to guess would also take lists
 that name other files and addresses, and open those."""
@@ -53,17 +56,15 @@ def decode(source: Any, seconds: float) -> tuple[np.ndarray, int]:
     if isinstance(source, bytes):
         if len(source) > MAX_BYTES:
             raise ValueError(f"the sound has {len(source)} bytes, at most {MAX_BYTES} are read")
-        return _from_file(lambda: io.BytesIO(source), "the sound", seconds)
+        return _from_file(lambda: mended(io.BytesIO(source)), "the sound", seconds)
     if not isinstance(source, str | Path):
         kind = type(source).__name__
         raise ValueError(f"a sound is a path, bytes or (rate, samples), not {kind}")
-    path = Path(source)
-    if not path.is_file():
-        raise FileNotFoundError(f"no sound at {path}")
+    path = existing_file(source, "sound")
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise ValueError(f"{path.name} has {size} bytes, at most {MAX_BYTES} are read")
-    return _from_file(lambda: path.open("rb"), path.name, seconds)
+        raise ValueError(f"{shown(path.name)} has {size} bytes, at most {MAX_BYTES} are read")
+    return _from_file(lambda: mended(path.open("rb")), shown(path.name), seconds)
 
 
 def _from_pair(pair: tuple[Any, ...], seconds: float) -> tuple[np.ndarray, int]:
@@ -96,9 +97,12 @@ def _scaled(samples: np.ndarray) -> np.ndarray:
 
 
 def _from_file(opened: Opened, name: str, seconds: float) -> tuple[np.ndarray, int]:
-    """libsndfile first; what it does not know (M4A, AAC) goes through FFmpeg's libraries."""
+    """libsndfile first; what it does not know (M4A, AAC) goes through FFmpeg's libraries, and so
+    does MP3, whose decoder in libsndfile writes its complaints to stderr."""
     import soundfile
 
+    if _is_mp3(opened):
+        return _by_av(opened, name, seconds)
     try:
         with opened() as stream, soundfile.SoundFile(stream) as file:
             _check(file.channels, file.samplerate)
@@ -106,6 +110,12 @@ def _from_file(opened: Opened, name: str, seconds: float) -> tuple[np.ndarray, i
         return _mono(partial(_sndfile_blocks, opened, int(seconds * rate))), rate
     except soundfile.LibsndfileError:
         return _by_av(opened, name, seconds)
+
+
+def _is_mp3(opened: Opened) -> bool:
+    with opened() as stream:
+        start = stream.read(3)
+    return any(kind == "mp3" and start.startswith(mark) for _, mark, kind in SIGNATURES)
 
 
 def _sndfile_blocks(opened: Opened, frames: int) -> Iterator[np.ndarray]:

@@ -18,6 +18,10 @@ from audio.io import Sound, loudness
 WINDOW_S, HOP_S, SMOOTH_S = 1.5, 0.25, 0.3
 RANGE_DB = 40.0
 ATTACK_S, RELEASE_S = 0.04, 0.18
+PAUSE_DB, OVER_PAUSE_DB, LEAST_DB = 18.0, 6.0, 15.0
+"""A tenth of a clip that is so much quieter than its loudest moment is a pause; what is within
+`OVER_PAUSE_DB` of it is silent; the range heard is `LEAST_DB` at least."""
+DRIFT_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,10 @@ def frame_loudness(sound: Sound, fps: float) -> Tensor:
     """Loudness `[F]` in [0, 1]: decibels over 40 dB, quick to rise and slow to fall."""
     step = 1.0 / fps
     count = max(1, round(sound.seconds * fps))
-    fine = loudness(sound.samples, sound.rate // 100)
+    fine = loudness(_about_zero(sound), sound.rate // 100)
     times = (np.arange(len(fine)) + 0.5) / 100
     level = 20 * np.log10(np.maximum(fine / max(fine.max(), 1e-9), 1e-6))
-    level = np.clip(1 + level / RANGE_DB, 0, 1)
+    level = np.clip(1 - level / _silence(level), 0, 1)
     at = np.interp((np.arange(count) + 0.5) * step, times, level)
     rise, fall = np.exp(-step / ATTACK_S), np.exp(-step / RELEASE_S)
     out, state = np.empty(count), float(at[0])
@@ -54,6 +58,27 @@ def frame_loudness(sound: Sound, fps: float) -> Tensor:
         state = keep * state + (1 - keep) * value
         out[index] = state
     return torch.from_numpy((out / max(out.max(), 1e-6)).astype(np.float32))
+
+
+def _silence(level: np.ndarray) -> float:
+    """The decibels under the loudest moment, negative, from which on a sound is silent: 40, or
+    what its own pauses hold (hiss, hum) where they are quiet beside it."""
+    pause = float(np.percentile(level, 10))
+    return (
+        float(np.clip(pause + OVER_PAUSE_DB, -RANGE_DB, -LEAST_DB))
+        if pause < -PAUSE_DB
+        else -RANGE_DB
+    )
+
+
+def _about_zero(sound: Sound) -> np.ndarray:
+    """The samples without what moves slower than anything heard: a recorder's drifting offset."""
+    samples = sound.samples.astype(np.float64)
+    half = max(1, round(sound.rate * DRIFT_S / 2))
+    sums = np.concatenate([[0.0], np.cumsum(samples)])
+    at = np.arange(len(samples))
+    first, last = np.maximum(at - half, 0), np.minimum(at + half + 1, len(samples))
+    return samples - (sums[last] - sums[first]) / (last - first)
 
 
 def sound_track(

@@ -89,6 +89,7 @@ def load_recording(source: SoundSource, max_seconds: float = MAX_SECONDS) -> Sou
     if not (math.isfinite(max_seconds) and max_seconds > 0):
         raise ValueError(f"max_seconds must be a positive number, got {max_seconds}")
     samples, rate = decode(source, max_seconds + 1)
+    samples = samples - samples.mean(dtype=np.float64).astype(np.float32)  # a microphone's offset
     warnings = []
     if len(samples) > max_seconds * rate:
         samples = samples[: int(max_seconds * rate)]
