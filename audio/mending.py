@@ -56,7 +56,7 @@ def _chunk(stream: BinaryIO) -> tuple[bytes, int]:
 
 
 def _is_chunk(stream: BinaryIO, end: int) -> bool:
-    """Whether another chunk follows that ends where the file does: then the data really is empty."""
+    """Whether another chunk follows that ends where the file does: the data is empty then."""
     at = stream.tell()
     name, size = _chunk(stream)
     return name.isalpha() and at + 8 + size + size % 2 == end
