@@ -24,6 +24,11 @@ CLIP_FORMATS = (".mp4", ".gif", ".webp")
 MIN_FPS, MAX_FPS = 0.1, 120.0
 MAX_GIF_FPS = 50.0
 """Browsers slow down what is shown for less than two hundredths of a second."""
+_KEEP, _SEEN = 255, 2
+"""The index of a GIF's colour that leaves a pixel as it is, and the levels that nobody sees."""
+_HD_LINES = 720
+_BT709, _SMPTE170M, _LIMITED = 1, 6, 1
+"""Numbers of ITU-T H.273."""
 _AUDIO_BLOCK = 1024
 _AAC_RATE = 48_000
 
@@ -73,16 +78,41 @@ def _one_size(frames: Iterable[Image.Image]) -> Iterator[Image.Image]:
 
 
 def _write_gif(frames: Iterator[Image.Image], path: Path, fps: float) -> None:
-    """Frame by frame, each in its own colours; Pillow's `save` keeps all frames until the end."""
-    options: dict[str, Any] = {"loop": 0, "include_color_table": True}
+    """Frame by frame, for Pillow's `save` keeps all of them until the end; what does not change is
+    left standing, since each frame's own colours would make it flicker."""
+    shown = np.zeros((0, 0, 3), np.uint8)
     with path.open("wb") as file:
         for index, frame in enumerate(frames):
-            drawn = frame.convert("P", palette=Image.Palette.ADAPTIVE)
+            pixels = np.asarray(frame)
             if index == 0:
-                about = {**options, "comment": MARK.encode()}
-                file.writelines(GifImagePlugin.getheader(drawn, info=about)[0])
-            file.writelines(GifImagePlugin.getdata(drawn, **options, duration=delay(index, fps)))
+                drawn = frame.convert("P", palette=Image.Palette.ADAPTIVE, colors=_KEEP)
+                header = GifImagePlugin.getheader(drawn, info={"loop": 0, "comment": MARK.encode()})
+                file.writelines(header[0])
+                shown, corner = pixels.copy(), (0, 0)
+            else:
+                drawn, corner = _difference(pixels, shown)
+            options = {"duration": delay(index, fps), "disposal": 1, "transparency": _KEEP}
+            options |= {"loop": 0, "include_color_table": True}
+            file.writelines(GifImagePlugin.getdata(drawn, corner, **options))
         file.write(b";")
+
+
+def _difference(pixels: np.ndarray, shown: np.ndarray) -> tuple[Image.Image, tuple[int, int]]:
+    """What of a frame differs from the one that is shown, transparent elsewhere, and its corner;
+    takes down what is shown from now on."""
+    away = np.abs(pixels.astype(np.int16) - shown).max(axis=-1) > _SEEN
+    rows, columns = np.flatnonzero(away.any(axis=1)), np.flatnonzero(away.any(axis=0))
+    if not len(rows):
+        return Image.new("P", (1, 1), _KEEP), (0, 0)
+    part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    changed = away[part]
+    image = Image.fromarray(pixels[part])
+    drawn = image.convert("P", palette=Image.Palette.ADAPTIVE, colors=_KEEP)
+    kept = Image.fromarray(np.where(changed, np.asarray(drawn), _KEEP).astype(np.uint8), "P")
+    palette = (drawn.getpalette() or [])[: 3 * _KEEP]
+    kept.putpalette(palette + [0] * (768 - len(palette)))
+    shown[away] = pixels[away]
+    return kept, (int(columns[0]), int(rows[0]))
 
 
 def delay(index: int, fps: float) -> int:
@@ -116,6 +146,7 @@ def _write_mp4(frames: Iterator[Image.Image], path: Path, fps: float, sound: Sou
         video = container.add_stream("libx264", rate=rate, options={"crf": "18"})
         video.width, video.height = (side + side % 2 for side in first.size)
         video.pix_fmt = "yuv420p"
+        _say_colours(video)
         track = _SoundTrack(container, sound) if sound is not None else None
         for index, frame in enumerate(chain([first], frames)):
             _mux(container, video, _video_frame(frame, video, index, rate))
@@ -126,16 +157,36 @@ def _write_mp4(frames: Iterator[Image.Image], path: Path, fps: float, sound: Sou
             track.close()
 
 
+def _say_colours(stream: Any) -> None:
+    """Tag a stream with what its frames are made by: players take what says nothing for BT.709 from
+    720 lines and for BT.601 below, if they are kind."""
+    context = stream.codec_context
+    context.colorspace = _BT709 if stream.height >= _HD_LINES else _SMPTE170M
+    context.color_primaries = context.color_trc = _BT709  # sRGB's primaries, and its curve nearly
+    context.color_range = _LIMITED
+
+
 def _rate(fps: float) -> Fraction:
     return Fraction(fps).limit_denominator(1001)
 
 
 def _video_frame(frame: Image.Image, stream: Any, index: int, rate: Fraction) -> Any:
     import av
+    from av.video.reformatter import ColorRange, Colorspace
 
     if frame.size != (stream.width, stream.height):
         frame = _padded(frame, (stream.width, stream.height))
     out = av.VideoFrame.from_image(frame)
+    matrix = stream.codec_context.colorspace
+    if matrix in (_BT709, _SMPTE170M):
+        wanted = Colorspace.ITU709 if matrix == _BT709 else Colorspace.ITU601
+        out = out.reformat(
+            format="yuv420p",
+            dst_colorspace=wanted,
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=ColorRange.MPEG,
+        )
+        out.colorspace, out.color_range = matrix, _LIMITED
     out.pts, out.time_base = index, 1 / rate
     return out
 

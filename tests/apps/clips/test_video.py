@@ -143,3 +143,51 @@ def test_bad_requests_are_refused_and_leave_nothing(
     with pytest.raises(ValueError, match=message):
         write_clip(frames, tmp_path / name, fps)
     assert list(tmp_path.iterdir()) == []
+
+
+COLOURS = ((200, 40, 40), (40, 180, 60), (50, 60, 210), (230, 200, 40), (128, 128, 128))
+
+
+@pytest.mark.parametrize(("size", "matrix"), [((1280, 720), 1), ((64, 1080), 1), ((640, 480), 6)])
+def test_an_mp4_says_how_its_colours_are_made(
+    tmp_path: Path, size: tuple[int, int], matrix: int
+) -> None:
+    from av.video.reformatter import ColorRange, Colorspace
+
+    for colour in COLOURS:
+        path = write_clip([Image.new("RGB", size, colour)] * 2, tmp_path / "c.mp4", 25)
+        with av.open(str(path)) as clip:
+            frame = next(clip.decode(video=0))
+            context = clip.streams.video[0].codec_context
+            assert (context.colorspace, context.color_range) == (matrix, 1)
+            assert (context.color_primaries, context.color_trc) == (1, 1)
+            by_book = Colorspace.ITU709 if matrix == 1 else Colorspace.ITU601
+            seen = frame.reformat(
+                format="rgb24",
+                src_colorspace=by_book,
+                src_color_range=ColorRange.MPEG,
+                dst_color_range=ColorRange.JPEG,
+            ).to_ndarray()
+        assert np.abs(seen.astype(int) - colour).max() <= 4
+
+
+def test_a_gif_stands_still_where_nothing_moves(tmp_path: Path) -> None:
+    x, y = np.meshgrid(np.arange(96), np.arange(80))
+    still = np.stack([x * 2, y * 3, (x + y) % 256], axis=-1).astype(np.uint8)
+    frames = []
+    for k in range(6):
+        moving = still.copy()
+        moving[20:50, 10 + 8 * k : 30 + 8 * k] = np.random.default_rng(k).integers(0, 256, 3)
+        frames.append(Image.fromarray(moving))
+    frames[3] = frames[2]
+    with Image.open(write_clip(frames, tmp_path / "still.gif", 10)) as clip:
+        assert clip.n_frames == 6
+        seen = []
+        for k in range(6):
+            clip.seek(k)
+            seen.append(np.asarray(clip.convert("RGB"), int))
+    outside = np.ones((80, 96), bool)
+    outside[20:50, 10:72] = False
+    for k, one in enumerate(seen):
+        assert np.array_equal(one[outside], seen[0][outside])
+        assert np.abs(one - np.asarray(frames[k], int)).mean() < 8
