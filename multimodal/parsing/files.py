@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from multimodal.files.bundled import HOME, MANIFEST, find_bundle
+from multimodal.files.untrusted.building import within
+from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.weights import WeightsError, atomic, check_file, read_json
 from multimodal.generators.native import config_path, write_safetensors
 from multimodal.parsing.network import ParserConfig, ParserNetwork
@@ -69,9 +69,11 @@ def load_parser(source: str | Path, device: torch.device | str = "cpu") -> FaceP
     if not beside.is_file():
         raise FileNotFoundError(f"{path.name} needs its configuration {beside.name} beside it")
     try:
-        network = ParserNetwork(ParserConfig.from_plain(read_json(beside)["parser"]))
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as error:
+        tensors = read_tensors(path)
+        with within(tensors, beside.name):
+            network = ParserNetwork(ParserConfig.from_plain(read_json(beside)["parser"]))
+        network.load_state_dict(tensors)
+    except (OverflowError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path} is not a parser of faces: {error}") from error
     network.eval().requires_grad_(False)
     return FaceParser(network.float().to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]

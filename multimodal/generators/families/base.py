@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from multimodal.files.untrusted.building import within
+from multimodal.files.weights import WeightsError
 from multimodal.generators.layout import CheckpointError, check_keys, check_numbers
 from multimodal.latents import require_space
 from multimodal.types import Latent, NoiseMode, check_seed
@@ -221,8 +223,11 @@ def build_network(
     Raises:
         CheckpointError: a key is missing, left over, has another shape, or is not finite.
     """
-    with torch.device("meta"):  # a shape that a file only claims takes no memory
-        model = kind(config)
+    try:
+        with torch.device("meta"), within(state, source):
+            model = kind(config)
+    except WeightsError as error:
+        raise CheckpointError(str(error)) from error
     check_keys(state, model.state_dict(), source)
     model.load_state_dict(check_numbers(state, source), strict=True, assign=True)
     return model.eval().requires_grad_(False)

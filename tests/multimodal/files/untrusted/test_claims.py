@@ -302,3 +302,45 @@ def test_any_size_in_a_judges_description(tmp_path: Path, which: int, value: int
 def test_what_holds_what_it_claims_is_read(tmp_path: Path) -> None:
     save_file({"w": torch.zeros(2)}, tmp_path / "a.safetensors")
     assert read_tensors(tmp_path / "a.safetensors")["w"].shape == (2,)
+
+
+counts = st.integers(0, 2**31 - 1) | st.sampled_from([0, 1, 255, 256, 2**16, 2**29, 2**31 - 1])
+claims = st.one_of(
+    counts.map(lambda n: b"r" + struct.pack("<I", n)),  # a place of the memo
+    counts.map(lambda n: b"p" + str(n).encode() + b"\n"),
+    counts.map(lambda n: b"B" + struct.pack("<I", n)),  # so many bytes
+    counts.map(lambda n: b"\x8e" + struct.pack("<Q", n << 20)),
+    counts.map(lambda n: b"\x96" + struct.pack("<Q", n << 10)),
+    counts.map(lambda n: b"X" + struct.pack("<I", n)),  # so long a text
+    counts.map(lambda n: b"\x8b" + struct.pack("<i", n)),  # so long a number
+    counts.map(lambda n: b"\x95" + struct.pack("<Q", n << 10)),  # so long a frame
+    counts.map(lambda n: b"cbuiltins\nbytearray\nJ" + struct.pack("<i", n) + b"\x85R"),
+    counts.map(lambda n: b"c__builtin__\nset\nJ" + struct.pack("<i", n) + b"\x85R"),
+    counts.map(lambda n: b"ctorch\nFloatTensor\nJ" + struct.pack("<i", n) + b"\x85R"),
+    counts.map(
+        lambda n: b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000"
+        b"X\x03\x00\x00\x00cpuJ" + struct.pack("<i", n) + b"tQ"
+    ),
+    st.binary(max_size=4),
+)  # fmt: skip
+
+
+@fuzz
+@given(parts=st.lists(claims, min_size=1, max_size=6), kind=st.sampled_from(["pkl", "old", "zip"]))
+def test_any_claim_of_a_pickle(tmp_path: Path, parts: list[bytes], kind: str) -> None:
+    data = b"\x80\x02N" + b"".join(parts) + b"."
+    path = tmp_path / ("a.pkl" if kind == "pkl" else "a.pt")
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as packed:
+            packed.writestr("archive/data.pkl", data)
+            packed.writestr("archive/data/0", b"1234")
+            packed.writestr("archive/version", b"3\n")
+    elif kind == "old":
+        heads = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
+        path.write_bytes(b"".join(pickle.dumps(head, 2) for head in heads) + data)
+    else:
+        path.write_bytes(data)
+    with grown_mib() as grown:
+        with pytest.raises(CheckpointError):
+            load_generator(path, "cpu")
+        assert grown() < MOST_MIB
