@@ -73,7 +73,7 @@ class Visitor:
     def __init__(self, url: str, number: int, folder: Path) -> None:
         from gradio_client import Client
 
-        self.client = Client(url, verbose=False)
+        self.client = Client(url, verbose=False, httpx_kwargs={"timeout": 60})
         self.number = number
         self.photo = draw_face(number, folder / f"face{number}.png")
         self.expected: dict[str, bytes] = {}
