@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from multimodal.editing.fitting import check_code
 from multimodal.faces.detect import CLEAR
+from multimodal.files.paths import existing_file
 from multimodal.types import Face, OnStep
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ def load_face(
         FileNotFoundError: no such file.
         ValueError: no face in it, or a face of another model.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
+    existing_file(path, "photo or saved face")
     if path.suffix.lower() != LATENT_SUFFIX:
         return editor.invert(path, method, on_step, face_index, aligned=aligned, seed=seed)
     face = Face.load(path)

@@ -1,20 +1,26 @@
-"""What a batch works on: a folder of photos, or a CSV or Parquet table of them."""
+"""What a batch works on: a folder of photos, or a table of them."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from apps.batch.tables import SUFFIXES, read_table
 from multimodal.files.weights import sha256_of
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-KEPT_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-MANIFEST_SUFFIXES = (".csv", ".parquet")
+PHOTO_SUFFIXES = (
+    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif",
+    ".avif", ".heic", ".heif", ".mpo",
+)  # fmt: skip
+KEPT_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+MANIFEST_SUFFIXES = SUFFIXES
+MAX_STRENGTH = 20.0
 OVERRIDES = ("text", "neutral", "sound", "strength")
 """Columns of a manifest that set the edit of one photo."""
 
@@ -46,7 +52,8 @@ def read_items(source: Path, out: Path | None = None) -> list[Item]:
 
     Raises:
         FileNotFoundError: no such folder or file.
-        ValueError: no photos, an unknown kind of manifest, a manifest without `path`.
+        ValueError: no photos, an unknown kind of manifest, a manifest without `path`, a row
+            that cannot be meant so.
     """
     if source.is_dir():
         items = [item for item in _folder_items(source) if not _below(item.path, out)]
@@ -55,7 +62,8 @@ def read_items(source: Path, out: Path | None = None) -> list[Item]:
     elif source.suffix.lower() in MANIFEST_SUFFIXES:
         items = list(_manifest_items(source))
     else:
-        raise ValueError(f"{source.name!r} is not a folder, a .csv or a .parquet")
+        known = ", ".join(MANIFEST_SUFFIXES)
+        raise ValueError(f"{source.name!r} is not a folder of photos or a table ({known})")
     if not items and out is not None and _below(source, out):
         raise ValueError(f"{source} lies inside --out {out}, whose pictures are not edited again")
     if not items:
@@ -67,7 +75,7 @@ def says_what_to_change(source: Path) -> bool:
     """Whether a manifest has a column of texts or sounds."""
     if source.suffix.lower() not in MANIFEST_SUFFIXES or not source.is_file():
         return False
-    return not {"text", "sound"}.isdisjoint(_read_table(source).columns)
+    return not {"text", "sound"}.isdisjoint(read_table(source).columns)
 
 
 def _folder_items(folder: Path) -> Iterator[Item]:
@@ -91,19 +99,37 @@ def _below(path: Path, folder: Path | None) -> bool:
 
 
 def _manifest_items(source: Path) -> Iterator[Item]:
-    table = _read_table(source)
+    table = read_table(source)
     if "path" not in table.columns:
-        found = ", ".join(map(str, table.columns))
+        found = ", ".join(table.columns)
         raise ValueError(f"{source.name} has no column 'path' (it has: {found})")
     names: set[str] = set()
     content_of = functools.cache(_content)
-    for record in table.to_dict("records"):
+    for number, record in table.rows:
+        where = f"{source.name}, row {number}"
+        if "path" not in record:
+            raise ValueError(f"{where} names no path")
         given = Path(str(record["path"]))
         name = _unique(_output_name(_inside(given)), names)
-        overrides = {k: v for k, v in record.items() if k in OVERRIDES and _given(v)}
+        overrides = {k: v for k, v in record.items() if k in OVERRIDES}
+        overrides |= {k: str(overrides[k]) for k in ("text", "neutral") if k in overrides}
+        if "strength" in overrides:
+            overrides["strength"] = _number(overrides["strength"], where)
         if "sound" in overrides:
             overrides["sound"] = str(source.parent / str(overrides["sound"]))
         yield Item(name, source.parent / given, overrides, _digest(overrides, content_of))
+
+
+def _number(value: Any, where: str) -> float:
+    """A strength; 1,2 is how half of the world writes 1.2."""
+    try:
+        number = float(str(value).replace(",", ".") if isinstance(value, str) else value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not abs(number) <= MAX_STRENGTH:
+        shown = str(value)[:40]
+        raise ValueError(f"{where}: strength {shown!r} is no number in +-{MAX_STRENGTH:g}")
+    return number
 
 
 def _digest(overrides: Mapping[str, Any], content_of: Callable[[Path], str]) -> str:
@@ -119,23 +145,6 @@ def _digest(overrides: Mapping[str, Any], content_of: Callable[[Path], str]) -> 
 
 def _content(path: Path) -> str:
     return sha256_of(path) if path.is_file() else ""
-
-
-def _read_table(source: Path) -> Any:
-    import pandas
-
-    try:
-        if source.suffix.lower() == ".csv":
-            return pandas.read_csv(source)
-        return pandas.read_parquet(source)
-    except Exception as error:
-        raise ValueError(f"cannot read the manifest {source.name}: {error}") from error
-
-
-def _given(value: Any) -> bool:
-    import pandas
-
-    return not pandas.isna(value) and value != ""
 
 
 def _inside(path: Path) -> PurePosixPath:
