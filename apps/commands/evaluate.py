@@ -10,7 +10,9 @@ import typer
 from apps.commands.options import Device, Json, Model, Seed
 from apps.console import counter, report, say
 
-Name = Annotated[str, typer.Option(help="inversion, text, sound, speed, all or none.")]
+Name = Annotated[
+    str, typer.Option(help="inversion, text, sound, speed, photos, all the others or none.")
+]
 Faces = Annotated[int, typer.Option(min=1, help="Held-out faces for what is quick.")]
 SlowFaces = Annotated[int, typer.Option(min=0, help="Faces for slow methods; 0 leaves them out.")]
 Steps = Annotated[int, typer.Option(min=1, help="Steps of the descents that are compared.")]
@@ -18,6 +20,7 @@ Out = Annotated[Path, typer.Option(help="Folder for results.json, report.md, plo
 Judge = Annotated[Path | None, typer.Option(help="File of the judge; default: the bundled one.")]
 Data = Annotated[Path | None, typer.Option(help="Evaluation pack; default: the bundled one.")]
 Sounds = Annotated[Path | None, typer.Option(help="Folder of more sounds, named by meaning.")]
+Photos = Annotated[Path | None, typer.Option(help="Folder of aligned photographs, for photos.")]
 Inversion = Annotated[str, typer.Option(help="How faces are inverted before they are edited.")]
 Choose = Annotated[
     Path | None,
@@ -36,6 +39,7 @@ def evaluate(
     judge: Judge = None,
     data: Data = None,
     sounds: Sounds = None,
+    photos: Photos = None,
     choose: Choose = None,
     seed: Seed = 0,
     device: Device = "auto",
@@ -53,8 +57,9 @@ def evaluate(
     plan = Plan(faces, slow_faces, steps, inversion, seed)
     with counter("evaluating") as advance:
         setting = run.make_setting(
-            model, lambda: edits.load_editor(model, device), out, plan, judge, data, sounds, advance
-        )
+            model, lambda: edits.load_editor(model, device), out, plan, judge, data, sounds,
+            advance, photos,
+        )  # fmt: skip
         written = {} if choose is None else {"methods": run.choose(setting, choose)}
         results = run.evaluate(setting, names)
     say(f"See {out / 'report.md'}")

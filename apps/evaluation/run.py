@@ -9,7 +9,7 @@ from typing import Any
 from apps.evaluation import report
 from apps.evaluation.samples import PACK, load_pack, sound_files
 from apps.evaluation.setting import Advance, Plan, Setting, Suite
-from apps.evaluation.suites import inversion, sound, speed, text
+from apps.evaluation.suites import inversion, photos, sound, speed, text
 from apps.evaluation.suites.calibrate import calibrate
 from multimodal.editing.assemble import model_folder
 from multimodal.files.bundled import HOME
@@ -20,8 +20,10 @@ SUITES: dict[str, Callable[[Setting], Suite]] = {
     "text": text.run,
     "sound": sound.run,
     "speed": speed.run,
+    "photos": photos.run,
 }
-ALL, NONE = "all", "none"
+ALL, NONE, PHOTOS = "all", "none", "photos"
+"""All but the suite of photographs, which must be given."""
 
 
 def chosen_suites(name: str) -> list[str]:
@@ -30,7 +32,7 @@ def chosen_suites(name: str) -> list[str]:
     Raises:
         ValueError: no such suite.
     """
-    known = {name: [name] for name in SUITES} | {ALL: list(SUITES), NONE: []}
+    known = {name: [name] for name in SUITES} | {ALL: [n for n in SUITES if n != PHOTOS], NONE: []}
     if name not in known:
         raise ValueError(f"suite {name!r} is not one of {', '.join(known)}")
     return known[name]
@@ -60,6 +62,7 @@ def make_setting(
     data: Path | None = None,
     sounds: Path | None = None,
     advance: Advance | None = None,
+    photographs: Path | None = None,
 ) -> Setting:
     """The parts of an evaluation.
 
@@ -72,6 +75,7 @@ def make_setting(
         data: folder of the evaluation pack, or None: the bundled one.
         sounds: folder of more sounds, or None.
         advance: told of progress.
+        photographs: folder of photographs for their suite, or None.
 
     Raises:
         FileNotFoundError: no judge, pack or sounds there.
@@ -80,7 +84,7 @@ def make_setting(
     heard = sound_files(sounds)
     out.mkdir(parents=True, exist_ok=True)
     quiet: Advance = lambda done, total, note: None  # noqa: E731
-    return Setting(load(), seen, pack, heard, out, plan, model, load, advance or quiet)
+    return Setting(load(), seen, pack, heard, out, plan, model, load, advance or quiet, photographs)
 
 
 def evaluate(setting: Setting, names: Sequence[str]) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class Setting:
         model: the model's name or path, as `from_pretrained` takes it.
         load: makes a fresh editor of the same model.
         advance: told of progress (done, planned, what).
+        photos: folder of photographs, or None.
     """
 
     editor: FaceEditor
@@ -71,6 +72,7 @@ class Setting:
     model: str = "default"
     load: Callable[[], FaceEditor] | None = None
     advance: Advance = lambda done, total, note: None
+    photos: Path | None = None
     _faces: dict[str, Face] = field(default_factory=dict, repr=False)
 
     def renders(self, slow: bool = False) -> list[Sample]:

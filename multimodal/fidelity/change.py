@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from multimodal.fidelity.looks import Look
-from multimodal.fidelity.mesh import INNER_LIPS, OVAL
+from multimodal.fidelity.mesh import EYES, INNER_LIPS, OVAL
 from multimodal.fidelity.mouths import mouth_colours
 from multimodal.fidelity.registration import Maps
 
@@ -24,11 +24,13 @@ FLOOR = 0.06
 """Added to both sides of a quotient of colours, so that black stays finite."""
 CORE = 0.015
 """Differences below this are taken as the generator's own unrest."""
-TRUSTED = 0.6
+TRUSTED = 0.75
 """How much of a drawn difference a full look of photographs replaces."""
 BROAD = 0.035
 """Width of differences beside the face, in parts of the side, up to which they are taken for
 outlines that the drawings put in slightly other places."""
+BLINK = 0.006
+"""Motion of lids, in parts of the crop's side, from which the drawing's eyes are left out."""
 DETAIL = 0.012
 """Standard deviation above which contrast is not fine, in parts of the crop's side."""
 FEATHER = 0.06
@@ -76,6 +78,7 @@ def change_of(
     coarse = COARSE * side
     base = [cv2.GaussianBlur(picture, (0, 0), coarse) for picture in (here, then, now)]
     difference = (now - then) * credible(now - then, maps.mesh)
+    difference *= own_eyes(maps, difference.shape[0])
     if look is not None:
         difference *= 1 - TRUSTED * look.weight
     smooth = cv2.GaussianBlur(_cored(difference), (0, 0), coarse)
@@ -138,6 +141,19 @@ def credible(difference: np.ndarray, mesh: np.ndarray) -> np.ndarray:
     t = np.clip((broad - CORE) / (2 * CORE), 0, 1)
     broad = cv2.GaussianBlur(t, (0, 0), side / 128)
     return np.maximum(face, broad)[..., None]
+
+
+def own_eyes(maps: Maps, side: int) -> np.ndarray:
+    """Less than 1 where lids move: the eyes are then the photo's own, moved, not drawn ones.
+
+    Returns:
+        `[S, S, 1]` in [0, 1].
+    """
+    kept = np.ones((side, side), np.float32)
+    for eye in EYES:
+        much = np.linalg.norm(maps.motion[list(eye)], axis=-1).mean() / BLINK
+        kept -= min(float(much), 1.0) * 0.85 * filled(maps.mesh[list(eye)], side, 1.5)
+    return kept.clip(0, 1)[..., None]
 
 
 def filled(outline: np.ndarray, side: int, size: float = 1.0) -> np.ndarray:

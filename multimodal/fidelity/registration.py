@@ -36,6 +36,7 @@ class Maps:
         after: `[G, G, 2]`, in the drawing after it.
         places: `[G, G, 2]`, in the textures of looks, in parts of their side.
         mesh: the edited face's mesh `[468, 2]`.
+        motion: how far its points moved `[468, 2]`.
     """
 
     photo: np.ndarray
@@ -43,6 +44,7 @@ class Maps:
     after: np.ndarray
     places: np.ndarray
     mesh: np.ndarray
+    motion: np.ndarray
 
 
 def register(
@@ -79,7 +81,8 @@ def register(
         axis=1,
     )
     maps = _interpolated(targets, sources - np.tile(targets, 4))
-    return Maps(*np.split(maps + np.tile(_grid(), 4), 4, axis=-1), moved)
+    here, then, now, places = np.split(maps + np.tile(_grid(), 4), 4, axis=-1)
+    return Maps(here, then, now, places, moved, moved - photo)
 
 
 def _cored(motion: np.ndarray) -> np.ndarray:
