@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from multimodal.fidelity.looks import Look
-from multimodal.fidelity.mesh import EYES, INNER_LIPS, OVAL
+from multimodal.fidelity.mesh import EYES, INNER_LIPS, OUTER_LIPS, OVAL
 from multimodal.fidelity.mouths import mouth_colours
 from multimodal.fidelity.registration import Maps
 
@@ -26,9 +26,11 @@ CORE = 0.015
 """Differences below this are taken as the generator's own unrest."""
 TRUSTED = 0.75
 """How much of a drawn difference a full look of photographs replaces."""
-BROAD = 0.035
+BROAD = 0.06
 """Width of differences beside the face, in parts of the side, up to which they are taken for
 outlines that the drawings put in slightly other places."""
+BESIDE = 0.4
+"""Share of fine differences that is taken beside the face."""
 BLINK = 0.006
 """Motion of lids, in parts of the crop's side, from which the drawing's eyes are left out."""
 DETAIL = 0.012
@@ -72,13 +74,15 @@ def change_of(
         opened: how much the mouth's inside is new, in [0, 1].
         look: a look of photographs that the face takes on too.
     """
+    side = photo.shape[0]
     here = warped(photo, maps.photo)
     then, now = warped(before, maps.before), warped(after, maps.after)
-    side = photo.shape[0]
     coarse = COARSE * side
     base = [cv2.GaussianBlur(picture, (0, 0), coarse) for picture in (here, then, now)]
     difference = (now - then) * credible(now - then, maps.mesh)
-    difference *= own_eyes(maps, difference.shape[0])
+    difference *= own_eyes(maps, side)
+    if opened > 0:  # moved lips are the photo's own; the drawing's would lie beside them
+        difference *= 1 - 0.85 * opened * filled(maps.mesh[list(OUTER_LIPS)], side, 1.25)[..., None]
     if look is not None:
         difference *= 1 - TRUSTED * look.weight
     smooth = cv2.GaussianBlur(_cored(difference), (0, 0), coarse)
@@ -87,6 +91,7 @@ def change_of(
     factor = np.minimum(ratio, 1.0)
     brighter = (base[0] + FLOOR) * np.maximum(ratio - 1.0, 0.0)
     fine = _cored(difference - smooth) * _contrast(base[0], base[1])
+    fine *= np.maximum(filled(maps.mesh[list(OVAL)], side, 1.06), BESIDE)[..., None]
     summand = brighter + fine
     if look is not None:
         factor, summand = looked(here, factor, summand, look, maps)
