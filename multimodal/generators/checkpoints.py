@@ -21,6 +21,7 @@ from multimodal.generators import native, nvlabs, rosinality
 from multimodal.generators.families import reading
 from multimodal.generators.families.base import Found, Network
 from multimodal.generators.layout import CheckpointError, Weights, build, refuse_foreign
+from multimodal.generators.nesting import generator_state
 from multimodal.generators.registry import MODELS, ModelSpec, find_model, made_in_memory
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.latents import spaces_of
@@ -275,7 +276,7 @@ def _contents(path: Path) -> Mapping[Any, Any]:
 
 
 def _read_torch(contents: Mapping[Any, Any], source: str) -> Weights:
-    state = rosinality.generator_state(contents)
+    state = generator_state(contents)
     if state is not None and not rosinality.is_rosinality(state):
         refuse_foreign(state, source)
         if any(key.startswith("synthesis.b4.") for key in state):

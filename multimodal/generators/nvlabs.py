@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from multimodal.files.torch_files import DAMAGED
-from multimodal.files.untrusted.pickles import Allowance, Callee, count_steps
+from multimodal.files.untrusted.pickles import Allowance, Callee, count_steps, refusal
 from multimodal.files.untrusted.torch_claims import check_torch
 from multimodal.files.weights import WeightsError
 from multimodal.generators.layout import CheckpointError, Weights
@@ -135,7 +135,7 @@ class RestrictedUnpickler(pickle.Unpickler):
             return Callee(self._opaque)
         if module == "torch" and isinstance(getattr(torch, name, None), torch.dtype):
             return getattr(torch, name)
-        raise CheckpointError(f"refused the global {module}.{name}: the file may run code")
+        raise CheckpointError(refusal(f"{module}.{name}"))
 
     def _known(self) -> Mapping[tuple[str, str], Any]:
         # A pickle may set attributes of whatever it is given here, even of a method's function:
@@ -213,7 +213,10 @@ def read_nvlabs(data: bytes, source: str) -> Weights:
     generator = contents.get("G_ema") if isinstance(contents, dict) else contents
     if not isinstance(generator, Record):
         keys = f" with keys {sorted(map(str, contents))}" if isinstance(contents, dict) else ""
-        raise CheckpointError(f"{source} holds a {type(contents).__name__}{keys}, not a G_ema")
+        raise CheckpointError(
+            f"{source} holds a {type(contents).__name__}{keys}, not a G_ema as NVlabs' "
+            "pickles do; tensors are saved with torch.save"
+        )
     try:
         state = _loaded(generator, len(data))
     except (CheckpointError, WeightsError) as error:

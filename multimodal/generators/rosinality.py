@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from multimodal.generators.layout import CheckpointError, Weights, check_keys, refuse_foreign
+from multimodal.generators.nesting import generator_state
 from multimodal.generators.stylegan2 import (
     MappingNetwork,
     StyleGAN2,
@@ -135,25 +136,6 @@ def read_rosinality(contents: Mapping[str, Any], source: str) -> Weights:
         FORMAT,
         float(clamp) if isinstance(clamp, int | float) else None,
     )
-
-
-def generator_state(contents: Mapping[str, Any]) -> dict[str, Tensor] | None:
-    """The generator's state dict in what a `.pt` holds: `g_ema`, `decoder.*`, or the whole."""
-    nested = contents.get("state_dict")
-    if isinstance(nested, Mapping) and any(str(k).startswith("decoder.") for k in nested):
-        found: Any = {
-            k.removeprefix("decoder."): v for k, v in nested.items() if k.startswith("decoder.")
-        }
-    else:
-        found = next((contents[k] for k in ("g_ema", "G_ema", "state_dict") if k in contents), None)
-        found = contents if found is None else found
-    if not isinstance(found, Mapping) or not found:
-        return None
-    if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in found.items()):
-        return None
-    if all(k.startswith("module.") for k in found):
-        return {k.removeprefix("module."): v for k, v in found.items()}
-    return dict(found)
 
 
 def _conv_pairs(ours: str, theirs: str, noise: int) -> Iterator[tuple[str, str]]:

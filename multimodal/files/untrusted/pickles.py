@@ -42,6 +42,17 @@ def count_steps(file: IO[bytes], name: str) -> int:
     return steps
 
 
+def refusal(name: str) -> str:
+    """Why a global of that name (with its module's) is refused, and what to do about it."""
+    said = f"refused the global {name}: the file may run code"
+    if not name.rpartition(".")[2][:1].isupper():
+        return said
+    return (
+        f"{said}; it holds a whole pickled module, which only that class could load: where it is, "
+        'save the weights alone, torch.save({"g_ema": module.state_dict()}, "weights.pt")'
+    )
+
+
 class Callee:
     """Stands for a function of a pickle: it may be called, and changed in nothing.
 

@@ -12,6 +12,7 @@ from multimodal.files.weights import WeightsError, read_json
 from multimodal.generators.families.base import Found, Network, build_network, read_config
 from multimodal.generators.families.catalogue import Family, family_of, find_family
 from multimodal.generators.layout import CheckpointError
+from multimodal.generators.nesting import bare
 
 NESTS = ("generator_smooth", "generator", "g_ema", "G_ema", "state_dict")
 """Where checkpoints keep their generator; the averaged one first."""
@@ -55,9 +56,7 @@ def find_state(contents: Mapping[str, Any]) -> dict[str, Tensor] | None:
         isinstance(k, str) and isinstance(v, Tensor) for k, v in nested.items()
     ):
         return None
-    if all(k.startswith("module.") for k in nested):
-        return {k.removeprefix("module."): v for k, v in nested.items()}
-    return dict(nested)
+    return bare(nested)
 
 
 def beside(path: Path) -> Mapping[str, Any]:
