@@ -98,8 +98,8 @@ PAGES: dict[str, Page] = {
                 *("ProjectorOptions", "HybridOptions", "IdInvertOptions", "EvolutionOptions"),
                 *("BasinOptions", "PivotalOptions"),
             ),
-            "multimodal.inversion.pivotal": ("tuned_generator",),
-            "multimodal.inversion.style_space": ("invert_styles",),
+            "multimodal.inversion.methods.pivotal": ("tuned_generator",),
+            "multimodal.inversion.methods.style_space": ("invert_styles",),
         },
     ),
     "faces": Page(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from multimodal.inversion.encoders.loading import FaceEncoder, load_encoder
 from multimodal.inversion.invert import METHODS, Inversion, invert
+from multimodal.inversion.methods.pivotal import tuned_generator
 from multimodal.inversion.options import Weights
-from multimodal.inversion.pivotal import tuned_generator
 
 __all__ = [
     "METHODS",

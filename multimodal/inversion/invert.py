@@ -14,7 +14,8 @@ from torch import Tensor
 
 from multimodal.images import ImageSource, load_image, to_tensor
 from multimodal.inversion.descent import adam, lbfgs
-from multimodal.inversion.evolution import evolve
+from multimodal.inversion.methods.evolution import evolve
+from multimodal.inversion.methods.pivotal import tune, tuned_generator
 from multimodal.inversion.objective import Objective, local_lpips
 from multimodal.inversion.options import (
     BasinOptions,
@@ -29,7 +30,6 @@ from multimodal.inversion.options import (
     Weights,
     read_options,
 )
-from multimodal.inversion.pivotal import tune, tuned_generator
 from multimodal.inversion.task import Method, Outcome, Task
 from multimodal.latents import spaces_of
 from multimodal.types import Encoder, Generator, ImageDistance, ImageEmbedder, Latent, OnStep

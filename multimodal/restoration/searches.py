@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.descent import adam
+from multimodal.inversion.methods.pivotal import tuned_generator
 from multimodal.inversion.options import DescentOptions, Weights
-from multimodal.inversion.pivotal import tuned_generator
 from multimodal.inversion.spaces import z_dim
 from multimodal.inversion.task import Task
 from multimodal.restoration.degraded import Degraded

@@ -18,9 +18,9 @@ from apps.evaluation.pictures import Grid, kept, scatter
 from apps.evaluation.samples import Sample
 from apps.evaluation.setting import Row, Setting, Suite, Table, means
 from multimodal.images import resize, to_tensor
+from multimodal.inversion.methods.style_space import invert_styles
 from multimodal.inversion.objective import Objective
 from multimodal.inversion.options import DescentOptions, Weights
-from multimodal.inversion.style_space import invert_styles
 from multimodal.types import Face
 
 SHOWN = 4

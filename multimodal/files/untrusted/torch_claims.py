@@ -58,13 +58,15 @@ def check_loaded(contents: Any, size: int, name: str) -> None:
     Raises:
         WeightsError: a tensor repeats its numbers, or has none of its own.
     """
-    left = SHARED * size + SPARE
+    left, counted = SHARED * size + SPARE, set()
     for tensor in _tensors(contents):
         plain = tensor.layout == torch.strided and tensor.device.type != "meta"
         if not plain or tensor.is_quantized:
             raise WeightsError(f"{name} holds a tensor that is not made of plain numbers")
         held = tensor.numel() * tensor.element_size()
-        left -= held
+        region = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
+        left -= 0 if region in counted else held  # a second name of it takes no memory
+        counted.add(region)
         if held > tensor.untyped_storage().nbytes() or left < 0:
             raise WeightsError(
                 f"{name}: a tensor claims the shape {tuple(tensor.shape)}, "

@@ -60,15 +60,15 @@ class PublicEncoder:
     passes: int
 
 
-def read_public(path: Path) -> PublicEncoder:
-    """Read a public `.pt`.
+def read_public(path: Path, content: Mapping[str, Any] | None = None) -> PublicEncoder:
+    """Read a public `.pt` (or what `public_content` read from it).
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: not such a file, an architecture that is not supported, or missing, extra or
             misshaped tensors.
     """
-    content = _unpickled(path)
+    content = public_content(path) if content is None else content
     state = content.get("state_dict", content)
     tensors = {
         key: value
@@ -88,7 +88,7 @@ def read_public(path: Path) -> PublicEncoder:
     decoder = {
         k.removeprefix("decoder."): v for k, v in tensors.items() if k.startswith("decoder.")
     }
-    options = _options(content)
+    options = options_of(content)
     average = content.get("latent_avg")
     average = average if isinstance(average, Tensor) else None
     rows = _num_layers(encoder, options, average, decoder)
@@ -178,7 +178,12 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], source: str) 
     network.eval().requires_grad_(False)
 
 
-def _unpickled(path: Path) -> dict[str, Any]:
+def public_content(path: Path) -> dict[str, Any]:
+    """What a public `.pt` holds; its tensors stay on the disk until they are used.
+
+    Raises:
+        ValueError: not a dict of tensors, or it asks for anything to be run.
+    """
     try:
         content = load_torch(path, mapped=True)
     except WeightsError as error:
@@ -190,7 +195,14 @@ def _unpickled(path: Path) -> dict[str, Any]:
     return content
 
 
-def _options(content: Mapping[str, Any]) -> dict[str, Any]:
+def is_hyperstyle(content: Mapping[str, Any]) -> bool:
+    """Whether a public file holds a HyperStyle hypernetwork."""
+    state = content.get("state_dict")
+    return isinstance(state, Mapping) and any(str(k).startswith("hypernet.") for k in state)
+
+
+def options_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a public file carries, as a dict."""
     found = content.get("opts", {})
     if isinstance(found, argparse.Namespace):
         return vars(found)

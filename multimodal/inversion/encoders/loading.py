@@ -2,176 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from multimodal.devices import pick_device
 from multimodal.files.variants import completed
 from multimodal.generators.checkpoints import load_generator
-from multimodal.inversion.encoders.bundle_encoder import BundleEncoder
-from multimodal.inversion.encoders.encoder_files import read_bundle_encoder, read_public
+from multimodal.inversion.encoders.encoder_files import (
+    is_hyperstyle,
+    options_of,
+    public_content,
+    read_bundle_encoder,
+    read_public,
+)
+from multimodal.inversion.encoders.face_encoder import FaceEncoder
 from multimodal.types import Generator
 
 GENERATOR = "generator.safetensors"
 """Beside our own encoders in a model's folder."""
 
-INPUT_SIDE = 256
 BUNDLE = Path(__file__).resolve().parents[2] / "bundle"
 
 REGISTRY: dict[str, Path] = {name: BUNDLE / name for name in ("default", "portrait")}
 """Folders of encoders by name."""
-
-
-class FaceEncoder:
-    """An encoder with everything a call needs; satisfies `multimodal.types.Encoder`.
-
-    ReStyle encoders (and feedback bundle encoders) look at their own reconstruction, so they need
-    the generator: it comes with their file, or `attach` gives one.
-
-    Args:
-        network: `PyramidEncoder`, `LastMapEncoder`, ... or `BundleEncoder`.
-        latent_avg: `[L, D]` added to the network's codes, or None.
-        passes: how often the network looks (1: once; ReStyle: 5).
-        generator: draws the reconstructions between passes, or None.
-    """
-
-    def __init__(
-        self,
-        network: nn.Module,
-        latent_avg: Tensor | None = None,
-        passes: int = 1,
-        generator: Generator | None = None,
-    ) -> None:
-        self.network = network.eval().requires_grad_(False)
-        self.latent_avg = latent_avg
-        self.passes = passes
-        self.generator = generator
-        self._average_face: Tensor | None = None
-
-    @property
-    def num_layers(self) -> int:
-        """Rows L of the codes."""
-        if isinstance(self.network, BundleEncoder):
-            return self.network.config.num_layers
-        return int(self.network.num_layers)  # type: ignore[arg-type]
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights live."""
-        return next(self.network.parameters()).device
-
-    @property
-    def sees_reconstruction(self) -> bool:
-        """Whether the network takes its reconstruction as a second picture."""
-        if isinstance(self.network, BundleEncoder):
-            return self.network.config.feedback
-        return self.network.input_layer[0].in_channels == 6  # type: ignore[index, union-attr]
-
-    def attach(self, generator: Generator) -> FaceEncoder:
-        """Draw the reconstructions between passes with `generator`; returns self.
-
-        Raises:
-            ValueError: its codes have another number of rows than this encoder's.
-        """
-        if generator.num_layers != self.num_layers:
-            raise ValueError(
-                f"the encoder predicts {self.num_layers} rows of W+, "
-                f"the generator takes {generator.num_layers}"
-            )
-        self.generator, self._average_face = generator, None
-        return self
-
-    def to(self, device: torch.device | str) -> FaceEncoder:
-        """Move the weights; returns self."""
-        self.network.to(device)
-        if self.latent_avg is not None:
-            self.latent_avg = self.latent_avg.to(device)
-        self._average_face = None
-        return self
-
-    def __call__(self, images: Tensor, passes: int | None = None) -> Tensor:
-        """Codes of faces; differentiable with respect to `images`.
-
-        Args:
-            images: `[B, 3, 256, 256]` in [-1, 1] (other sizes are resized), or `[B, 6, 256, 256]`
-                with a reconstruction for one pass of a ReStyle network.
-            passes: overrides the encoder's own number of passes.
-
-        Returns:
-            w_plus `[B, L, D]`.
-
-        Raises:
-            ValueError: a wrong shape, or passes without a generator to draw with.
-        """
-        images = self._checked(images)
-        if images.shape[1] == 6:
-            return self._one_pass(images)
-        count = self.passes if passes is None else passes
-        w_plus = self._first(images)
-        for _ in range(count - 1 if self.sees_reconstruction else 0):
-            w_plus = w_plus + self._correction(images, w_plus)
-        return w_plus
-
-    def _one_pass(self, images: Tensor) -> Tensor:
-        if isinstance(self.network, BundleEncoder):
-            return self.network(images[:, :3], images[:, 3:])
-        return self._centred(self.network(images))
-
-    def _first(self, images: Tensor) -> Tensor:
-        if isinstance(self.network, BundleEncoder):
-            return self.network(images)
-        if self.sees_reconstruction:
-            average = self._draw_average().expand_as(images)
-            return self._centred(self.network(torch.cat([images, average], dim=1)))
-        return self._centred(self.network(images))
-
-    def _correction(self, images: Tensor, w_plus: Tensor) -> Tensor:
-        seen = self._draw(w_plus)
-        if isinstance(self.network, BundleEncoder):
-            return self.network(images, seen)
-        return self.network(torch.cat([images, seen], dim=1))
-
-    def _centred(self, codes: Tensor) -> Tensor:
-        return codes if self.latent_avg is None else codes + self.latent_avg
-
-    def _draw(self, w_plus: Tensor) -> Tensor:
-        if self.generator is None:
-            raise ValueError(
-                "this encoder refines its own reconstruction, but its file has no generator: "
-                "give one with encoder.attach(generator)"
-            )
-        image = self.generator.synthesize(w_plus.to(self.generator.device)).to(w_plus.device)
-        return F.adaptive_avg_pool2d(image, INPUT_SIDE)
-
-    def _draw_average(self) -> Tensor:
-        """The picture of the average code, where ReStyle starts from."""
-        if self._average_face is None:
-            average = self.latent_avg
-            if average is None and self.generator is not None:
-                average = self.generator.w_avg.expand(self.num_layers, -1).to(self.device)
-            if average is None:
-                average = torch.zeros(self.num_layers, 512, device=self.device)
-            with torch.no_grad():
-                self._average_face = self._draw(average[None])
-        return self._average_face
-
-    def _checked(self, images: Tensor) -> Tensor:
-        channels = (3, 6) if self.sees_reconstruction else (3,)
-        if images.ndim != 4 or images.shape[1] not in channels:
-            raise ValueError(
-                f"images have shape {tuple(images.shape)}, expected "
-                f"[B, {' or '.join(map(str, channels))}, {INPUT_SIDE}, {INPUT_SIDE}]"
-            )
-        images = images.to(self.device).float()
-        if images.shape[-2:] == (INPUT_SIDE, INPUT_SIDE) or isinstance(self.network, BundleEncoder):
-            return images
-        if min(images.shape[-2:]) > INPUT_SIDE:
-            return F.adaptive_avg_pool2d(images, INPUT_SIDE)
-        size = (INPUT_SIDE, INPUT_SIDE)
-        return F.interpolate(images, size, mode="bilinear", align_corners=False)
 
 
 def load_encoder(
@@ -180,8 +37,8 @@ def load_encoder(
     """Load an inversion encoder.
 
     Args:
-        source: a name of `REGISTRY` ("default"), a public pSp, e4e or ReStyle `.pt`, our
-            `.safetensors` (JSON beside it), or a model folder, a variant's too.
+        source: a name of `REGISTRY` ("default"), a public pSp, e4e, ReStyle or HyperStyle `.pt`,
+            our `.safetensors` (JSON beside it), or a model folder, a variant's too.
         device: "auto" (cuda, mps, cpu) or a torch device.
         generator: what ReStyle passes draw with; default: the one inside the file or, for ours,
             beside it, if any.
@@ -202,7 +59,10 @@ def load_encoder(
         if generator is None and encoder.sees_reconstruction and beside.is_file():
             generator = load_generator(beside, where)
     else:
-        public = read_public(path)
+        content = public_content(path)
+        if is_hyperstyle(content):
+            return _hyperstyle(path, content, where, generator)
+        public = read_public(path, content)
         encoder = FaceEncoder(public.network, public.latent_avg, public.passes)
         if generator is None and encoder.sees_reconstruction and public.decoder:
             generator = _decoder(public.decoder, public.latent_avg, path, where)
@@ -228,3 +88,28 @@ def _decoder(
 
     contents = {"g_ema": state, "latent_avg": average}
     return build(read_rosinality(contents, path.name), path.name).to(device)
+
+
+def _hyperstyle(
+    path: Path, content: Mapping[str, Any], device: torch.device, generator: Generator | None
+) -> FaceEncoder:
+    """A hypernetwork, with the first encoder beside its file and the generator inside it."""
+    from multimodal.inversion.encoders import hyperstyle  # torchvision is slow to import
+
+    state = {
+        k: v
+        for k, v in content["state_dict"].items()
+        if isinstance(k, str) and isinstance(v, Tensor)
+    }
+    network = hyperstyle.read_network(state, options_of(content), path.name)
+    decoder = {k.removeprefix("decoder."): v for k, v in state.items() if k.startswith("decoder.")}
+    if generator is None and decoder:
+        average = content.get("latent_avg")
+        average = average if isinstance(average, Tensor) else None
+        generator = _decoder(decoder, average, path, device)
+    first = next((p for p in sorted(path.parent.glob("*w_encoder*.pt")) if p != path), None)
+    beside = None if first is None else load_encoder(first, device)
+    encoder = hyperstyle.HyperStyle(network, beside, None).to(device)
+    if generator is not None:
+        encoder.attach(generator)
+    return encoder

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from multimodal.generators import load_generator
+from multimodal.inversion.methods.style_space import invert_styles
 from multimodal.inversion.objective import Objective
 from multimodal.inversion.options import DescentOptions, Weights
-from multimodal.inversion.style_space import invert_styles
 from multimodal.types import Progress
 
 

@@ -1,0 +1,1 @@
+"""Ways to invert, one file each: what `multimodal.inversion.invert` offers by name."""
