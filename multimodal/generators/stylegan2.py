@@ -121,6 +121,9 @@ class SynthesisLayer(ModulatedConv):
         self.resolution = resolution
         self.clamp = config.conv_clamp
         self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.residual: Tensor | None  # one face's features beside its code, see `tuned_generator`
+        self.register_parameter("residual", None)
+        self.residual_shape = (outputs, resolution, resolution)
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
         self.register_buffer("resample_filter", blur_kernel(1.0))
 
@@ -139,7 +142,8 @@ class SynthesisLayer(ModulatedConv):
         if noise is not None:
             x = x.add_((noise * (self.noise_strength * SQRT2)).to(dtype))
         x = F.leaky_relu_(x, 0.2)
-        return x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+        x = x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
+        return x if self.residual is None else x + self.residual.to(dtype)
 
     def _convolve(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         if not self.up:

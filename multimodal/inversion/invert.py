@@ -15,7 +15,12 @@ from torch import Tensor
 from multimodal.images import ImageSource, load_image, to_tensor
 from multimodal.inversion.descent import adam, lbfgs
 from multimodal.inversion.methods.evolution import evolve
+from multimodal.inversion.methods.features import FeatureOptions, features
+from multimodal.inversion.methods.hypernetwork import HyperOptions, hypernetwork
+from multimodal.inversion.methods.layerwise import LayerOptions, layer_by_layer
+from multimodal.inversion.methods.monte_carlo import MonteCarloOptions, monte_carlo
 from multimodal.inversion.methods.pivotal import tune, tuned_generator
+from multimodal.inversion.methods.programs import ProgramOptions, by_programs
 from multimodal.inversion.objective import Objective, local_lpips
 from multimodal.inversion.options import (
     BasinOptions,
@@ -107,6 +112,7 @@ def invert(
     outcome = entry.run(task, settings)
     report = measure(generator, objective, outcome)
     report |= {
+        **outcome.told,
         "method": method,
         "seconds": round(time.perf_counter() - began, 3),
         "notes": list(dict.fromkeys(notes)),
@@ -199,6 +205,11 @@ def run_hybrid(task: Task, options: HybridOptions) -> Outcome:
     return adam(task.starting_at(run_encoder(task, options).latent.w), options)
 
 
+def run_features(task: Task, options: FeatureOptions) -> Outcome:
+    """The encoder's code where there is one, refined; then features beside it."""
+    return features(task, options, run_hybrid)
+
+
 def run_pivotal(task: Task, options: PivotalOptions) -> Outcome:
     """Find a pivot, then tune the generator around it."""
     return tune(task, options, _find_pivot)
@@ -244,6 +255,13 @@ METHODS: dict[str, Entry] = {
     "cma": Entry(EvolutionOptions, evolve, "CMA-ES, needs no gradients"),
     "basin-cma": Entry(BasinOptions, evolve, "CMA-ES whose candidates are refined by descent"),
     "idinvert": Entry(IdInvertOptions, run_hybrid, "in-domain regularised descent"),
+    "hmc": Entry(
+        MonteCarloOptions, monte_carlo, "samples of codes that fit (Hamiltonian dynamics)"
+    ),
+    "layers": Entry(LayerOptions, layer_by_layer, "nets that invert layer by layer, then descent"),
+    "programs": Entry(ProgramOptions, by_programs, "a linear program a ReLU layer (DCGAN, WGAN)"),
+    "features": Entry(FeatureOptions, run_features, "F/W+: features of a layer beside the code"),
+    "hyperstyle": Entry(HyperOptions, hypernetwork, "HyperStyle: a network predicts weights"),
     "pti": Entry(PivotalOptions, run_pivotal, "pivotal tuning: the generator learns this face"),
 }
 """Every inversion method by name."""

@@ -28,7 +28,8 @@ def read_options(kind: type[Options], values: Mapping[str, Any]) -> Options:
     return kind(**values)
 
 
-def _check(**bounds: tuple[float, float, float]) -> None:
+def check_bounds(**bounds: tuple[float, float, float]) -> None:
+    """Raise `ValueError` for a `name=(value, low, high)` out of its bounds."""
     for name, (value, low, high) in bounds.items():
         if not low <= value <= high:
             raise ValueError(f"{name} {value} is not in {low:g}..{high:g}")
@@ -49,7 +50,7 @@ class Weights:
     identity: float = 0.1
 
     def __post_init__(self) -> None:
-        _check(
+        check_bounds(
             pixels=(self.pixels, 0, 1e6),
             perceptual=(self.perceptual, 0, 1e6),
             identity=(self.identity, 0, 1e6),
@@ -58,6 +59,7 @@ class Weights:
             raise ValueError("all weights are zero: nothing to invert by")
 
 
+PICTURE = Weights()
 PROJECTION = Weights(pixels=0.1, perceptual=1.0, identity=0.0)
 PIVOTAL = Weights(pixels=1.0, perceptual=1.0, identity=0.0)
 
@@ -73,7 +75,7 @@ class EncoderOptions:
     passes: int | None = None
 
     def __post_init__(self) -> None:
-        _check(passes=(self.passes or 1, 1, 50))
+        check_bounds(passes=(self.passes or 1, 1, 50))
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class DescentOptions:
             raise ValueError(f"space {self.space!r} is not one of {', '.join(SPACES)}")
         if self.init not in INITS:
             raise ValueError(f"init {self.init!r} is not one of {', '.join(INITS)}")
-        _check(
+        check_bounds(
             steps=(self.steps, 1, 100_000),
             lr=(self.lr, 1e-8, 1e3),
             starts=(self.starts, 1, 64),
@@ -219,7 +221,7 @@ class EvolutionOptions:
     def __post_init__(self) -> None:
         if self.space not in SPACES:
             raise ValueError(f"space {self.space!r} is not one of {', '.join(SPACES)}")
-        _check(
+        check_bounds(
             generations=(self.generations, 1, 100_000),
             population=(self.population or 4, 4, 4096),
             sigma=(self.sigma, 1e-6, 100),
@@ -273,7 +275,7 @@ class PivotalOptions:
             raise ValueError(
                 f"pivot {self.pivot!r} is not one of 'hybrid', 'projector', 'encoder', 'adam'"
             )
-        _check(
+        check_bounds(
             steps=(self.steps, 1, 100_000),
             lr=(self.lr, 1e-8, 1.0),
             threshold=(self.threshold, 0, 10),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from torch import Tensor
 
@@ -53,11 +54,13 @@ class Outcome:
         latent: the code, batch 1.
         steps: how many steps it took.
         tuned: generator weights it changed, by state-dict key, or None.
+        told: further figures for the report.
     """
 
     latent: Latent
     steps: int
     tuned: Mapping[str, Tensor] | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 Method = Callable[..., Outcome]

@@ -181,6 +181,15 @@ class DCGAN(NoiseNetwork):
         """One function a layer: convolution, batch norm and ReLU; tanh in the last."""
         return [self._stage(layer) for layer in self.layers]
 
+    def affine_stages(self) -> list[tuple[Callable[[Tensor], Tensor], tuple[int, ...]]]:
+        """Every layer before its activation, an affine function, with its input's shape."""
+        shapes: list[tuple[int, ...]] = [(1, self.config.z_dim)]
+        side = 4
+        for layer in self.layers[:-1]:
+            side *= 2 if layer.kind == "up" else 1
+            shapes.append((layer.outputs, side, side))
+        return [(self._affine(x), s) for x, s in zip(self.layers, shapes, strict=True)]
+
     def first_map(self) -> Tensor:
         """z to the 4 px features before batch norm, `[16 C, z_dim]`."""
         return self.main.get_submodule(self.layers[0].conv).weight.flatten(1).t()  # type: ignore[union-attr,operator]
@@ -191,14 +200,16 @@ class DCGAN(NoiseNetwork):
         return self.synthesize(z.flatten(1)[:, None])
 
     def _stage(self, layer: Layer) -> Callable[[Tensor], Tensor]:
+        affine, last = self._affine(layer), layer is self.layers[-1]
+        return lambda x: affine(x).tanh() if last else affine(x).relu()
+
+    def _affine(self, layer: Layer) -> Callable[[Tensor], Tensor]:
         conv = self.main.get_submodule(layer.conv)
         norm = None if layer.norm is None else self.main.get_submodule(layer.norm)
-        last = layer is self.layers[-1]
 
         def run(x: Tensor) -> Tensor:
             x = conv(x.flatten(1)[:, :, None, None] if x.ndim == 3 else x)
-            x = x if norm is None else norm(x)
-            return x.tanh() if last else x.relu()
+            return x if norm is None else norm(x)
 
         return run
 

@@ -58,7 +58,8 @@ def layer_table(resolution: int) -> list[TunedLayer]:
     """
     if resolution not in SIDES[2:]:
         raise ValueError(f"output_size {resolution} is not one of {SIDES[2:]}")
-    layers, inputs = [], WIDTH
+    layers: list[TunedLayer] = []
+    inputs = WIDTH
     for side, outputs in zip(SIDES, CHANNELS, strict=True):
         if side > resolution:
             break

@@ -106,7 +106,7 @@ class HyperStyle(FaceEncoder):
         if len(image) != 1:
             raise ValueError(f"{len(image)} faces given: every face has its own weights, give one")
         seen = self._checked(image)
-        w_plus, total, tuned = self(seen), {}, dict[str, Tensor]()
+        w_plus, total, tuned = self(seen), dict[str, Tensor](), dict[str, Tensor]()
         original = generator.state_dict()
         for index in range(PASSES if passes is None else passes):
             picture = draw_with(generator, w_plus, tuned)
@@ -117,7 +117,7 @@ class HyperStyle(FaceEncoder):
             for layer, change in zip(self.network.layers, found, strict=True):
                 if change is not None:
                     moved = change[0].to(generator.device)
-                    total[layer.key] = total.get(layer.key, 0) + moved
+                    total[layer.key] = total[layer.key] + moved if index else moved
             tuned = {key: original[key] * (1 + change) for key, change in total.items()}
         return w_plus, tuned
 
@@ -187,11 +187,11 @@ def without_aliases(state: Mapping[str, Tensor], source: str) -> dict[str, Tenso
             kept[key] = tensor
             continue
         shared = state.get(f"shared_weight_hypernet.{match[1]}")
-        same = shared is not None and shared.shape == tensor.shape
-        if not same or not (_one_memory(shared, tensor) or torch.equal(shared, tensor)):
+        if shared is None or not (_one_memory(shared, tensor) or torch.equal(shared, tensor)):
             raise ValueError(f"{source}: {key} is not the shared matrix that it should be")
     return kept
 
 
-def _one_memory(one: Tensor | None, other: Tensor) -> bool:
-    return one is not None and one.data_ptr() == other.data_ptr() and one.stride() == other.stride()
+def _one_memory(one: Tensor, other: Tensor) -> bool:
+    same = one.data_ptr() == other.data_ptr() and one.shape == other.shape
+    return same and one.stride() == other.stride()

@@ -32,22 +32,28 @@ def tuned_generator(generator: Generator, tuned: Mapping[str, Tensor]) -> Genera
         ValueError: not a module, an unknown key, a wrong shape, or numbers that are not finite.
     """
     module = _as_module(generator)
-    parameters = dict(module.named_parameters())
+    shapes = {key: tuple(p.shape) for key, p in module.named_parameters()} | _residuals(module)
     for key, value in tuned.items():
-        if key not in parameters:
+        if key not in shapes:
             raise ValueError(f"tuned weight {key!r} is not a weight of this generator")
-        if value.shape != parameters[key].shape:
+        if tuple(value.shape) != shapes[key]:
             raise ValueError(
                 f"tuned weight {key} has shape {tuple(value.shape)}, "
-                f"this generator's has {tuple(parameters[key].shape)}"
+                f"this generator's has {shapes[key]}"
             )
         if not bool(value.isfinite().all()):
             raise ValueError(f"tuned weight {key} holds numbers that are not finite")
     twin = _shared_copy(module)
     for key, value in tuned.items():
-        old = parameters[key]
-        _assign(twin, key, nn.Parameter(value.to(old.device, old.dtype), requires_grad=False))
+        there = value.to(generator.device, torch.float32)
+        _assign(twin, key, nn.Parameter(there, requires_grad=False))
     return twin  # type: ignore[return-value]
+
+
+def _residuals(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Keys and shapes of the features that may be added to layers' own (`methods.features`)."""
+    slots = ((name, getattr(m, "residual_shape", None)) for name, m in module.named_modules())
+    return {f"{name}.residual": tuple(shape) for name, shape in slots if shape is not None}
 
 
 def tune(task: Task, options: PivotalOptions, find_pivot: Method) -> Outcome:

@@ -1,0 +1,237 @@
+"""Hamiltonian Monte Carlo over codes: not one answer but samples of those that fit.
+
+A picture that is blurred, cropped or small is explained by many codes. The posterior is
+`exp(-sharpness * loss(x) - |q|^2 / 2)`, q the code in units of its space's spread about the centre
+(in Z the origin, where the prior is exact). Proposals follow Hamilton's equations by leapfrog steps
+(Neal 2011, "MCMC using Hamiltonian dynamics", equations 5.18-5.20); the step size adapts by dual
+averaging to an acceptance of 65% during warm-up (Hoffman and Gelman 2014, "The No-U-Turn Sampler",
+algorithms 4 and 5) and stays fixed after it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from multimodal.inversion.descent import Walk, run_adam, start_point
+from multimodal.inversion.options import PICTURE, SPACES, DescentOptions, Weights, check_bounds
+from multimodal.inversion.spaces import Space, make_space
+from multimodal.inversion.task import Outcome, Task
+from multimodal.types import Latent
+
+SHRINKAGE, DELAY, FORGETTING = 0.1, 5.0, 0.75
+"""Of dual averaging: gamma, t0 and kappa of Hoffman and Gelman 2014, where they are 0.05, 10 and
+0.75. What differs: calmer steps towards where they began, and a fresh start at each third of the
+warm-up, which is short here."""
+
+
+@dataclass(frozen=True)
+class MonteCarloOptions:
+    """Hamiltonian Monte Carlo.
+
+    Args:
+        samples: kept after warm-up.
+        warmup: proposals in which the step size adapts.
+        leapfrog: steps of a proposal.
+        target: acceptance that the step size aims at.
+        sharpness: how many times the loss counts against the prior.
+        space: one of `SPACES`.
+        descend: steps of Adam before, to come where the posterior is not negligible.
+        weights: of the loss.
+    """
+
+    samples: int = 30
+    warmup: int = 60
+    leapfrog: int = 8
+    target: float = 0.65
+    sharpness: float = 300.0
+    space: str = "z"
+    descend: int = 100
+    weights: Weights = PICTURE
+
+    def __post_init__(self) -> None:
+        if self.space not in SPACES:
+            raise ValueError(f"space {self.space!r} is not one of {', '.join(SPACES)}")
+        check_bounds(
+            samples=(self.samples, 1, 100_000),
+            warmup=(self.warmup, 0, 100_000),
+            leapfrog=(self.leapfrog, 1, 1000),
+            target=(self.target, 0.05, 0.99),
+            sharpness=(self.sharpness, 0, 1e9),
+            descend=(self.descend, 0, 100_000),
+        )
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Samples of the posterior.
+
+    Args:
+        codes: `[N, L, D]`, in the order they were drawn.
+        energies: `[N]`, minus the log of their unnormalised density.
+        acceptance: mean acceptance after warm-up.
+        step: size of a leapfrog step after warm-up.
+        evaluations: gradients it took.
+    """
+
+    codes: Tensor
+    energies: Tensor
+    acceptance: float
+    step: float
+    evaluations: int
+
+
+Energy = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""A point `[1, *shape]` to its potential energy (a scalar) and the gradient `[1, *shape]`."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A point, its potential energy and gradient."""
+
+    point: Tensor
+    energy: Tensor
+    slope: Tensor
+
+
+def sample(task: Task, options: MonteCarloOptions) -> Posterior:
+    """Draw codes that explain the task's picture.
+
+    Raises:
+        ValueError: the family lacks the space, or no step size is stable.
+    """
+    space = make_space(options.space, task.generator, task.seed)
+    source = torch.Generator().manual_seed(task.seed + 3)
+    energy, place = _energy(task, space, options)
+    state = _evaluated(energy, _begin(task, space, options, place))
+    adapting = _DualAveraging(_first_step(energy, state, source), options.target)
+    kept: list[State] = []
+    accepted, count = 0.0, options.warmup + options.samples
+    for index in range(count):
+        step = adapting.step if index < options.warmup else adapting.settled
+        state, chance = propose(energy, state, step, options.leapfrog, source)
+        if index < options.warmup:
+            adapting.learn(chance)
+            if index + 1 in (options.warmup // 3, 2 * options.warmup // 3):
+                adapting = _DualAveraging(adapting.step, options.target)  # forget the way there
+        else:
+            kept.append(state)
+            accepted += chance
+        task.tell(index + 1, count, {"energy": float(state.energy), "acceptance": chance})
+    with torch.no_grad():
+        codes = torch.cat([space.to_w_plus(place(s.point)) for s in kept])
+    energies = torch.stack([s.energy for s in kept])
+    spent = options.descend + count * options.leapfrog
+    return Posterior(codes, energies, accepted / options.samples, adapting.settled, spent)
+
+
+def monte_carlo(task: Task, options: MonteCarloOptions) -> Outcome:
+    """The likeliest of the samples, and how they spread."""
+    found = sample(task, options)
+    best = found.codes[found.energies.argmin()][None].contiguous()
+    spread = found.codes.std(dim=0).mean() if len(found.codes) > 1 else torch.zeros(())
+    told = {
+        "acceptance": round(found.acceptance, 4),
+        "step_size": found.step,
+        "samples": len(found.codes),
+        "spread": float(spread),
+    }
+    return Outcome(Latent(best), found.evaluations, told=told)
+
+
+def propose(
+    energy: Energy, state: State, step: float, count: int, source: torch.Generator
+) -> tuple[State, float]:
+    """One proposal of `count` leapfrog steps; returns the next state and the acceptance chance."""
+    momentum = torch.randn(state.point.shape, generator=source).to(state.point)
+    before = state.energy + momentum.square().sum() / 2
+    moved = state
+    for _ in range(count):
+        momentum = momentum - step / 2 * moved.slope
+        moved = _evaluated(energy, moved.point + step * momentum)
+        momentum = momentum - step / 2 * moved.slope
+        if not bool(moved.energy.isfinite()):
+            return state, 0.0
+    after = moved.energy + momentum.square().sum() / 2
+    chance = math.exp(min(0.0, float(before - after)))
+    drawn = float(torch.rand((), generator=source))
+    return (moved if drawn < chance else state), chance
+
+
+class _DualAveraging:
+    """The step size that keeps the mean acceptance at a target."""
+
+    def __init__(self, first: float, target: float) -> None:
+        self.aim, self.target = math.log(first), target
+        self.step = self.settled = first
+        self.error, self.count, self._mean = 0.0, 0, 0.0
+
+    def learn(self, chance: float) -> None:
+        """Take in the acceptance of one proposal."""
+        self.count += 1
+        weight = 1 / (self.count + DELAY)
+        self.error += weight * (self.target - chance - self.error)
+        log_step = self.aim - math.sqrt(self.count) / SHRINKAGE * self.error
+        share = self.count**-FORGETTING
+        self._mean = share * log_step + (1 - share) * self._mean
+        self.step, self.settled = math.exp(log_step), math.exp(self._mean)
+
+
+def _energy(
+    task: Task, space: Space, options: MonteCarloOptions
+) -> tuple[Energy, Callable[[Tensor], Tensor]]:
+    """The potential energy of standardised points, and the map from them to the space's."""
+    centre = torch.zeros_like(space.centre) if space.name == "z" else space.centre
+
+    def place(points: Tensor) -> Tensor:
+        return centre + points * space.spread
+
+    @torch.enable_grad()
+    def energy(points: Tensor) -> tuple[Tensor, Tensor]:
+        points = points.detach().requires_grad_(True)
+        terms = task.objective(task.generator.synthesize(space.to_w_plus(place(points))))
+        total = options.sharpness * torch.stack(list(terms.values())).sum()
+        total = total + points.square().sum() / 2
+        (slope,) = torch.autograd.grad(total, points)
+        return total.detach(), slope
+
+    return energy, place
+
+
+def _begin(
+    task: Task, space: Space, options: MonteCarloOptions, place: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """A standardised point near a mode: from the start, by a short descent."""
+    settings = DescentOptions(
+        steps=max(1, options.descend),
+        space=options.space,
+        weights=options.weights,
+        prior=0.5 * space.size / max(options.sharpness, 1e-6),
+    )
+    point = start_point(replace(task, on_step=None), space, settings)
+    if options.descend:
+        point = run_adam(Walk(replace(task, on_step=None), space, settings, point)).best
+    origin = place(torch.zeros_like(space.centre))
+    return (point.detach() - origin) / space.spread
+
+
+def _evaluated(energy: Energy, point: Tensor) -> State:
+    value, slope = energy(point)
+    return State(point, value, slope)
+
+
+def _first_step(energy: Energy, state: State, source: torch.Generator) -> float:
+    """A step whose single leapfrog is accepted about half the time."""
+    step, rising = 0.1, None
+    for _ in range(40):
+        _, chance = propose(energy, state, step, 1, source)
+        grows = chance > 0.5
+        if rising is not None and grows != rising:
+            return step
+        rising = grows
+        step *= 2.0 if grows else 0.5
+    raise ValueError("no step size is stable: the loss is not finite around the start")
