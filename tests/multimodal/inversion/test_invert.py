@@ -55,6 +55,8 @@ CASES: dict[str, tuple[str, dict[str, Any], float]] = {
         {"generations": 2, "population": 4, "inner": 3, "final": 15, "space": "w+"},
         0.9,
     ),
+    "hmc": ("hmc", {"samples": 4, "warmup": 6, "leapfrog": 3, "sharpness": 3000.0}, 1.0),
+    "features": ("features", {"steps": 15, "feature_steps": 15, "side": 16}, 0.8),
     "pti": ("pti", {"steps": 20, "lr": 3e-3, "pivot": "adam", "pivot_steps": 10}, 0.8),
 }
 
@@ -77,7 +79,8 @@ def test_methods_come_closer_than_the_average_face_and_repeat_exactly(
 
 
 def test_every_registered_method_has_a_case() -> None:
-    assert {method for method, _, _ in CASES.values()} | {"encoder"} == set(METHODS)
+    elsewhere = {"encoder", "layers", "programs", "hyperstyle"}  # another kind of network
+    assert {method for method, _, _ in CASES.values()} | elsewhere == set(METHODS)
 
 
 def test_the_encoder_method_is_the_encoder(
