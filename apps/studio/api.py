@@ -130,7 +130,10 @@ class Api:
         result = self.studio.edit(self._met(sent), spec, while_wanted)
         said = spec.text or "edited by sound"
         whole = None if result.photo is None else marked(result.photo, said)
-        return dict(result.scores), whole, marked(result.after, said)
+        scores: dict[str, Any] = dict(result.scores)
+        if result.notes:
+            scores["notes"] = list(result.notes)
+        return scores, whole, marked(result.after, said)
 
     def animate(self, sent: Sent) -> str:
         """A clip of a face moved by a sound."""

@@ -175,8 +175,8 @@ class Studio:
         current = session.face.with_latent(session.latent)
         result = self.edit(current, spec, on_step)
         strength = result.scores.get("strength", spec.strength)
-        scores = dict(result.scores)
-        step = Step(label, result.offset, strength, spec, region=spec.region, scores=scores)
+        step = Step(label, result.offset, strength, spec, region=spec.region)
+        step = replace(step, scores=dict(result.scores), notes=result.notes)
         return self.redraw(session.with_step(step))
 
     def slide(self, session: Session, name: str, strength: float) -> Session:

@@ -48,6 +48,7 @@ class Step:
         region: the part of the face it shows in, or None for everywhere.
         group: steps of one group replace each other (a slider moved again), or None.
         scores: figures of the edit as it was made; none for a slider.
+        notes: how its words were understood.
     """
 
     label: str
@@ -57,6 +58,7 @@ class Step:
     region: str | None = None
     group: str | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,10 @@ from guidance.common import read_options
 from guidance.methods.aims import Aim, aims_of, step_towards
 from guidance.methods.factor_moves import BEYOND, FILE_NAME, FactorMoves
 from guidance.targets import direction
+from guidance.wishes.meaning import load_meaning
 from guidance.wishes.reader import read_wishes
 from guidance.wishes.telling import refusal, told
-from guidance.wishes.types import Meaning, Understood, Wish
+from guidance.wishes.types import Meaning, Sense, Understood, Wish
 from guidance.wishes.vocabulary import load_vocabulary
 from multimodal.types import EditRequest, Offset, OnStep, Toolkit
 
@@ -112,6 +113,7 @@ class KnownFactors:
     def __init__(self, toolkit: Toolkit, moves: FactorMoves | None = None) -> None:
         self.toolkit = toolkit
         self._moves = moves
+        self._meant: list[Meaning | None] = []
 
     @property
     def moves(self) -> FactorMoves:
@@ -178,11 +180,13 @@ class KnownFactors:
         understood = read_wishes(text, words, self.meaning)
         return understood, *aims_of(understood.wishes, self.moves, words)
 
-    @property
-    def meaning(self) -> Meaning | None:
-        """Finds classes for words that the vocabulary lacks; None where nothing was learnt for this
-        model's CLIP."""
-        return None
+    def meaning(self, phrase: str, attributes: tuple[str, ...]) -> list[tuple[Sense, float]]:
+        """Classes for words that the vocabulary lacks; none where nothing was fitted to this
+        model's CLIP. Loaded when it is first asked."""
+        if not self._meant:
+            self._meant.append(load_meaning(self.toolkit.clip))
+        found = self._meant[0]
+        return [] if found is None else found(phrase, attributes)
 
     def check(self, text: str) -> None:
         """Refuse words of which none means a class of this model.

@@ -100,14 +100,15 @@ def taught(leave: frozenset[str] = frozenset()) -> dict[Sense, list[str]]:
     """The words of every class, as they were gathered, the commonest source first.
 
     Args:
-        leave: words that are left out.
+        leave: words that are left out, with and without articles.
     """
-    words = _toml(WORDS)
+    words, lists = _toml(WORDS), _lists(_toml(GRAMMAR))
+    left = {_key(word, lists) for word in leave}
     out: dict[Sense, list[str]] = {}
     for source in SOURCES:
         for attribute, classes in words[source].items():
             for value, texts in classes.items():
-                kept = [text for text in texts if text not in leave]
+                kept = [text for text in texts if _key(text, lists) not in left]
                 out.setdefault((attribute, value), []).extend(kept)
     return {sense: list(dict.fromkeys(texts)) for sense, texts in out.items()}
 
@@ -121,10 +122,10 @@ def load_vocabulary(leave: frozenset[str] = frozenset()) -> Vocabulary:
             nobody taught.
     """
     grammar, words = _toml(GRAMMAR), _toml(WORDS)
-    lists = {name: frozenset(text.split()) for name, text in grammar["grammar"].items()}
-    entries = [(sense_of(c), t) for c, ts in grammar["own"].items() for t in ts if t not in leave]
-    entries += [(sense, text) for sense, texts in taught(leave).items() for text in texts]
-    phrases = _phrases(entries, lists)
+    lists = _lists(grammar)
+    own = [(sense_of(c), t) for c, ts in grammar["own"].items() for t in ts if t not in leave]
+    entries = [(sense, text) for sense, texts in taught(leave).items() for text in texts]
+    phrases = _phrases(entries, lists, _phrases(own, lists))
     heads = {name: _head(name, table) for name, table in grammar["heads"].items()}
     named = {w: heads[n] for n, t in grammar["heads"].items() for w in t["words"].split()}
     shape = heads.pop("shape")
@@ -166,6 +167,10 @@ def sense_of(name: str) -> Sense:
     return attribute, value
 
 
+def _lists(grammar: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    return {name: frozenset(text.split()) for name, text in grammar["grammar"].items()}
+
+
 def _texts(words: Mapping[str, Any]) -> Iterable[str]:
     """Every phrase that was gathered: English, whether a vocabulary holds it or not."""
     classes = (cs for source in SOURCES for cs in words[source].values())
@@ -181,15 +186,21 @@ def _key(text: str, lists: Mapping[str, frozenset[str]]) -> Key:
 
 
 def _phrases(
-    entries: Iterable[tuple[Sense, str]], lists: Mapping[str, frozenset[str]]
+    entries: Iterable[tuple[Sense, str]],
+    lists: Mapping[str, frozenset[str]],
+    own: Mapping[Key, tuple[Sense, ...]] | None = None,
 ) -> dict[Key, tuple[Sense, ...]]:
     """Phrases to classes, the first that is given; a boy is male and a child as well. Phrases with
     a "no" are left to the grammar, and words that say nothing to it too."""
-    out: dict[Key, tuple[Sense, ...]] = {}
-    turned = lists["negators"] | lists["after_negators"] | {"any", "nothing"}
+    out = dict(own or {})
+    turned = (
+        set() if own is None else lists["negators"] | lists["after_negators"] | {"any", "nothing"}
+    )
     for sense, text in entries:
         key = _key(text, lists)
-        if not key or len(key) > LONGEST or turned & set(key) or set(key) <= lists["fill"]:
+        if not key or len(key) > LONGEST or turned & set(key):
+            continue
+        if own is not None and set(key) <= lists["fill"]:
             continue
         known = out.get(key, ())
         others = {attribute for attribute, _ in known}

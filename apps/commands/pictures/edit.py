@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +33,7 @@ def edit(
     out: Out,
     wish: Wish,
     mask: o.Mask = None,
+    said: o.Say = None,
     sheet: Sheet = False,
     crop: Crop = False,
     *,
@@ -39,7 +41,7 @@ def edit(
     model: ModelChoice,
     as_json: o.Json = False,
 ) -> None:
-    """Change the face in a photo (or in a saved latent) by a text, a sound or both."""
+    """Change the face in a photo (or in a saved latent) by words, a sound or both."""
     from apps.edits import edit_face
     from apps.faces import ALL
     from apps.outputs import save_json, with_suffix_of
@@ -47,6 +49,7 @@ def edit(
     from multimodal.editing.finishing import PHOTO
     from multimodal.images import SUFFIXES, save_image
 
+    wish = wish if said is None else _spoken(wish, said)
     spec = wish.spec(which.seed, mask)
     with_suffix_of(out, SUFFIXES, "a picture")
     beside = _report_beside(out, [photo, wish.edits, mask, *spec.sounds])
@@ -98,6 +101,21 @@ def _edit_all(
         for index, (face, result) in enumerate(zip(made.faces, made.results, strict=True))
     ]
     return {"out": save_image(made.photo, out, spec.about), "scores": made.scores, "faces": rows}
+
+
+def _spoken(wish: Wish, recording: Path) -> Wish:
+    """The wish with the words of a recording, which are shown first.
+
+    Raises:
+        ValueError: words are written too, or none were understood.
+    """
+    from apps.spoken import told_wish, wish_for_edit
+
+    if wish.text is not None or wish.edits is not None:
+        raise ValueError("give a spoken wish with --say, or words with --text, not both")
+    found = wish_for_edit(recording)
+    say(told_wish(found))
+    return replace(wish, text=found.text)
 
 
 def _report_beside(out: Path, inputs: Sequence[Path | None]) -> Path:

@@ -30,6 +30,10 @@ class EditEvents:
         said = [stage.state, text.strength, text.text, *common]
         stage.on(text.apply.click, self.by_text, said, stage.shown)
         stage.on(text.text.submit, self.by_text, said, stage.shown)
+        voiced = [stage.state, text.say]
+        spoken = [text.text, text.heard, *stage.shown]
+        for trigger in (text.say.stop_recording, text.say.upload):
+            stage.follow(stage.on(trigger, self.by_voice, voiced, spoken))
         heard = [stage.state, sound.strength, sound.sound, *common]
         stage.on(sound.apply.click, self.by_sound, heard, [*stage.shown, sound.heard])
         both = [stage.state, mix.strength, mix.text, mix.sound, mix.mix, *common]
@@ -58,6 +62,20 @@ class EditEvents:
             raise ValueError("Say what the face should look like.")
         spec = spec_of(strength, fine, text=words)
         return self.stage.show(self._add(session, spec, words, progress))
+
+    def by_voice(self, session: Session | None, sound: str | None) -> tuple[Any, ...]:
+        """A spoken wish, put where words are typed, so that it is seen before it is done; a spoken
+        command is done at once."""
+        from apps.spoken import hear_wish, told_wish
+
+        if sound is None:
+            return gr.skip(), gr.skip(), *self.stage.same()
+        found = hear_wish(Path(sound))
+        note = told_wish(found).capitalize()
+        if found.command is None:
+            return found.text, f"{note}. Press *Change the face*.", *self.stage.same()
+        done = commanded(required(session), found.command, found.factor)
+        return gr.skip(), f"{note}.", *self.stage.show(self.stage.studio.redraw(done))
 
     def by_sound(
         self,
@@ -170,6 +188,20 @@ class HistoryEvents:
         on_step = reporter(progress, "Replaying")
         found = self.stage.studio.replay(required(session), Path(path), on_step)
         return self.stage.show(found)
+
+
+def commanded(session: Session, command: str, factor: float) -> Session:
+    """The session after "more", "less", "undo", "redo" or "reset".
+
+    Raises:
+        ValueError: there is no edit of which more or less could be made.
+    """
+    moves = {"undo": Session.undo, "redo": Session.redo, "reset": Session.reset}
+    if command in moves:
+        return moves[command](session)
+    if not session.steps or session.steps[-1].group is not None:
+        raise ValueError("There is no edit yet of which more or less could be made.")
+    return session.with_strength(session.steps[-1].strength * factor)
 
 
 def spec_of(strength: float | None, fine: Sequence[Any], **target: Any) -> EditSpec:

@@ -168,7 +168,8 @@ def summary(session: Session) -> str:
         return "Now say what to change."
     last = session.steps[-1]
     words = sentence(ValueError(last.label))
-    return " · ".join([f"**{words}** at {last.strength:+.2f}", *_figures(session.scores)])
+    line = " · ".join([f"**{words}** at {last.strength:+.2f}", *_figures(session.scores)])
+    return "\n\n".join([line, *(sentence(ValueError(note)) for note in last.notes)])
 
 
 def _figures(scores: Mapping[str, float]) -> list[str]:

@@ -19,6 +19,8 @@ class TextTab:
     text: gr.Textbox
     strength: gr.Slider
     apply: gr.Button
+    say: Any
+    heard: gr.Markdown
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,10 @@ def text_tab() -> TextTab:
         prompt_chips(text)
         strength = strength_slider("text-strength")
         apply = gr.Button("Change the face", variant="primary", elem_id="apply-text")
-    return TextTab(text, strength, apply)
+        with gr.Accordion("Say it", open=False, elem_id="say"):
+            say = sound_input('"Make her smile", "a little older", "more", "undo"', "say-it")
+            heard = gr.Markdown("", elem_id="said", elem_classes="note")
+    return TextTab(text, strength, apply, say, heard)
 
 
 def sound_tab() -> SoundTab:

@@ -1,0 +1,1 @@
+"""Speech to words: what somebody wishes for aloud."""

@@ -1,0 +1,127 @@
+"""Speech to words, offline: PocketSphinx (Huggins-Daines et al. 2006) that expects some sentences.
+
+The acoustic model is the wheel's own (US English, BSD licence); the language model is a trigram of
+the sentences that can be said. It always finds some words; whether they were said is judged by
+whether they follow each other as in those sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import redirect_stderr
+from functools import lru_cache
+from io import StringIO
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from audio.io import RATE, SoundSource, load_sound
+from audio.speech.types import LONGEST_S, Heard
+
+MOST_DOUBT = 0.2
+"""Doubt from which nothing of what was heard is believed."""
+
+WEIGHT = 10.0
+"""Of the sentences that are expected, against the sounds that are heard."""
+
+NOISE = 1e-3
+"""Of a quiet room, where a recording has none: the acoustic model knows no perfect silence."""
+
+PAUSE_S = 0.25
+"""Silence put around what was said: the recogniser begins and ends in it."""
+
+
+class SphinxReader:
+    """Reads speech.
+
+    Args:
+        sentences: what can be said; its words must be among the recogniser's.
+
+    Raises:
+        ValueError: PocketSphinx is not installed.
+    """
+
+    most_doubt = MOST_DOUBT
+
+    def __init__(self, sentences: Sequence[str]) -> None:
+        sphinx = _sphinx()
+        words = {word for sentence in sentences for word in sentence.split()}
+        with TemporaryDirectory() as folder:
+            model, dictionary = Path(folder) / "wishes.arpa", Path(folder) / "wishes.dict"
+            _write_model(sentences, model)
+            dictionary.write_text("".join(_pronounced(words)), encoding="utf-8")
+            given = {"lm": None, "dict": str(dictionary), "loglevel": "FATAL", "lw": WEIGHT}
+            self._decoder = sphinx.Decoder(**given)
+            self._decoder.add_lm_file("wishes", str(model))
+        self._pairs = {pair for sentence in sentences for pair in _pairs(sentence)}
+
+    def read(self, sound: SoundSource) -> Heard:
+        """The words that were said.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: not a sound, or silence.
+        """
+        samples = load_sound(sound, LONGEST_S).samples
+        pause = np.zeros(round(PAUSE_S * RATE), np.float32)
+        noise = np.random.default_rng(0).normal(0, NOISE, len(samples) + 2 * len(pause))
+        whole = np.concatenate([pause, samples, pause]) + noise
+        self._decoder.activate_search("wishes")
+        self._decoder.start_utt()
+        self._decoder.process_raw(
+            (whole.clip(-1, 1) * 32767).astype(np.int16).tobytes(), full_utt=True
+        )
+        self._decoder.end_utt()
+        found = self._decoder.hyp()
+        text = "" if found is None else str(found.hypstr)
+        return Heard(text, self._strange(text) if text else float("inf"))
+
+    def _strange(self, text: str) -> float:
+        """Share of a text's pairs of words that no sentence has."""
+        pairs = _pairs(text)
+        return sum(pair not in self._pairs for pair in pairs) / len(pairs)
+
+
+def _pairs(sentence: str) -> list[tuple[str, str]]:
+    return list(pairwise(("<s>", *sentence.split(), "</s>")))
+
+
+def sayable(word: str) -> bool:
+    """Can the recogniser pronounce a word?"""
+    return word in _dictionary()
+
+
+@lru_cache(maxsize=1)
+def _dictionary() -> dict[str, tuple[str, ...]]:
+    """Words to the lines of the recogniser's dictionary that pronounce them."""
+    found: dict[str, tuple[str, ...]] = {}
+    path = Path(_sphinx().get_model_path("en-us/cmudict-en-us.dict"))
+    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
+        word = line.partition(" ")[0].partition("(")[0]
+        found[word] = (*found.get(word, ()), line)
+    return found
+
+
+def _pronounced(words: Iterable[str]) -> list[str]:
+    return [line for word in sorted(words) for line in _dictionary()[word]]
+
+
+def _write_model(sentences: Sequence[str], path: Path) -> None:
+    """A trigram model of sentences as an ARPA file."""
+    from pocketsphinx.lm import ArpaBoLM
+
+    model = ArpaBoLM(text="".join(f"<s> {sentence} </s>\n" for sentence in sentences))
+    with redirect_stderr(StringIO()):
+        model.compute()
+    model.write_file(str(path))
+
+
+def _sphinx() -> Any:
+    try:
+        import pocketsphinx
+    except ImportError as error:
+        raise ValueError("spoken wishes need PocketSphinx: pip install pocketsphinx") from error
+    return pocketsphinx

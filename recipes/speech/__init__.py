@@ -1,0 +1,1 @@
+"""Spoken wishes: sentences read aloud, and how many are understood."""

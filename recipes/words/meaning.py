@@ -1,0 +1,135 @@
+"""Fits the reading of words that the vocabulary lacks, and measures it on words held out.
+
+    python -m recipes.words.meaning --clip multimodal/bundle/default/clip
+
+Needs Debian's `wordnet-base` for words that mean nothing for a face. Figures are of a vocabulary
+and a layer that never met the held-out quarter (`heldout.txt`); what is written knows all words.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+import typer
+from torch import Tensor
+
+from guidance.clip import OpenClip, load_clip
+from guidance.wishes.meaning import FILE, PROBE, SCALE, WordMeaning, word_vectors
+from guidance.wishes.reader import SURE, read_wishes
+from guidance.wishes.types import Sense
+from guidance.wishes.vocabulary import Vocabulary, load_vocabulary, taught
+from recipes.words.gather import caption_words
+from recipes.words.heldout import heldout
+from recipes.words.wordnet import WordNet
+
+NOTHING = 4500
+"""Words that mean nothing for a face."""
+
+BATCH = 128
+Known = Mapping[str, set[Sense]]
+
+
+def known_words(leave: frozenset[str] = frozenset()) -> dict[str, set[Sense]]:
+    """Phrases and their classes, without those that a "no" turns down."""
+    words = load_vocabulary()
+    turned = words.words["negators"] | words.words["after_negators"] | {"any", "nothing"}
+    out: dict[str, set[Sense]] = {}
+    for sense, texts in taught(leave).items():
+        for text in texts:
+            if not turned & set(words.key(text)):
+                out.setdefault(text, set()).add(sense)
+    return out
+
+
+def empty_words(known: Known, seed: int = 5) -> list[str]:
+    """English words that are in no class, the commoner ones first."""
+    net, draw = WordNet(), random.Random(seed)
+    rest = [w for w in net.words() if w not in known and w.replace(" ", "").isalpha()]
+    common = [w for w in rest if len(net.senses(w)) > 1]
+    return [*draw.sample(common, NOTHING * 2 // 3), *draw.sample(rest, NOTHING // 3)]
+
+
+def vectors_of(clip: OpenClip, phrases: Sequence[str]) -> Tensor:
+    """Vectors `[N, D]`."""
+    parts = range(0, len(phrases), BATCH)
+    return torch.cat([word_vectors(clip, phrases[i : i + BATCH]) for i in parts])
+
+
+def fitted(
+    clip: OpenClip, vectors: Mapping[str, Tensor], known: Known, empty: Sequence[str]
+) -> WordMeaning:
+    """The layer: softmax regression with a penalty on its weights, by L-BFGS."""
+    senses = sorted({sense for own in known.values() for sense in own})
+    index = {sense: i for i, sense in enumerate(senses)}
+    inputs = torch.stack([vectors[text] for text in (*known, *empty)])
+    mean = inputs.mean(dim=0)
+    inputs = SCALE * (inputs - mean)
+    goals = torch.zeros(len(inputs), len(senses) + 1)
+    for row, own in enumerate(known.values()):
+        for sense in own:
+            goals[row, index[sense]] = 1 / len(own)
+    goals[len(known) :, -1] = 1
+    weight = torch.zeros(inputs.shape[1], len(senses) + 1, requires_grad=True)
+    bias = torch.zeros(len(senses) + 1, requires_grad=True)
+    optimiser = torch.optim.LBFGS([weight, bias], max_iter=80, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        chances = F.log_softmax(inputs @ weight + bias, dim=1)
+        value = -(goals * chances).sum(dim=1).mean() + 3e-5 * weight.square().sum()
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    probe = word_vectors(clip, [PROBE])[0]
+    return WordMeaning(weight.detach(), bias.detach(), mean, probe, tuple(senses), clip)
+
+
+def measured(
+    words: Vocabulary, meaning: WordMeaning, texts: Sequence[str], known: Known
+) -> Counter[str]:
+    """How many phrases are read rightly, wrongly, or not at all."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        found = {wish.sense for wish in read_wishes(text, words, meaning).wishes}
+        counts["right" if found & known[text] else "wrong" if found else "none"] += 1
+    return counts
+
+
+def report(clip: OpenClip, vectors: Mapping[str, Tensor], empty: Sequence[str]) -> None:
+    """Say what becomes of the held-out words, and of words that mean nothing."""
+    leave, every = heldout(), known_words()
+    without = {text: own for text, own in every.items() if text not in leave}
+    meaning, words = fitted(clip, vectors, without, empty[::2]), load_vocabulary(leave)
+    captions = {t for cs in caption_words().values() for ts in cs.values() for t in ts}
+    for name, inside in (("CLIP was taught", True), ("nobody was taught", False)):
+        texts = [t for t in every if t in leave and (t in captions) == inside]
+        counts = measured(words, meaning, texts, every)
+        shares = {key: round(count / len(texts), 3) for key, count in counts.items()}
+        typer.echo(f"held-out words that {name}: {len(texts)}, {shares}")
+    odd = [t for t in empty[1::2] if read_wishes(t, words, meaning).wishes]
+    typer.echo(f"words that mean nothing, taken for something: {len(odd) / len(empty[1::2]):.3f}")
+    typer.echo(f"at a certainty of {SURE}; for example {odd[:12]}")
+
+
+def main(
+    clip: Annotated[Path, typer.Option(help="CLIP folder")],
+    out: Annotated[Path, typer.Option(help="the file to write")] = FILE,
+) -> None:
+    """Measure on held-out words, then fit to all and write."""
+    seeing, known = load_clip(clip, "cpu"), known_words()
+    empty = empty_words(known)
+    phrases = [*known, *empty]
+    vectors = dict(zip(phrases, vectors_of(seeing, phrases), strict=True))
+    report(seeing, vectors, empty)
+    fitted(seeing, vectors, known, empty).save(out)
+
+
+if __name__ == "__main__":
+    typer.run(main)
