@@ -49,7 +49,9 @@ Neutral = Annotated[str | None, typer.Option(help="What it looks like now, when 
 Sound = Annotated[
     list[Path] | None, typer.Option(help="A sound that drives the edit; may be given again.")
 ]
-Say = Annotated[Path | None, typer.Option(help='A recording of a spoken wish: "make her smile".')]
+Say = Annotated[
+    Path | None, typer.Option("--say", help='A recording of a spoken wish: "make her smile".')
+]
 Mix = Annotated[float, typer.Option(min=0, max=1, help="0 is all text, 1 is all sound.")]
 Method = Annotated[str, typer.Option(help="How the edit is found; auto picks the best.")]
 Strength = Annotated[float, typer.Option(help="How far; negative goes the other way.")]

@@ -16,7 +16,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from apps.spoken import hear_wish
+from apps.speech.wishes import hear_wish
 from audio.io import RATE
 from guidance.wishes.spoken import Spoken, spoken
 from recipes.speech.aloud import Voice, disturbed, read_aloud

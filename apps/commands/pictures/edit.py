@@ -109,7 +109,7 @@ def _spoken(wish: Wish, recording: Path) -> Wish:
     Raises:
         ValueError: words are written too, or none were understood.
     """
-    from apps.spoken import told_wish, wish_for_edit
+    from apps.speech.wishes import told_wish, wish_for_edit
 
     if wish.text is not None or wish.edits is not None:
         raise ValueError("give a spoken wish with --say, or words with --text, not both")

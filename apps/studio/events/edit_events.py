@@ -66,7 +66,7 @@ class EditEvents:
     def by_voice(self, session: Session | None, sound: str | None) -> tuple[Any, ...]:
         """A spoken wish, put where words are typed, so that it is seen before it is done; a spoken
         command is done at once."""
-        from apps.spoken import hear_wish, told_wish
+        from apps.speech.wishes import hear_wish, told_wish
 
         if sound is None:
             return gr.skip(), gr.skip(), *self.stage.same()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apps.spoken import NOTHING, hear_wish, told_wish, wish_for_edit
+from apps.speech.wishes import NOTHING, hear_wish, told_wish, wish_for_edit
 from audio.speech.sphinx import SphinxReader, sayable
 from audio.speech.types import Heard
 
@@ -51,7 +51,7 @@ def test_noise_is_not_understood(reader: SphinxReader) -> None:
 
 
 def test_a_command_needs_an_edit(monkeypatch: pytest.MonkeyPatch, reader: SphinxReader) -> None:
-    monkeypatch.setattr("apps.spoken.speech_reader", lambda: reader)
+    monkeypatch.setattr("apps.speech.wishes.speech_reader", lambda: reader)
     assert wish_for_edit(VOICE / "no_glasses.ogg").text == "no glasses"
     with pytest.raises(ValueError, match="needs an edit made before"):
         wish_for_edit(VOICE / "undo.ogg")
