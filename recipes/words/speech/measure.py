@@ -1,6 +1,6 @@
 """How many spoken wishes are understood wholly: 40 sentences, three voices, and disturbed copies.
 
-    python -m recipes.speech.measure
+    python -m recipes.words.speech.measure
 
 Needs Debian's `espeak-ng`. A sentence is understood wholly where what is heard asks for exactly
 what the sentence asks for, strength included.
@@ -19,7 +19,7 @@ import typer
 from apps.speech.wishes import hear_wish
 from audio.io import RATE
 from guidance.wishes.spoken import Spoken, spoken
-from recipes.speech.aloud import Voice, disturbed, read_aloud
+from recipes.words.speech.aloud import Voice, disturbed, read_aloud
 
 SENTENCES = (
     *("make her smile", "a little older", "red hair", "more", "less", "undo", "no glasses"),

@@ -1,0 +1,63 @@
+"""Words that the vocabulary lacks, by their meaning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from guidance.clip import random_clip
+from guidance.common import save_tensors
+from guidance.wishes.meaning import FILE, WordMeaning, load_meaning
+
+SENSES = (("expression", "smile"), ("hair_color", "black"))
+
+
+class _Sentences:
+    """A text tower whose vectors count letters."""
+
+    has_sentences = True
+
+    def pooled(self, texts: list[str]) -> torch.Tensor:
+        return torch.tensor([[float(t.count(c)) + 0.1 for c in "abcdefgr"] for t in texts])
+
+    def project_sentence(self, vectors: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.normalize(vectors[:, :4], dim=1)
+
+
+def _meaning(clip: _Sentences) -> WordMeaning:
+    from guidance.wishes.meaning import PROBE, word_vectors
+
+    source = torch.Generator().manual_seed(0)
+    probe = word_vectors(clip, [PROBE])[0]
+    weight = torch.randn(len(probe), 3, generator=source)
+    return WordMeaning(weight, torch.zeros(3), torch.zeros(len(probe)), probe, SENSES, clip)
+
+
+def test_chances_and_attributes() -> None:
+    meaning = _meaning(_Sentences())
+    every = meaning("raven")
+    assert {sense for sense, _ in every} == set(SENSES)
+    assert every[0][1] >= every[1][1]
+    assert sum(chance for _, chance in every) <= 1.0
+    only = meaning("raven", ("hair_color",))
+    assert only == [one for one in every if one[0][0] == "hair_color"]
+
+
+def test_files(tmp_path: Path) -> None:
+    clip = _Sentences()
+    path = _meaning(clip).save(tmp_path / "meaning.safetensors")
+    found = load_meaning(clip, path)
+    assert found is not None
+    assert [sense for sense, _ in found("a bear")] == [s for s, _ in _meaning(clip)("a bear")]
+    assert load_meaning(clip, tmp_path / "none") is None
+    save_tensors(tmp_path / "odd.safetensors", {"a": torch.zeros(1)}, {"kind": "delta"})
+    with pytest.raises(ValueError, match="does not hold meanings"):
+        load_meaning(clip, tmp_path / "odd.safetensors")
+
+
+def test_another_clip_has_none() -> None:
+    assert load_meaning(random_clip(seed=0)) is None
+    if FILE.is_file():
+        assert load_meaning(_Sentences()) is None
