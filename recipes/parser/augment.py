@@ -24,7 +24,7 @@ _WORN = bits("hat", "clothes", "glasses")
 def dress(picture: Picture, sets: Sets, source: np.random.Generator) -> tuple[Picture, Sets]:
     """Other colours of a render's hair and clothes, headgear made of its hair, a background."""
     picture, sets = picture.copy(), sets.copy()
-    if source.random() < 0.16:
+    if source.random() < 0.3:
         _cover_head(picture, sets, source)
     for part, chance in ((_HAIR, 0.4), (bits("clothes"), 0.5), (_HAT, 0.6), (bits("beard"), 0.2)):
         if source.random() < chance:
@@ -129,17 +129,35 @@ def _cover_head(picture: Picture, sets: Sets, source: np.random.Generator) -> No
     if hair.sum() < 0.02 * hair.size:
         return
     where = hair | ((sets == bits("ears")) & bool(source.random() < 0.7))
-    if source.random() < 0.5:  # a cap
-        rows = np.arange(len(hair))[:, None] / len(hair)
-        slope = source.normal(0, 0.1) * (np.arange(len(hair))[None] / len(hair) - 0.5)
-        line = source.uniform(0.18, 0.36) + slope
-        head = hair | np.isin(sets, [bits("skin"), bits("ears")])
-        where = head & (rows < line)
-    else:  # a scarf that goes round the neck
-        if source.random() < 0.6:
-            where |= sets == bits("neck")
+    if source.random() < 0.6:
+        where = _cap(sets, hair, source)
+    elif source.random() < 0.6:  # a scarf that goes round the neck
+        where |= sets == bits("neck")
     _dye(picture, where, source, patterned=True)
     sets[where] = _HAT
+
+
+def _cap(sets: Sets, hair: NDArray[np.bool_], source: np.random.Generator) -> NDArray[np.bool_]:
+    """What is above a line over the forehead, at times with a higher crown or with a brim."""
+    side = len(hair)
+    y, x = np.mgrid[0:side, 0:side] / side
+    head = hair | np.isin(sets, [bits("skin"), bits("ears")])
+    line = source.uniform(0.2, 0.38) + source.normal(0, 0.12) * (x - 0.5)
+    where = head & (y < line)
+    if not where.any():
+        return hair
+    if source.random() < 0.5:  # higher than the hair
+        up = int(source.integers(1, max(side // 8, 2)))
+        for step in range(1, up + 1, 2):
+            where[:-step] |= where[step:]
+    if source.random() < 0.5:  # a brim
+        columns = np.nonzero(where.any(0))[0] / side
+        middle, half = columns.mean(), (columns[-1] - columns[0]) / 2
+        wide, high = half * source.uniform(0.9, 1.6), source.uniform(0.02, 0.08)
+        where |= ((x - middle - source.normal(0, 0.1 * half)) / wide) ** 2 + (
+            (y - line) / high
+        ) ** 2 < 1
+    return where
 
 
 def _dye(

@@ -10,22 +10,9 @@ from multimodal.parsing.classes import CLASSES
 from recipes.parser.data import members
 from recipes.parser.partial import ALL
 
-_WEIGHTS = {
-    "brows": 2.0,
-    "eyes": 3.0,
-    "iris": 3.0,
-    "lips": 2.0,
-    "mouth": 2.5,
-    "teeth": 2.5,
-    "ears": 1.5,
-    "glasses": 2.5,
-    "beard": 1.5,
-    "hat": 1.5,
-}
-
 
 def set_loss(logits: Tensor, sets: Tensor) -> Tensor:
-    """Mean negative logarithm of the probability of every pixel's set, small parts counting more.
+    """Mean negative logarithm of the probability of every pixel's set.
 
     With one class a set this is cross entropy (partial labels: Jin and Ghahramani 2002, "Learning
     with multiple labels", for what several classes mean).
@@ -37,11 +24,9 @@ def set_loss(logits: Tensor, sets: Tensor) -> Tensor:
     known = sets != ALL
     table, place = sets.unique(return_inverse=True)
     inside = members(table[:, None, None], len(CLASSES))[..., 0, 0].float()  # [U, C]
-    weights = inside.new_tensor([_WEIGHTS.get(name, 1.0) for name in CLASSES])
-    weight = torch.where(inside.sum(1) == 1, inside @ weights, inside.new_ones(len(inside)))
     likely = logits.permute(0, 2, 3, 1).float().softmax(-1)
     allowed = (likely * F.embedding(place, inside)).sum(-1).clamp_min(1e-7)
-    return -(allowed.log() * weight[place] * known).sum() / known.sum().clamp_min(1)
+    return -(allowed.log() * known).sum() / known.sum().clamp_min(1)
 
 
 def overlap(found: Tensor, wanted: Tensor, count: int = len(CLASSES)) -> Tensor:

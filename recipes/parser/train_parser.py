@@ -7,13 +7,14 @@
 
 The trunk keeps ImageNet's weights, so that the parser sees renders and photographs alike: it looks
 once at varied pictures, and what reads its features is trained on sampled pixels of them
-(`recipes.parser.samples`). `--self-train` adds the confident answers of a parser trained before
-(`--start-from`) to what is known of the photographs (`recipes.parser.self_training`).
+(`recipes.parser.samples`). In further rounds its own confident answers join what is known of the
+photographs (`recipes.parser.self_training`).
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,14 +26,14 @@ from torch import Tensor, nn
 from multimodal.devices import fast_autocast
 from multimodal.metrics import efficientnet_lite0
 from multimodal.parsing.classes import CLASSES, COLORS
-from multimodal.parsing.files import load_parser, save_parser
+from multimodal.parsing.files import save_parser
 from multimodal.parsing.network import ParserConfig, ParserNetwork
 from recipes.data import index_batches
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.parser.data import Labelled, Mixture
 from recipes.parser.losses import overlap, set_loss
 from recipes.parser.samples import keep_samples, read_samples
-from recipes.parser.self_training import answered
+from recipes.parser.self_training import answered, plain
 
 
 def new_parser(config: ParserConfig, pretrained: bool = True) -> ParserNetwork:
@@ -113,6 +114,25 @@ def train(
     return cast(ParserNetwork, average.module)
 
 
+def in_rounds(
+    run: Run, parser: ParserNetwork, seen: Tensor, sets: Tensor, options: argparse.Namespace
+) -> ParserNetwork:
+    """First what is plain, then all, as the parser of the round before decides it."""
+    for number in range(1 + options.self_train):
+        chosen = torch.ones(len(sets), dtype=torch.bool)
+        known = sets
+        if number == 0 and options.self_train:
+            chosen = plain(sets)
+        elif number:
+            known = answered(lambda x: read_sampled(parser, x.float()), seen, sets)
+        config = replace(run.config, out=options.out / f"round{number}")
+        one = Run(config, run.fabric)
+        config.out.mkdir(parents=True, exist_ok=True)
+        found = train(one, parser, seen[chosen], known[chosen], options.batch, options.lr)
+        parser.load_state_dict(found.state_dict())
+    return parser
+
+
 @torch.no_grad()
 def show(run: Run, parser: ParserNetwork, data: Mixture) -> None:
     """Write a batch of pictures above their parsings."""
@@ -155,9 +175,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=4096, help="sampled pixels of a step")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--plain", action="store_true", help="no trunk that knows ImageNet")
-    parser.add_argument("--start-from", type=Path, help="a parser's file or folder to go on from")
-    parser.add_argument("--self-train", action="store_true", help="learn its own answers on photos")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument(
+        "--self-train",
+        type=int,
+        default=2,
+        help="rounds of learning its own answers on photographs",
+    )
+    parser.add_argument("--steps", type=int, default=600, help="of a round")
     parser.add_argument("--minutes", type=float, default=0)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -169,17 +193,18 @@ def main() -> None:
     run = start(RunConfig(options.out, options.steps, options.minutes, options.seed))
     parser = new_parser(ParserConfig(options.side), not options.plain).to(run.fabric.device)
     photos = Labelled.photographs(options.photos) if options.photos else None
-    if options.start_from:
-        parser.load_state_dict(load_parser(options.start_from).network.state_dict())
-    if options.self_train and photos is not None:
-        photos = answered(parser, photos, options.out / "answers")
-    renders = Labelled.renders(options.data)
-    mixture = Mixture(renders, photos, 8, options.photo_share, (options.side,), options.seed)
+    mixture = Mixture(
+        Labelled.renders(options.data),
+        photos,
+        8,
+        options.photo_share,
+        (options.side,),
+        options.seed,
+    )
     keep_samples(parser, mixture, options.out / "samples", -(-options.pictures // 200))
     seen, sets = read_samples(options.out / "samples")
-    if not options.start_from:
-        begin(parser, seen)
-    trained = train(run, parser, seen, sets, options.batch, options.lr)
+    begin(parser, seen)
+    trained = in_rounds(run, parser, seen, sets, options)
     save_parser(trained, options.out / "parser.safetensors")
     show(run, trained, mixture)
     if options.heldout:
