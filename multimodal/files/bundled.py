@@ -7,6 +7,7 @@ A model folder (the shipped ones are `multimodal/bundle/<name>`) is a complete S
     encoder.safetensors .json     picture -> W+
     identity.safetensors .json    picture -> identity vector
     judge.safetensors .json       picture -> attributes, for figures only
+    parser.safetensors .json      picture -> the part of a face that every pixel shows
     clip/                         an open_clip model folder
     sound/                        sound -> sentence space
     text_encoder.safetensors      sentence -> W+

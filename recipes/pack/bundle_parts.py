@@ -27,6 +27,7 @@ from multimodal.editing.assemble import CLIP, IDENTITY, SOUND
 from multimodal.files.variants import completed
 from multimodal.generators.native import config_path
 from multimodal.inversion.encoders.encoder_files import ENCODER_FILE
+from multimodal.parsing import PARSER_FILE
 from multimodal.recognition.judge import FILE_NAME as JUDGE
 from recipes.checkpoint import EDITS_FILE
 from recipes.clip.clip_model import PRETRAINED
@@ -35,6 +36,8 @@ GENERATOR, METHODS = "generator.safetensors", "methods.json"
 DIRECTION_FILES = (ATTRIBUTES_NAME, STATISTICS, *COMPONENTS.values())
 FREE = "CC0-1.0"
 OF_EFFICIENTNET = "Apache-2.0"
+OF_PARSER = f"{FREE} AND {OF_EFFICIENTNET} AND CC-BY-4.0 AND MIT"
+"""Its trunk, MediaPipe's points and masks, and the photographs it was shown."""
 WORDS = ("a photo of a smiling woman", "an old man with a grey beard", "a surprised child")
 RESTRICTS = re.compile(r"NC|SA|GPL|GFDL|ODbL|MPL")
 """Marks of the licences that bind what is made from a work, beyond naming its author."""
@@ -216,6 +219,12 @@ def _probe_judge(folder: Path, pictures: Tensor) -> Tensor:
     return torch.cat([v.flatten() for v in load_judge(folder).read(pictures).values()])
 
 
+def _probe_parser(folder: Path, pictures: Tensor) -> Tensor:
+    from multimodal.parsing import load_parser
+
+    return load_parser(folder).probabilities(pictures).flatten()
+
+
 def _probe_text_encoder(folder: Path, _: Tensor) -> Tensor:
     from guidance.methods.text_encoder import load_text_encoder
 
@@ -277,6 +286,8 @@ PARTS: tuple[Part, ...] = (
          "factor_words' factors.safetensors"),
     Part("judge", (JUDGE,), _place_as(JUDGE), _probe_judge, "judge.",
          "train_judge's judge.safetensors"),
+    Part("parser", (PARSER_FILE,), _place_as(PARSER_FILE), _probe_parser, "parser.",
+         "train_parser's parser.safetensors", lambda _: OF_PARSER),
     Part("edits", (EDITS_FILE,), _place_edits, _probe_edits, EDITS_FILE,
          "train_generator's folder: what going on with its training needs"),
     Part("identity", (IDENTITY,), _place_as(IDENTITY), _probe_identity, "identity.",
