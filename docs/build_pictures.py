@@ -17,10 +17,12 @@ from apps.edits import bundled_model
 from apps.samples import faces, sounds
 from apps.sheet import stack, strip
 from multimodal import FaceEditor
-from multimodal.images import load_image, save_image
+from multimodal.images import load_image, resize, save_image, to_tensor
 from multimodal.types import Face
 
 HERE = Path(__file__).resolve().parent
+SIDE = 320
+"""Of each face in the picture."""
 SECONDS = 3.0
 """Of the sound that the second row shows."""
 
@@ -37,24 +39,24 @@ class Wish:
 
 def wishes() -> list[Wish]:
     """What the first row shows."""
-    laugh, cry = str(sounds()[0]), str(sounds()[1])
+    laugh = str(sounds()[0])
     return [
-        Wish('"a person with a beard"', text="a person with a beard"),
-        Wish('"an old person with grey hair"', text="an old person with grey hair"),
+        Wish('"a big smile"', text="a big smile"),
+        Wish('"an old person"', text="an old person"),
+        Wish('"a child"', text="a child"),
+        Wish('"a man with a beard"', text="a man with a beard"),
         Wish(f"{Path(laugh).name} (sound)", sound=laugh),
-        Wish(f"{Path(cry).name} (sound)", sound=cry),
-        Wish('"red hair" + laugh', text="a person with red hair", sound=laugh),
     ]
 
 
 def edits_row(editor: FaceEditor, face: Face) -> Image.Image:
-    """The photo, its inversion, and an edit each."""
-    pictures, labels = [face.aligned, editor.reconstruct(face)], ["photo", "inversion"]
+    """The photo, and an edit each."""
+    pictures, labels = [face.crop or face.aligned], ["photo"]
     for wish in wishes():
         result = editor.edit(face, text=wish.text, sound=wish.sound, strength=wish.strength)
         pictures.append(result.after)
         labels.append(wish.label)
-    return strip(pictures, labels)
+    return strip([resize(picture, SIDE) for picture in pictures], labels)
 
 
 def motion_row(editor: FaceEditor, face: Face, cells: int) -> Image.Image:
@@ -65,7 +67,8 @@ def motion_row(editor: FaceEditor, face: Face, cells: int) -> Image.Image:
     places = [round(i * (len(timeline) - 1) / (cells - 1)) for i in range(cells)]
     frames = [draw_frames(generator, face.latent, timeline, p, p + 1)[0] for p in places]
     labels = [f"{sound.name}, {place / timeline.fps:.1f} s" for place in places]
-    return strip([Image.fromarray(frame) for frame in frames], labels)
+    drawn = [to_tensor(Image.fromarray(frame)) for frame in frames]
+    return strip([resize(editor.finish(face, one).face, SIDE) for one in drawn], labels)
 
 
 def main() -> None:
@@ -78,9 +81,9 @@ def main() -> None:
     editor = FaceEditor.from_pretrained(given.model or bundled_model())
     rows = []
     for path in given.face or faces()[:1]:
-        face = editor.invert(load_image(path))
+        face = editor.invert(load_image(path), "encoder")
         first = edits_row(editor, face)
-        rows += [first, motion_row(editor, face, len(wishes()) + 2)]
+        rows += [first, motion_row(editor, face, len(wishes()) + 1)]
     print(save_image(stack(rows), given.out, "What Semblance does to a face"))
 
 

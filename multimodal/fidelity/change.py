@@ -31,6 +31,8 @@ BROAD = 0.06
 outlines that the drawings put in slightly other places."""
 BESIDE = 0.4
 """Share of fine differences that is taken beside the face."""
+REACH, EDGE = 0.09, 2e-3
+"""Window of the guided filter in parts of the side, and variance up to which edges are none."""
 BLINK = 0.006
 """Motion of lids, in parts of the crop's side, from which the drawing's eyes are left out."""
 DETAIL = 0.012
@@ -87,7 +89,7 @@ def change_of(
         difference *= 1 - TRUSTED * look.weight
     smooth = cv2.GaussianBlur(_cored(difference), (0, 0), coarse)
     ratio = (base[1] + smooth + FLOOR) / (base[1] + FLOOR)
-    ratio = np.clip(ratio, 0.1, BRIGHTER)
+    ratio = along_edges(np.clip(ratio, 0.1, BRIGHTER), here, maps.mesh)
     factor = np.minimum(ratio, 1.0)
     brighter = (base[0] + FLOOR) * np.maximum(ratio - 1.0, 0.0)
     fine = _cored(difference - smooth) * _contrast(base[0], base[1])
@@ -146,6 +148,27 @@ def credible(difference: np.ndarray, mesh: np.ndarray) -> np.ndarray:
     t = np.clip((broad - CORE) / (2 * CORE), 0, 1)
     broad = cv2.GaussianBlur(t, (0, 0), side / 128)
     return np.maximum(face, broad)[..., None]
+
+
+def along_edges(ratio: np.ndarray, photo: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+    """Factors of colours that end where the photo's hair ends, beside the face.
+
+    The guided filter of He, Sun and Tang 2010 (equations 5, 6 and 8), guided by the photo's
+    brightness: a drawing's hair does not lie exactly where the photo's lies.
+    """
+    side = photo.shape[0]
+    window = (round(REACH * side) | 1,) * 2
+    guide = photo.mean(axis=-1)
+    wanted = np.log(ratio)
+    mean = cv2.blur(guide, window)
+    spread = cv2.blur(guide * guide, window) - mean * mean
+    means = cv2.blur(wanted, window)
+    shared = cv2.blur(wanted * guide[..., None], window) - means * mean[..., None]
+    slope = shared / (spread + EDGE)[..., None]
+    level = means - slope * mean[..., None]
+    guided = cv2.blur(slope, window) * guide[..., None] + cv2.blur(level, window)
+    face = filled(mesh[list(OVAL)], side, 1.0)[..., None]
+    return np.exp(wanted * face + guided * (1 - face)).clip(0.1, BRIGHTER)
 
 
 def own_eyes(maps: Maps, side: int) -> np.ndarray:

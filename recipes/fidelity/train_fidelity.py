@@ -234,7 +234,7 @@ def save(known: Looks, reading: np.ndarray, path: Path) -> Path:
 
 def _keep(path: Path, **arrays: np.ndarray) -> None:
     with atomic(path) as part, open(part, "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def _levels(path: Path) -> np.ndarray:
