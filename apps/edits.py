@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from multimodal.editing.finishing import PHOTO, check_fidelity
+from multimodal.files.paths import existing_file
 from multimodal.files.weights import sha256_of
 from multimodal.types import check_seed, check_text
 
@@ -78,8 +79,8 @@ class EditSpec:
         if not 0 <= self.mix <= 1:
             raise ValueError(f"mix {self.mix} is not in 0..1")
         for path in (*self.sounds, self.mask, self.edits):
-            if path is not None and not path.is_file():
-                raise FileNotFoundError(f"no such file: {path}")
+            if path is not None:
+                existing_file(path, "file")
 
     def _refuse_beside_a_list(self) -> None:
         """Every edit of a list brings its own settings: what is given beside it would be lost."""

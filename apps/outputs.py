@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from PIL import Image
 from apps.console import plain
 from multimodal.files.weights import atomic
 
+LONGEST_NAME = 255
+"""Bytes of a file's name on common file systems."""
+
 
 def with_suffix_of(path: Path, known: Iterable[str], what: str) -> Path:
     """`path`, if its suffix is a known one.
@@ -19,10 +23,24 @@ def with_suffix_of(path: Path, known: Iterable[str], what: str) -> Path:
     Raises:
         ValueError: it is not; the message lists the known ones.
     """
+    if path.is_dir() or path.name in ("", "..") or str(path).endswith(("/", os.sep)):
+        raise ValueError(f"{path} is a folder: name {what} in it, as in {path / 'edited.png'}")
+    size = len(os.fsencode(path.name))
+    if size > LONGEST_NAME:
+        raise ValueError(f"a name of {size} bytes is too long, at most {LONGEST_NAME} are")
     choices = list(known)
     if path.suffix.lower() not in choices:
         raise ValueError(f"cannot write {what} as {path.name!r}: use one of {', '.join(choices)}")
     return path
+
+
+def sibling(path: Path, tail: str) -> Path:
+    """A file beside another, of its name with another end; the name is cut where both together
+    would be longer than a name may be."""
+    stem = path.stem
+    while len(os.fsencode(stem + tail)) > LONGEST_NAME:
+        stem = stem[:-1]
+    return path.with_name(stem + tail)
 
 
 def save_json(path: Path, values: Mapping[str, Any]) -> Path:

@@ -98,6 +98,13 @@ def parse_prompt(prompt: str) -> list[Phrase]:
     return phrases
 
 
+def lone_weight(prompt: str) -> float:
+    """How much more than usual is wanted where a prompt has one part: 2 for "smile:2". Among
+    several parts weights only share out what is wanted, for the sum is a unit embedding again."""
+    phrases = parse_prompt(prompt)
+    return abs(phrases[0].weight) if len(phrases) == 1 else 1.0
+
+
 def _phrase(part: str) -> Phrase:
     weight = 1.0
     found = _WEIGHT.search(part)

@@ -8,7 +8,8 @@ KINDS = ("cpu", "cuda", "mps")
 
 
 def pick_device(name: str | torch.device = "auto") -> torch.device:
-    """`auto` is cuda, else mps, else cpu; else one of these kinds, with a number or without.
+    """`auto` is cuda, else mps, else cpu; else one of these kinds, with a number or without;
+    a number alone is a CUDA device.
 
     Raises:
         ValueError: another kind of device, or one this machine lacks.
@@ -17,6 +18,8 @@ def pick_device(name: str | torch.device = "auto") -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if isinstance(name, str) and name.isdecimal():
+        name = f"cuda:{name}"  # as other programs name the first graphics card: --device 0
     try:
         device = torch.device(name)
     except RuntimeError as error:

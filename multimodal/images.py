@@ -7,6 +7,7 @@ edited.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -42,6 +43,10 @@ SUFFIXES = {
 }
 
 _ORIENTATION = 0x0112
+_EXIF, _DATE_ORIGINAL, _DATE = 0x8769, 0x9003, 0x0132
+_WHEN = re.compile(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d")
+TAKEN = "date taken"
+"""In a picture's `info`: the date that `save_image` keeps."""
 
 ImageSource = str | Path | bytes | Image.Image | np.ndarray
 
@@ -114,6 +119,7 @@ def save_image(
     path: str | Path,
     description: str = "AI-edited image",
     quality: int = 95,
+    taken: str | None = None,
 ) -> Path:
     """Write a PNG, JPEG, WebP or TIFF that is marked as edited by AI; returns its path.
 
@@ -126,6 +132,7 @@ def save_image(
         path: its suffix chooses the format.
         description: what was done, for the mark.
         quality: of JPEG and WebP, 1 to 95.
+        taken: when, as EXIF writes it (`date_taken`), to be kept; None keeps no date.
 
     Raises:
         ImageError: the file name ends with none of `SUFFIXES`.
@@ -134,13 +141,14 @@ def save_image(
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise ImageError(f"cannot save {path.name!r}: choose one of {', '.join(SUFFIXES)}")
+    taken = taken or image.info.get(TAKEN)
     image = image.convert("RGB")
     image.info = {}
     options: dict[str, object] = {"icc_profile": srgb_profile()}
     if kind == "TIFF":
-        options |= {"tiffinfo": tiff_mark(description), "compression": "tiff_adobe_deflate"}
+        options |= {"tiffinfo": tiff_mark(description, taken), "compression": "tiff_adobe_deflate"}
     else:
-        options["exif"] = exif_mark(description)
+        options["exif"] = exif_mark(description, taken)
     if kind == "PNG":
         options["pnginfo"] = png_mark(description)
     elif kind != "TIFF":
@@ -150,6 +158,16 @@ def save_image(
     with atomic(path) as part:
         image.save(part, kind, **options)
     return path
+
+
+def date_taken(path: str | Path) -> str | None:
+    """When a photo was taken, as EXIF says it ("2024:05:31 18:00:00"); None where it is unsaid."""
+    try:
+        exif = open_header(_read(path, MAX_BYTES)).getexif()
+        said = exif.get_ifd(_EXIF).get(_DATE_ORIGINAL) or exif.get(_DATE)
+    except Exception:  # no photo (a saved face), or an EXIF that Pillow cannot read
+        return None
+    return said if isinstance(said, str) and _WHEN.fullmatch(said) else None
 
 
 def to_tensor(image: Image.Image) -> Tensor:

@@ -6,12 +6,14 @@ import functools
 import hashlib
 import json
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from apps.batch.tables import SUFFIXES, read_table
+from apps.outputs import LONGEST_NAME
 from multimodal.files.weights import sha256_of
 
 PHOTO_SUFFIXES = (
@@ -158,7 +160,14 @@ def _inside(path: Path) -> PurePosixPath:
 def _output_name(inside: PurePosixPath) -> str:
     """Outputs keep their photo's name; kinds we do not write become PNG."""
     kept = inside.suffix.lower() in KEPT_SUFFIXES
-    return str(inside) if kept else f"{inside}.png"
+    tail = inside.suffix if kept else f"{inside.suffix}.png"
+    stem = inside.stem
+    if len(os.fsencode(stem + tail)) > LONGEST_NAME:
+        digest = hashlib.sha256(stem.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+        while len(os.fsencode(stem + tail)) > LONGEST_NAME - 16:
+            stem = stem[:-1]
+        stem = f"{stem}-{digest}"
+    return str(inside.with_name(stem + tail))
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -15,6 +15,7 @@ from apps.faces import ALL, load_face, method_of, which_face
 from apps.several import edit_every_face
 from multimodal.editing.finishing import PHOTO
 from multimodal.editing.names import check_edit
+from multimodal.images import TAKEN, date_taken
 from multimodal.inversion.invert import check_inversion
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class PhotoEdit:
         clip: another CLIP, or None.
         aligned: the pictures are FFHQ-aligned crops already.
         face: which face of each photo, "all" for every one; None for the largest.
+        keep_date: keep when each photo was taken.
     """
 
     spec: EditSpec
@@ -44,6 +46,7 @@ class PhotoEdit:
     clip: str | None = None
     aligned: bool = False
     face: str | None = None
+    keep_date: bool = False
 
     def plan(self) -> dict[str, Any]:
         """What decides the pictures; a batch goes on only under the same plan."""
@@ -52,6 +55,8 @@ class PhotoEdit:
             rest["aligned"] = "yes"
         if self.face is not None:
             rest["face"] = self.face
+        if self.keep_date:
+            rest["date"] = "kept"
         return {**self.spec.plan(), "inversion": self.inversion, "model": self.model, **rest}
 
     def load(self) -> Process:
@@ -74,7 +79,12 @@ class PhotoEdit:
             result = edit_face(editor, face, spec)
             return result.photo or result.after, result.scores
 
-        return process
+        def dated(item: Item) -> tuple[Image.Image, Mapping[str, float]]:
+            picture, scores = process(item)
+            picture.info[TAKEN] = date_taken(item.path)
+            return picture, scores
+
+        return dated if self.keep_date else process
 
     def _check(self, editor: FaceEditor, method: str) -> None:
         """Refuse before the first photo what would fail with every one."""

@@ -33,6 +33,9 @@ Faces = Annotated[
         help="Which face, from 0, largest first, or all; default the largest.",
     ),
 ]
+KeepDate = Annotated[
+    bool, typer.Option("--keep-date", help="Keep when the photo was taken, and nothing else of it.")
+]
 IsAligned = Annotated[
     bool, typer.Option("--aligned", help="The picture is an FFHQ-aligned crop: take it as it is.")
 ]

@@ -20,6 +20,9 @@ def web(
         list[str] | None, typer.Option(help="A name people reach it by; may be given again.")
     ] = None,
     hourly: Annotated[int, typer.Option(min=1, help="MB an address may send an hour.")] = 1024,
+    root_path: Annotated[
+        str, typer.Option(help="Where a proxy shows the studio, as in /faces.")
+    ] = "",
     queue: Annotated[int, typer.Option(min=1, help="Requests that may wait.")] = 24,
     model: Model = "default",
     device: Device = "auto",
@@ -30,7 +33,7 @@ def web(
     pairs = parse_auth(auth or [])
     config = ServerConfig(
         host, port, pairs, share, mcp, queue_size=queue, known_as=tuple(known_as or ()),
-        hourly_bytes=hourly << 20,
+        hourly_bytes=hourly << 20, root_path=root_path,
     )  # fmt: skip
     for warning in warnings(config):
         say(f"warning: {warning}")

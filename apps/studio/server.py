@@ -37,6 +37,7 @@ class ServerConfig:
         sessions: people whose faces are remembered at once.
         known_as: names that people reach it by, besides addresses, localhost and `host`.
         hourly_bytes: what one address may send in an hour, in bytes.
+        root_path: where a proxy shows the studio, "/faces"; "" for a server of its own.
         token: what assistants bring where `auth` is set; made up unless given.
     """
 
@@ -50,6 +51,7 @@ class ServerConfig:
     sessions: int = 256
     known_as: tuple[str, ...] = ()
     hourly_bytes: int = 2**30
+    root_path: str = ""
     token: str = field(default_factory=lambda: token_of(os.environ), repr=False)
 
 
@@ -115,6 +117,7 @@ def launch(
     _, url, _ = demo.launch(
         server_name=config.host,
         server_port=config.port,
+        root_path=config.root_path or None,
         auth=list(config.auth) or None,
         share=config.share,
         mcp_server=config.mcp,

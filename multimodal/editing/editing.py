@@ -26,7 +26,7 @@ from guidance.controls.control import (
 from guidance.controls.edits import EditList
 from guidance.controls.layers import Layers, layer_mask
 from guidance.controls.regions import mask_from_image
-from guidance.targets import NEUTRAL, embed_image, embed_sound, embed_text
+from guidance.targets import NEUTRAL, embed_image, embed_sound, embed_text, lone_weight
 from guidance.targets import mix as mixed
 from multimodal.editing.choosing import guidance_of, model_options, pick_method
 from multimodal.editing.finishing import DRAWING, PHOTO, Finished, check_fidelity
@@ -198,10 +198,11 @@ def edit(
     aim = (wanted.target, wanted.neutral, text, seed, settings, wanted.beside, mix)
     request, guidance = EditRequest(face.latent, *aim), guidance_of(editor, tools, chosen)
     offset = guidance.offset(request, on_step)
+    reads = isinstance(guidance, Reading)
     notes = guidance.notes(request) if isinstance(guidance, Reading) else ()
     offset = restrict(offset, layers, tools.generator.num_layers)
     offset = keep_attributes(tools.generator, offset, kept_directions(editor, tools, keep), layers)
-    used = strength
+    used = strength if reads or text is None else strength * lone_weight(text)
     if IDENTITY in keep:
         if tools.identity is None:
             raise ValueError("this model has no identity network, so it cannot keep 'identity'")

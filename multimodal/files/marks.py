@@ -18,6 +18,7 @@ SOURCE_TYPE_URI = f"http://cv.iptc.org/newscodes/digitalsourcetype/{SOURCE_TYPE}
 _EXIF_DESCRIPTION = 0x010E
 _EXIF_SOFTWARE = 0x0131
 _TIFF_XMP = 700
+_EXIF_IFD, _EXIF_DATE_ORIGINAL, _EXIF_DATE = 0x8769, 0x9003, 0x0132
 
 
 def xmp_mark(description: str) -> bytes:
@@ -39,19 +40,25 @@ def xmp_mark(description: str) -> bytes:
     ).encode()
 
 
-def exif_mark(description: str) -> bytes:
-    """EXIF with `Software` and `ImageDescription` (ASCII, as the standard asks)."""
+def exif_mark(description: str, taken: str | None = None) -> bytes:
+    """EXIF with `Software` and `ImageDescription` (ASCII, as the standard asks), and the date
+    that a photo was taken on where it is to be kept."""
     exif = Image.Exif()
     exif[_EXIF_SOFTWARE] = SOFTWARE
     exif[_EXIF_DESCRIPTION] = _labelled(description).encode("ascii", "replace").decode()
+    if taken is not None:
+        exif[_EXIF_DATE] = taken
+        exif.get_ifd(_EXIF_IFD)[_EXIF_DATE_ORIGINAL] = taken
     return exif.tobytes()
 
 
-def tiff_mark(description: str) -> TiffImagePlugin.ImageFileDirectory_v2:
+def tiff_mark(description: str, taken: str | None = None) -> TiffImagePlugin.ImageFileDirectory_v2:
     """TIFF tags `Software`, `ImageDescription`, and the XMP packet."""
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[_EXIF_SOFTWARE] = SOFTWARE
     tags[_EXIF_DESCRIPTION] = _labelled(description).encode("ascii", "replace").decode()
+    if taken is not None:
+        tags[_EXIF_DATE] = taken
     tags.tagtype[_TIFF_XMP] = TiffTags.BYTE
     tags[_TIFF_XMP] = xmp_mark(description)
     return tags

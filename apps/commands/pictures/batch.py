@@ -36,6 +36,7 @@ def batch(
     seed: o.Seed = 0,
     aligned: o.IsAligned = False,
     face: o.Faces = None,
+    keep_date: o.KeepDate = False,
     *,
     model: ModelChoice,
     as_json: o.Json = False,
@@ -50,7 +51,7 @@ def batch(
 
     spec = wish.spec(seed, anything=says_what_to_change(source))
     parts = (model.model, model.device, model.encoder, model.clip)
-    job = PhotoEdit(spec, inversion, *parts, aligned, face)
+    job = PhotoEdit(spec, inversion, *parts, aligned, face, keep_date)
     config = BatchConfig(source, out, job.plan(), table, retry_failed)
     with counter("editing photos") as advance:
         summary = run_batch(config, engine_of(job, ray, workers), advance)

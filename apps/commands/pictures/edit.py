@@ -36,6 +36,7 @@ def edit(
     said: o.Say = None,
     sheet: Sheet = False,
     crop: Crop = False,
+    keep_date: o.KeepDate = False,
     *,
     which: FaceChoice,
     model: ModelChoice,
@@ -44,10 +45,10 @@ def edit(
     """Change the face in a photo (or in a saved latent) by words, a sound or both."""
     from apps.edits import edit_face
     from apps.faces import ALL
-    from apps.outputs import save_json, with_suffix_of
+    from apps.outputs import save_json, sibling, with_suffix_of
     from apps.threads import import_meanwhile
     from multimodal.editing.finishing import PHOTO
-    from multimodal.images import SUFFIXES, save_image
+    from multimodal.images import SUFFIXES, date_taken, save_image
 
     wish = wish if said is None else _spoken(wish, said)
     spec = wish.spec(which.seed, mask)
@@ -58,7 +59,9 @@ def edit(
     editor = model.load()
     import_meanwhile("open_clip")
     if which.face == ALL:
-        summary = _edit_all(editor, photo, out, spec, which, sheet or crop)
+        if sheet or crop or which.aligned:
+            raise ValueError("--face all edits a photo: leave out --sheet, --crop and --aligned")
+        summary = _edit_all(editor, photo, out, spec, which, keep_date)
         save_json(beside, summary)
         report(summary, as_json)
         return
@@ -66,10 +69,11 @@ def edit(
     with steps("editing") as on_step:
         result = edit_face(editor, found, spec, on_step)
     whole = result.after if crop or result.photo is None else result.photo
-    written: dict[str, Any] = {"out": save_image(whole, out, spec.about)}
+    taken = date_taken(photo) if keep_date else None
+    written: dict[str, Any] = {"out": save_image(whole, out, spec.about, taken=taken)}
     if sheet:
         strip = sheet_of(editor, found, result, spec)
-        written["sheet"] = save_image(strip, out.with_name(f"{out.stem}-sheet.png"))
+        written["sheet"] = save_image(strip, sibling(out, "-sheet.png"))
     summary = {**written, "scores": dict(result.scores), "inversion": dict(found.report)}
     if result.notes:
         summary["notes"] = list(result.notes)
@@ -80,17 +84,15 @@ def edit(
 
 
 def _edit_all(
-    editor: FaceEditor, photo: Path, out: Path, spec: EditSpec, which: FaceChoice, one: bool
+    editor: FaceEditor, photo: Path, out: Path, spec: EditSpec, which: FaceChoice, keep: bool
 ) -> dict[str, Any]:
     """Edit every face of a photo and write it; returns what to report."""
     from apps.console import counter
     from apps.faces import method_of
     from apps.several import edit_every_face
     from multimodal.editing.finishing import PHOTO
-    from multimodal.images import save_image
+    from multimodal.images import date_taken, save_image
 
-    if one or which.aligned:
-        raise ValueError("--face all edits a whole photo: leave out --sheet, --crop and --aligned")
     method = method_of(editor, which.inversion, spec.fidelity == PHOTO)
     with counter("editing faces") as advance:
         made = edit_every_face(
@@ -100,7 +102,9 @@ def _edit_all(
         {"face": index, "scores": dict(result.scores), "inversion": dict(face.report)}
         for index, (face, result) in enumerate(zip(made.faces, made.results, strict=True))
     ]
-    return {"out": save_image(made.photo, out, spec.about), "scores": made.scores, "faces": rows}
+    taken = date_taken(photo) if keep else None
+    saved = save_image(made.photo, out, spec.about, taken=taken)
+    return {"out": saved, "scores": made.scores, "faces": rows}
 
 
 def _spoken(wish: Wish, recording: Path) -> Wish:
@@ -127,8 +131,27 @@ def _report_beside(out: Path, inputs: Sequence[Path | None]) -> Path:
     read = [path.resolve() for path in inputs if path is not None]
     if out.resolve() in read:
         raise ValueError(f"--out {out} would overwrite what is read")
-    beside = out.with_suffix(".json")
-    return out.with_name(f"{out.stem}-report.json") if beside.resolve() in read else beside
+    from apps.outputs import sibling
+
+    beside = sibling(out, ".json")
+    if beside.resolve() not in read and _is_ours(beside):
+        return beside
+    other = sibling(out, "-report.json")
+    if other.resolve() in read or not _is_ours(other):
+        raise ValueError(f"{other} is in the way of the report: choose another --out")
+    return other
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether nothing is lost by writing a report there: there is none, or an older one."""
+    from multimodal.files.weights import read_json
+
+    if not path.exists():
+        return True
+    try:
+        return {"out", "scores"} <= read_json(path).keys()
+    except (ValueError, OSError):
+        return False
 
 
 def sheet_of(editor: FaceEditor, face: Face, result: EditResult, spec: EditSpec) -> Image.Image:
