@@ -115,7 +115,7 @@ def test_invert_and_edit_by_text_and_sound(model: Path) -> None:
     noise = np.random.default_rng(1).normal(0, 0.1, 16000).astype(np.float32)
     for wish in ({"text": "an old man"}, {"sound": (16000, noise)}):
         for method in ("text-encoder", "delta"):
-            result = editor.edit(face, method=method, **wish)  # type: ignore[arg-type]
+            result = editor.edit(face, method=method, fidelity="drawing", **wish)
             assert result.before.tobytes() == before.tobytes()
             assert result.after.size == (32, 32)
 
