@@ -113,6 +113,8 @@ def launch(
     async def health(_: Any) -> JSONResponse:
         return JSONResponse({"status": "ok"})
 
+    if block:  # before anybody can reach it
+        signal.signal(signal.SIGTERM, partial(_end, demo))
     demo.queue(max_size=config.queue_size, default_concurrency_limit=1)
     _, url, _ = demo.launch(
         server_name=config.host,
@@ -143,7 +145,6 @@ def launch(
     if on_ready is not None:
         on_ready(demo.share_url or url)
     if block:
-        signal.signal(signal.SIGTERM, partial(_end, demo))
         demo.block_thread()
     return url
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import ClientDisconnect
 
 from apps.studio.door.counts import Window, counted_address
 from apps.studio.door.door import UPLOAD, Door, Rules
@@ -44,6 +45,8 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         body, more = body + message.get("body", b""), message.get("more_body", False)
     status = 400 if scope["path"] == "/login" else 200
     await send({"type": "http.response.start", "status": status, "headers": []})
@@ -184,8 +187,6 @@ def test_assistants_bring_the_token() -> None:
 
 
 def test_who_goes_away_leaves_nothing_and_no_traceback() -> None:
-    from starlette.requests import ClientDisconnect
-
     cleaned: list[int] = []
 
     async def gone(scope: Any, receive: Any, send: Any) -> None:
@@ -197,3 +198,52 @@ def test_who_goes_away_leaves_nothing_and_no_traceback() -> None:
     scope = {"type": "http", "method": "POST", "path": UPLOAD, "headers": headers, "app": GRADIO}
     asyncio.run(door(scope, None, None))
     assert cleaned == [1]
+
+
+def test_a_crowd_of_uploads() -> None:
+    """Sixty at once, every third broken off: each whole one arrives as it was sent, none is counted
+    for another address, and what was left is removed once the last has ended."""
+    cleaned: list[int] = []
+    sent = Window(20_000, 60)
+    door = Door(
+        echo, Rules(known_names("::1"), sent, Window(9, 9), clean=lambda: cleaned.append(1))
+    )
+
+    async def upload(number: int) -> bytes | None:
+        body = bytes([number]) * 900
+        parts = [
+            {"type": "http.request", "body": body[i : i + 300], "more_body": i < 600}
+            for i in range(0, 900, 300)
+        ]
+        if number % 3 == 0:
+            parts[1:] = [{"type": "http.disconnect"}]
+        answers: list[Any] = []
+
+        async def receive() -> Any:
+            await asyncio.sleep(0.001 * (number % 5))
+            return parts.pop(0)
+
+        async def send(message: Any) -> None:
+            answers.append(message)
+
+        scope = {
+            "type": "http", "method": "POST", "path": UPLOAD, "app": GRADIO, "query_string": b"",
+            "headers": [(b"host", b"localhost")], "client": (f"10.0.0.{number % 4}", number),
+        }  # fmt: skip
+        await door(scope, receive, send)
+        statuses = [m["status"] for m in answers if m["type"] == "http.response.start"]
+        whole = b"".join(m.get("body", b"") for m in answers)
+        assert statuses == ([] if number % 3 == 0 else [200])
+        return whole if statuses else None
+
+    async def crowd() -> list[bytes | None]:
+        return list(await asyncio.gather(*(upload(number) for number in range(60))))
+
+    answers = asyncio.run(crowd())
+    whole = {number for number, answer in enumerate(answers) if answer is not None}
+    assert whole == {number for number in range(60) if number % 3}
+    assert all(answers[number] == bytes([number]) * 900 for number in whole)
+    assert door.uploads == 0
+    assert cleaned
+    assert sum(sent.used(f"10.0.0.{k}") for k in range(4)) == 40 * 900 + 20 * 300
+    assert sent.used("10.0.0.0") == 10 * 900 + 5 * 300
