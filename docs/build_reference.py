@@ -65,7 +65,7 @@ PAGES: dict[str, Page] = {
     ),
     "generators": Page(
         "Generators",
-        "StyleGAN2, its checkpoint formats, and the models that have a name.",
+        "StyleGAN2, its checkpoint formats, the other families, and the models that have a name.",
         {
             "multimodal.generators.checkpoints": (
                 *("load_generator", "save_generator", "inspect", "convert", "CheckpointInfo"),
@@ -73,6 +73,14 @@ PAGES: dict[str, Page] = {
             "multimodal.generators.registry": ("ModelSpec", "find_model", "tiny_generator"),
             "multimodal.generators.config": ("StyleGAN2Config", "channels_for"),
             "multimodal.generators.stylegan2": ("StyleGAN2",),
+            "multimodal.generators.families.catalogue": ("Family", "find_family"),
+            "multimodal.generators.families.base": ("Network",),
+            "multimodal.generators.families.stylegan3": ("StyleGAN3",),
+            "multimodal.generators.families.stylegan1": ("StyleGAN1",),
+            "multimodal.generators.families.pggan": ("PGGAN",),
+            "multimodal.generators.families.biggan_deep": ("BigGANDeep",),
+            "multimodal.generators.families.biggan": ("BigGAN",),
+            "multimodal.generators.families.dcgan": ("DCGAN", "WGAN"),
         },
     ),
     "latents": Page(
@@ -93,6 +101,15 @@ PAGES: dict[str, Page] = {
         {
             "multimodal.inversion.invert": ("invert", "Inversion", "measure"),
             "multimodal.inversion.encoders.loading": ("load_encoder", "FaceEncoder"),
+            "multimodal.inversion.encoders.hyperstyle": ("HyperStyle",),
+            "multimodal.inversion.methods.monte_carlo": (
+                "MonteCarloOptions",
+                "sample",
+                "Posterior",
+            ),
+            "multimodal.inversion.methods.layerwise": ("LayerOptions",),
+            "multimodal.inversion.methods.programs": ("ProgramOptions", "undo_network"),
+            "multimodal.inversion.methods.features": ("FeatureOptions",),
             "multimodal.inversion.options": (
                 *("Weights", "EncoderOptions", "DescentOptions", "LbfgsOptions"),
                 *("ProjectorOptions", "HybridOptions", "IdInvertOptions", "EvolutionOptions"),
@@ -142,6 +159,8 @@ PAGES: dict[str, Page] = {
             "guidance.controls.control": (
                 *("Attributes", "restrict", "keep_attributes", "identity_limit", "blend"),
             ),
+            "guidance.controls.channels": ("find_channels", "ChannelConfig", "Channels"),
+            "guidance.controls.steering": ("learn_walk", "WalkConfig"),
             "guidance.controls.regions": ("region_mask", "mask_from_image"),
             "guidance.controls.layers": ("layer_mask",),
             "guidance.controls.edits": ("Edit", "EditList"),

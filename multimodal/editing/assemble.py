@@ -250,6 +250,7 @@ def _lpips(device: torch.device) -> ImageDistance | None:
 
 def _directions(folders: Sequence[Path | None], generator: Generator) -> Mapping[str, Offset]:
     """Named directions, then unnamed ones, of all these folders; the later ones win."""
+    from guidance.controls.channels import FILE_NAME, Channels
     from guidance.controls.components import FILES, Components
     from guidance.controls.control import ATTRIBUTES_NAME, Attributes
 
@@ -262,6 +263,8 @@ def _directions(folders: Sequence[Path | None], generator: Generator) -> Mapping
     for folder in places:
         for kind in [kind for kind, file in FILES.items() if (folder / file).is_file()]:
             found |= Components.load(folder, kind).offsets(generator.num_layers)
+        if (folder / FILE_NAME).is_file():
+            found |= Channels.load(folder).offsets()
     return {name: offset.to(generator.device) for name, offset in found.items()}
 
 

@@ -187,6 +187,36 @@ def ganspace(
     report({"directions": count, "file": path}, as_json)
 
 
+@app.command()
+@grouped
+def walk(
+    place: Place,
+    edits: Annotated[
+        list[str],
+        typer.Argument(help="zoom, shift_x, shift_y, rotate, brightness, red, green ..."),
+    ],
+    count: Annotated[
+        int, typer.Option("--steps", min=1, max=100_000, help="Steps of learning.")
+    ] = 200,
+    seed: o.Seed = 0,
+    as_json: o.Json = False,
+) -> None:
+    """Steerability: walks of the code that do what simple edits of a picture do."""
+    from guidance.controls.control import Attributes
+    from guidance.controls.steering import EDITS, WalkConfig, learn_walk
+
+    unknown = [name for name in edits if name not in EDITS]
+    if unknown:
+        raise ValueError(f"edit {unknown[0]!r} is not one of {', '.join(EDITS)}")
+    editor, folder = place.open()
+    found = {}
+    for name in edits:
+        with steps(f"learning {name}") as on_step:
+            config = WalkConfig(steps=count, seed=seed)
+            found[name] = learn_walk(editor.generator, name, config, on_step).cpu()
+    _add(folder, Attributes(found), as_json)
+
+
 def _named(names: list[str], more: list[str], less: list[str]) -> dict[str, Any]:
     """The attributes asked for, with how each is measured."""
     from guidance.controls.attributes import NAMED, Named
