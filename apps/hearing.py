@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from audio.alignment import SoundEmbedder
+    from audio.hearing.heard import Heard
     from audio.listen import TextEmbedder
     from multimodal import FaceEditor
 
@@ -19,13 +20,39 @@ def heard(editor: FaceEditor, path: Path, count: int = 5) -> dict[str, float]:
     Raises:
         ValueError: a model without a sound encoder, or a sound that cannot be read.
     """
-    from audio.alignment import SoundEmbedder
     from audio.listen import listen
 
-    tools = editor.toolkit
-    if not isinstance(tools.sound, SoundEmbedder):
+    embedder = _embedder(editor)
+    known = embedder.heard(path)
+    if known is not None:
+        return dict(known.sounds[:count])
+    return dict(listen(*_ears(embedder, editor.toolkit.clip), path)[:count])
+
+
+def told(editor: FaceEditor, path: Path) -> Heard | None:
+    """What a sound was heard as and the words that it became; None of ears that know no words.
+
+    Raises:
+        ValueError: a model without a sound encoder, or a sound that cannot be read.
+    """
+    return _embedder(editor).heard(path)
+
+
+def over_time(editor: FaceEditor, path: Path) -> tuple[float, list[Heard]]:
+    """What was heard from moment to moment, and the seconds between moments.
+
+    Raises:
+        ValueError: a model without a sound encoder, or a sound that cannot be read.
+    """
+    return _embedder(editor).moments(path)
+
+
+def _embedder(editor: FaceEditor) -> SoundEmbedder:
+    from audio.alignment import SoundEmbedder
+
+    if not isinstance(editor.toolkit.sound, SoundEmbedder):
         raise ValueError(DEAF)
-    return dict(listen(*_ears(tools.sound, tools.clip), path)[:count])
+    return editor.toolkit.sound
 
 
 def warnings_of(path: Path, seconds: float | None = None) -> tuple[str, ...]:

@@ -18,8 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from audio.encoder import load_encoder
-from audio.envelope import SoundTrack, sound_track
-from audio.io import SoundSource, load_sound
+from audio.envelope import SoundTrack, moments_track, sound_track
+from audio.hearing.ears import HALF_HOP, WEIGHTS, Ears, load_ears
+from audio.hearing.heard import Heard
+from audio.io import SilentSound, SoundSource, load_sound
 from multimodal.files.untrusted.building import within
 from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.weights import atomic
@@ -201,7 +203,7 @@ class SoundEmbedder:
     """What the editor calls: sounds to unit vectors in the chosen CLIP's space.
 
     Args:
-        encoder: hears (`audio.encoder.SoundEncoder`, or another of `audio.registry`).
+        encoder: hears (`audio.hearing.ears.Ears`, or another of `audio.registry`).
         project: leads to the CLIP's space: an `Adapter`, `clip.project_sentence` of the bundled
             CLIP, or None where the encoder already speaks that space.
     """
@@ -226,7 +228,8 @@ class SoundEmbedder:
         beside = folder if adapter is None else Path(adapter)
         if (beside / ADAPTER).is_file():
             project = load_adapter(beside).to(device)
-        return cls(load_encoder(folder, device), project)
+        ears = (folder / WEIGHTS).is_file()
+        return cls(load_ears(folder, device) if ears else load_encoder(folder, device), project)
 
     def sentence(self, sound: SoundSource) -> Tensor:
         """What was heard as a unit vector `[1, D]` of the encoder's own space."""
@@ -234,14 +237,58 @@ class SoundEmbedder:
 
     @torch.no_grad()
     def embed(self, sound: SoundSource) -> Tensor:
-        """Unit `[1, E]` of a path, bytes or (rate, samples); errors are `load_sound`'s."""
+        """Unit `[1, E]` of a path, bytes or (rate, samples): what is heard, named. Errors are
+        `load_sound`'s, but ears hear silence too."""
+        if isinstance(self.encoder, Ears):
+            return self._summed(self._listened(self.encoder, sound), self.encoder.head.names)
         return self._lead(self.sentence(sound))
 
     @torch.no_grad()
+    def aim(self, sound: SoundSource) -> Tensor:
+        """As `embed`, of the face that makes the sound: what an edit by it aims at."""
+        if isinstance(self.encoder, Ears):
+            return self._summed(self._listened(self.encoder, sound), self.encoder.head.looks)
+        return self.embed(sound)
+
+    @torch.no_grad()
+    def heard(self, sound: SoundSource) -> Heard | None:
+        """What was heard, in words; None of an encoder that knows no words. Errors as `embed`."""
+        ears = self.encoder
+        return ears.told(self._listened(ears, sound)[0]) if isinstance(ears, Ears) else None
+
+    @torch.no_grad()
+    def moments(self, sound: SoundSource) -> tuple[float, list[Heard]]:
+        """What was heard from moment to moment: seconds between moments, and each one's words; none
+        of an encoder that knows no words."""
+        if not isinstance(self.encoder, Ears):
+            return HALF_HOP / 100, []
+        samples = load_sound(sound, trim=False).tensor().to(self.encoder.faces.device)
+        return HALF_HOP / 100, [self.encoder.told(row) for row in self.encoder.over_time(samples)]
+
+    @torch.no_grad()
     def track(self, sound: SoundSource, fps: float = 25.0) -> SoundTrack:
-        """Embeddings and loudness of every video frame, see `audio.envelope.sound_track`."""
+        """Aims and loudness of every video frame, see `audio.envelope`."""
         whole = load_sound(sound, trim=False)
-        return sound_track(lambda x: self._lead(self.encoder.hear(x)), whole, fps)
+        ears = self.encoder
+        if isinstance(ears, Ears):
+            shares = ears.over_time(whole.tensor().to(ears.faces.device))
+            aims = self._summed(shares, ears.head.looks)
+            return moments_track(aims, ears.face_share(shares), whole, HALF_HOP / 100, fps)
+        return sound_track(lambda x: self._lead(ears.hear(x)), whole, fps)
+
+    @staticmethod
+    def _listened(ears: Ears, sound: SoundSource) -> Tensor:
+        """Shares `[1, W]` of the words in a sound."""
+        try:
+            return ears.listen(load_sound(sound, LONGEST_S).tensor().to(ears.faces.device))
+        except SilentSound:
+            return ears.nothing()
+
+    def _summed(self, shares: Tensor, vectors: Tensor) -> Tensor:
+        """Shares of words `[B, W]` as unit `[B, E]`: each word's vector is led to the CLIP's space
+        for itself, where a sum of texts is what a mixture of texts is."""
+        assert isinstance(self.encoder, Ears)
+        return F.normalize(self.encoder.clear(shares) @ self._lead(vectors).to(shares), dim=-1)
 
     def _lead(self, heard: Tensor) -> Tensor:
         return heard if self.project is None else F.normalize(self.project(heard), dim=-1)

@@ -22,6 +22,11 @@ PAUSE_DB, OVER_PAUSE_DB, LEAST_DB = 18.0, 6.0, 15.0
 """A tenth of a clip that is so much quieter than its loudest moment is a pause; what is within
 `OVER_PAUSE_DB` of it is silent; the range heard is `LEAST_DB` at least."""
 DRIFT_S = 0.2
+FACELESS, SURELY = 0.4, 0.6
+"""Shares of what a face makes: at the first a moment moves nothing, at the second it moves all."""
+
+FAINT = 0.1
+"""Loudness, relative to all that is heard, that the loudest moment with a face must have."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,41 @@ def sound_track(
     near = torch.exp(-0.5 * ((times[:, None] - centres.to(heard.device)) / smooth_s) ** 2)
     mixed = ((near + 1e-9) * weight) @ heard
     return SoundTrack(F.normalize(mixed, dim=-1), level, fps)
+
+
+def moments_track(
+    embeddings: Tensor,
+    faces: Tensor,
+    sound: Sound,
+    hop_s: float,
+    fps: float = 25.0,
+    smooth_s: float = SMOOTH_S,
+) -> SoundTrack:
+    """As `sound_track`, from moments that were heard already; what no face makes is as silence.
+
+    Args:
+        embeddings: unit vectors of the moments `[N, E]`; moment k is at k times `hop_s`.
+        faces: share `[N]` of what a face makes, in [0, 1].
+        sound: not trimmed.
+        hop_s: seconds between moments.
+        fps: frames a second, in (0, 120].
+        smooth_s: standard deviation of the smoothing; moments without a face count little.
+
+    Raises:
+        ValueError: a frame rate out of range.
+    """
+    if not 0 < fps <= 120:
+        raise ValueError(f"frame rate {fps} is not in (0, 120]")
+    level = frame_loudness(sound, fps).to(embeddings.device)
+    times = (torch.arange(len(level), device=embeddings.device) + 0.5) / fps
+    moments = torch.arange(len(embeddings), device=embeddings.device) * hop_s
+    near = torch.exp(-0.5 * ((times[:, None] - moments) / smooth_s) ** 2) + 1e-9
+    weight = near * faces.clamp(min=1e-3)
+    mixed = F.normalize(weight @ embeddings.float(), dim=-1)
+    made = (near @ faces) / near.sum(dim=1)
+    level = level * ((made - FACELESS) / (SURELY - FACELESS)).clamp(0, 1)
+    highest = float(level.max())
+    return SoundTrack(mixed, level / highest if highest > FAINT else level * 0.0, fps)
 
 
 def _windows(sound: Sound, centres: Tensor, window_s: float) -> Tensor:

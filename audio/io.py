@@ -29,6 +29,10 @@ PEAK = 0.8
 SoundSource = Path | str | bytes | tuple[int, np.ndarray]
 
 
+class SilentSound(ValueError):
+    """There is nothing to be heard."""
+
+
 @dataclass(frozen=True)
 class Sound:
     """A sound ready to be heard.
@@ -148,5 +152,5 @@ def save_sound(path: Path | str, sound: Sound) -> None:
 def _peak(samples: np.ndarray) -> float:
     peak = float(np.abs(samples).max(initial=0.0))
     if peak < SILENCE_PEAK:
-        raise ValueError("the sound is silent")
+        raise SilentSound("the sound is silent")
     return peak

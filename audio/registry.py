@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from audio.encoder import load_encoder
+from audio.hearing.ears import WEIGHTS, load_ears
 from audio.soundclip import load_soundclip
 from audio.wav2clip import load_wav2clip
 from multimodal.files.torch_files import load_torch
@@ -53,7 +54,8 @@ def load_sound_encoder(source: Path | str, device: torch.device | str = "cpu") -
     """
     source = Path(source)
     if source.is_dir():
-        return load_encoder(source, device)
+        ears = (source / WEIGHTS).is_file()
+        return load_ears(source, device) if ears else load_encoder(source, device)
     if not source.is_file():
         raise FileNotFoundError(f"no sound encoder at {source}")
     tensors = _tensors(source)

@@ -151,7 +151,9 @@ def _by_sound(editor: FaceEditor, face: Face, motion: Motion) -> tuple[list[Offs
     wanted = math.ceil(frames / motion.fps / KEY_SECONDS)
     keys = max(1, min(wanted, SLOW_KEYS if _slow(editor, motion) else MAX_KEYS, frames))
     shares = key_weights(frames, keys)
+    # A moment that moves nothing has nothing to say of where to.
     heard = track.embeddings[:frames].float()
+    heard = heard * track.loudness[:frames, None].to(heard).clamp(min=1e-3)
     moments = torch.nn.functional.normalize(shares.T.to(heard) @ heard, dim=-1)
     offsets = [_offset(editor, face, moment[None], motion) for moment in moments]
     loud = track.loudness[:frames, None].float().cpu()

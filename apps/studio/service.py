@@ -256,6 +256,23 @@ class Studio:
         with self.computing():
             return heard(self.editor, path)
 
+    def heard_note(self, path: Path) -> str | None:
+        """What a sound was taken as, in one line; None of ears that know no words."""
+        from apps.hearing import told
+
+        with self.computing():
+            known = told(self.editor, path)
+        return None if known is None else known.summary
+
+    def heard_strip(self, session: Session, path: Path) -> Path | None:
+        """What is heard over time as a picture, and None of ears that know no words."""
+        from apps.heard_strip import save_strip
+        from apps.hearing import over_time
+
+        with self.computing():
+            hop, moments = over_time(self.editor, path)
+        return save_strip(hop, moments, session.folder / "heard.png") if moments else None
+
     def edit_photo(
         self,
         path: Path,

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,6 +29,7 @@ from guidance.targets import NEUTRAL, embed_image, embed_sound, embed_text, lone
 from guidance.targets import mix as mixed
 from multimodal.editing.choosing import guidance_of, model_options, pick_method
 from multimodal.editing.finishing import DRAWING, PHOTO, Finished, check_fidelity
+from multimodal.editing.hearing import follow, sounds_of
 from multimodal.editing.names import kept_directions
 from multimodal.editing.places import named_mask
 from multimodal.editing.stacking import Applied, stacked
@@ -104,8 +104,7 @@ def embed(
         raise ValueError(f"mix {mix} is not in 0..1")
     tools = editor.toolkit
     words = [] if text is None else [embed_text(tools.clip, text, neutral, templates)]
-    sounds = [] if sound is None else sound if _is_many(sound) else [sound]
-    others = [embed_sound(tools.sound, one) for one in sounds]
+    others = [embed_sound(tools.sound, one) for one in sounds_of(sound)]
     if image is not None:
         picture = image if isinstance(image, Tensor) else to_tensor(load_image(image))
         others.append(embed_image(tools.clip, picture))
@@ -192,7 +191,10 @@ def edit(
     face, tools = _here(editor, face)
     layer_mask(layers, tools.generator.num_layers)  # refuses before the method's slow work
     chosen = pick_method(tools) if method == "auto" else method
-    wanted = _wanted(editor, text, sound, neutral, mix)
+    heard = follow(tools.sound, text, sound, strength)
+    if heard.still:
+        return _unchanged(editor, face, heard.notes, neutral, fidelity)
+    wanted = _wanted(editor, text, heard.sounds or None, neutral, mix)
     own = _method_options(tools, face, chosen, (region, mask), layers)
     settings = {**model_options(tools, chosen), **own, **options}
     aim = (wanted.target, wanted.neutral, text, seed, settings, wanted.beside, mix)
@@ -214,6 +216,20 @@ def edit(
         scores = {"strength": float(used), "seconds": time.perf_counter() - began}
         scores |= _scores(tools, original, edited, wanted)
     made = _result(editor, face, (original, edited), (after, offset, scores), fidelity)
+    return replace(made, notes=(*heard.notes, *notes))
+
+
+@torch.no_grad()
+def _unchanged(
+    editor: EditorParts, face: Face, notes: tuple[str, ...], neutral: str | None, fidelity: str
+) -> EditResult:
+    """The face as it is: nothing was asked of it."""
+    original = draw(editor.toolkit.generator, face.latent)
+    usual = embed_text(editor.toolkit.clip, neutral or NEUTRAL)
+    scores = {"strength": 0.0, "seconds": 0.0}
+    scores |= _scores(editor.toolkit, original, original, Wanted(usual, usual, None))
+    offset = Offset(w=torch.zeros_like(face.latent.w))
+    made = _result(editor, face, (original, original), (face.latent, offset, scores), fidelity)
     return replace(made, notes=notes)
 
 
@@ -313,12 +329,6 @@ def generate(
         latent = method.generate(embed(editor, text), seed, truncation, candidates)
         picture = to_pil(draw(editor.toolkit.generator, latent))
     return Face(latent, picture, report={"seed": seed})
-
-
-def _is_many(sound: Any) -> bool:
-    """Several sounds? A pair that begins with a sampling rate is one."""
-    pair = isinstance(sound, tuple) and len(sound) == 2 and isinstance(sound[0], int | np.integer)
-    return isinstance(sound, list | tuple) and not pair
 
 
 @torch.no_grad()

@@ -16,14 +16,16 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from audio.encoder import SoundEncoder, load_encoder
+from audio.alignment import Hearing
 from audio.io import RATE, Sound, load_sound, resample
 from audio.listen import class_vectors
+from audio.registry import load_sound_encoder
 from recipes.clip.minilm import sentence_embeddings
 from recipes.sound.data import Row, read, rows, split_of
 from recipes.sound.texts import EMOTIONS, EVENTS, SEXES
@@ -124,12 +126,12 @@ class Clips:
         return Clips([self.rows[i] for i in index], self.heard[index], self.scores[index])
 
 
-def hear(encoder: SoundEncoder, sound: Sound | tuple[int, np.ndarray]) -> Tensor:
+def hear(encoder: Hearing, sound: Sound | tuple[int, np.ndarray]) -> Tensor:
     """Unit `[1, D]`, by the door users take."""
     return encoder.hear(load_sound(sound, 30.0).tensor())
 
 
-def hear_all(encoder: SoundEncoder, teacher: Yamnet, folder: Path, chosen: list[Row]) -> Clips:
+def hear_all(encoder: Hearing, teacher: Yamnet, folder: Path, chosen: list[Row]) -> Clips:
     """Ask both networks about every clip."""
     heard, scores = [], []
     for row in chosen:
@@ -234,7 +236,7 @@ CHANGES: dict[str, Callable[[np.ndarray], tuple[int, np.ndarray] | bytes]] = {
 """What a clip may go through without its meaning changing."""
 
 
-def invariance(encoder: SoundEncoder, clips: list[np.ndarray]) -> dict[str, dict[str, float]]:
+def invariance(encoder: Hearing, clips: list[np.ndarray]) -> dict[str, dict[str, float]]:
     """Cosine with the clean embedding after each change: median and tenth percentile."""
     clean = [hear(encoder, (RATE, x)) for x in clips]
     out = {}
@@ -248,7 +250,7 @@ def invariance(encoder: SoundEncoder, clips: list[np.ndarray]) -> dict[str, dict
     return out
 
 
-def latency(encoder: SoundEncoder, seconds: float = 5.0, runs: int = 15) -> dict[str, float]:
+def latency(encoder: Hearing, seconds: float = 5.0, runs: int = 15) -> dict[str, float]:
     """Median time from (rate, samples) to the vector."""
     samples = np.random.default_rng(0).normal(size=int(seconds * RATE)).astype(np.float32)
     times = []
@@ -259,7 +261,7 @@ def latency(encoder: SoundEncoder, seconds: float = 5.0, runs: int = 15) -> dict
     return {"median_s": round(float(np.median(times[2:])), 4), "threads": torch.get_num_threads()}
 
 
-def evaluate(encoder: SoundEncoder, assets: Path, most: int = 60) -> dict[str, object]:
+def evaluate(encoder: Hearing, assets: Path, most: int = 60) -> dict[str, object]:
     """All figures, from at most so many clips of each kind."""
     folder, teacher = assets / "sounds", Yamnet(assets / "teachers")
     clips = hear_all(encoder, teacher, folder, held_out(folder, most))
@@ -286,11 +288,12 @@ def main() -> None:
     """Parse, evaluate, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--assets", type=Path, required=True)
-    parser.add_argument("--encoder", type=Path, required=True, help="folder of save_encoder")
+    parser.add_argument("--encoder", type=Path, required=True, help="folder of the encoder")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--most", type=int, default=60, help="clips of each kind")
     args = parser.parse_args()
-    figures = evaluate(load_encoder(args.encoder), args.assets, args.most)
+    encoder: Any = load_sound_encoder(args.encoder)
+    figures = evaluate(encoder, args.assets, args.most)
     temporary = args.out.with_suffix(".part")
     temporary.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     temporary.replace(args.out)

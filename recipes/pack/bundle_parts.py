@@ -38,6 +38,9 @@ FREE = "CC0-1.0"
 OF_EFFICIENTNET = "Apache-2.0"
 OF_PARSER = f"{FREE} AND {OF_EFFICIENTNET} AND CC-BY-4.0 AND MIT"
 """Its trunk, MediaPipe's points and masks, and the photographs it was shown."""
+OF_YAMNET, OF_MINILM = "Apache-2.0", "MIT"
+NON_COMMERCIAL = "CC-BY-NC-SA-4.0"
+ACTED_VOICES = "sound/voices_acted.safetensors"
 WORDS = ("a photo of a smiling woman", "an old man with a grey beard", "a surprised child")
 RESTRICTS = re.compile(r"NC|SA|GPL|GFDL|ODbL|MPL")
 """Marks of the licences that bind what is made from a work, beyond naming its author."""
@@ -74,17 +77,32 @@ class Part:
 
 def sound_licence(folder: Path) -> str:
     """What the sound encoder may be used under: every licence of its training sounds that binds
-    (share-alike, copyleft, non-commercial), as an SPDX expression.
+    (share-alike, copyleft, non-commercial), as an SPDX expression; ears carry YAMNet's besides.
 
     Where its notes do not say what it saw, the strictest of the corpora is assumed.
     """
     from audio.encoder import CONFIG
+    from audio.hearing import ears
 
+    if (folder / SOUND / ears.CONFIG).is_file():
+        about = json.loads((folder / SOUND / ears.CONFIG).read_text(encoding="utf-8"))
+        bound = _binding(about.get("notes", {}).get("trained_on", {NON_COMMERCIAL: 0}))
+        return " AND ".join([*bound, OF_YAMNET, OF_MINILM])
     about = json.loads((folder / SOUND / CONFIG).read_text(encoding="utf-8"))
-    seen: Mapping[str, int] = about.get("notes", {}).get("trained_on", {"CC-BY-NC-SA-4.0": 0})
+    seen: Mapping[str, int] = about.get("notes", {}).get("trained_on", {NON_COMMERCIAL: 0})
+    return " AND ".join(_binding(seen)) or FREE
+
+
+def _binding(seen: Mapping[str, int]) -> list[str]:
+    """The licences among those of training sounds that bind, the non-commercial ones first."""
     names = {re.sub(r" \(.*\)$", "", name) for name in seen if RESTRICTS.search(name)}
     parts = {part for name in names if " OR " not in name for part in name.split(" + ")}
-    return " AND ".join(sorted(parts, key=lambda name: ("NC" not in name, name))) or FREE
+    return sorted(parts, key=lambda name: ("NC" not in name, name))
+
+
+def acted_licence(_: Path) -> str:
+    """Moods were learnt from acted voices, whose licence goes with them."""
+    return NON_COMMERCIAL
 
 
 def encoder_licence(folder: Path) -> str:
@@ -146,9 +164,24 @@ def _place_clip(source: Path, folder: Path) -> None:
 def _place_sound(source: Path, folder: Path) -> None:
     from audio.alignment import ADAPTER, ADAPTER_CONFIG
     from audio.encoder import CONFIG, WEIGHTS
+    from audio.hearing import ears
+    from audio.hearing.voices import FILES
 
-    found = [source / name for name in (WEIGHTS, CONFIG, ADAPTER, ADAPTER_CONFIG)]
+    names = (ears.WEIGHTS, ears.CONFIG, FILES[0], WEIGHTS, CONFIG, ADAPTER, ADAPTER_CONFIG)
+    found = [source / name for name in names]
     _copy([path for path in found if path.is_file()] or found[:1], folder / SOUND)
+
+
+def _place_acted(source: Path, folder: Path) -> None:
+    _copy([source], folder / SOUND)
+
+
+def _probe_acted(folder: Path, _: Tensor) -> Tensor:
+    from audio.hearing.voices import load_reader
+
+    reader = load_reader(folder / ACTED_VOICES)
+    answers = reader(_noise(4, len(reader.mean)))
+    return torch.cat([answer.flatten() for answer in answers.values()])
 
 
 def _place_directions(source: Path, folder: Path) -> None:
@@ -265,7 +298,10 @@ def sample_pictures(folder: Path, count: int = 4) -> Tensor:
 
 
 _CLIP_FILES = ("clip/open_clip_model.safetensors",)
-_SOUND_FILES = ("sound/sound_encoder.safetensors", "sound/sound_adapter.safetensors")
+_SOUND_FILES = (
+    "sound/ears.safetensors", "sound/voices.safetensors", "sound/sound_encoder.safetensors",
+    "sound/sound_adapter.safetensors",
+)  # fmt: skip
 
 PARTS: tuple[Part, ...] = (
     Part("generator", (GENERATOR,), _place_generator, _probe_generator, GENERATOR,
@@ -275,7 +311,9 @@ PARTS: tuple[Part, ...] = (
     Part("clip", _CLIP_FILES, _place_clip, _probe_clip, f"{CLIP}/", "train_clip's clip folder",
          clip_licence),
     Part("sound", _SOUND_FILES, _place_sound, _probe_sound, f"{SOUND}/",
-         "train_sound's encoder folder", sound_licence),
+         "train_ears' encoder folder", sound_licence),
+    Part("acted-voices", (ACTED_VOICES,), _place_acted, _probe_acted, ACTED_VOICES,
+         "train_voices' voices_acted.safetensors", acted_licence),
     Part("directions", DIRECTION_FILES, _place_directions, _probe_directions, ATTRIBUTES_NAME,
          "the folder that recipes.factors.directions wrote to"),
     Part("text-encoder", (TEXT_ENCODER,), _place_as(TEXT_ENCODER), _probe_text_encoder,

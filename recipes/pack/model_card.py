@@ -156,7 +156,8 @@ def _files(bundle: Bundle) -> list[str]:
 
 def _data(bundle: Bundle) -> list[str]:
     parts = ["## Data", table(DATA)]
-    sound = bundle.root / SOUND / "sound_encoder.json"
+    sound = bundle.root / SOUND / "ears.json"
+    sound = sound if sound.is_file() else bundle.root / SOUND / "sound_encoder.json"
     seen: Mapping[str, int] = _json(sound).get("notes", {}).get("trained_on", {})
     if seen:
         rows = [{"sounds under": name, "clips": count} for name, count in sorted(seen.items())]

@@ -9,7 +9,7 @@ import typer
 
 from apps.commands import options as o
 from apps.commands.groups import FaceChoice, ModelChoice, grouped
-from apps.console import counter, report, warn_of_sound
+from apps.console import counter, report, say, warn_of_sound
 
 SoundFile = Annotated[Path | None, typer.Option(help="The sound that moves the face.")]
 Track = Annotated[
@@ -53,25 +53,40 @@ def animate(
     report({"out": out, "fps": fps, "inversion": dict(found.report)}, as_json)
 
 
+Plot = Annotated[Path | None, typer.Option(help="Draw what is heard over time into this picture.")]
+
+
 def listen(
     sound: Annotated[Path, typer.Argument(help="A sound file.")],
     count: Annotated[int, typer.Option(min=1, max=20, help="How many texts.")] = 5,
+    plot: Plot = None,
     model: o.Model = "default",
     device: o.Device = "auto",
     as_json: o.Json = False,
 ) -> None:
-    """Say what the sound encoder hears, with shares."""
+    """Say what the sound encoder hears, with shares, and the words for a face it becomes."""
     from apps.edits import load_editor
-    from apps.hearing import heard
+    from apps.heard_strip import save_strip
+    from apps.hearing import heard, over_time, told
+    from apps.outputs import with_suffix_of
 
+    if plot is not None:
+        with_suffix_of(plot, (".png",), "a plot")
     warn_of_sound(sound)
-    ranked = heard(load_editor(model, device), sound, count)
+    editor = load_editor(model, device)
+    ranked, known = heard(editor, sound, count), told(editor, sound)
+    summary: dict[str, object] = {}
+    if plot is not None:
+        summary["plot"] = save_strip(*over_time(editor, sound), plot)
+    words = dict(known.words) if known is not None else {}
     if as_json:
-        report(
-            {"sound": sound, "heard": [{"text": t, "share": s} for t, s in ranked.items()]}, True
-        )
-    else:
-        report({text: f"{share:.1%}" for text, share in ranked.items()}, False)
+        shares = [{"text": t, "share": s} for t, s in ranked.items()]
+        faces = [{"text": t, "share": s} for t, s in words.items()]
+        report({"sound": sound, "heard": shares, "words": faces, **summary}, True)
+        return
+    report({text: f"{share:.1%}" for text, share in ranked.items()} | summary, False)
+    if known is not None:
+        say(known.summary)
 
 
 def register(app: typer.Typer) -> None:

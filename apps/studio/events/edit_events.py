@@ -35,7 +35,7 @@ class EditEvents:
         for trigger in (text.say.stop_recording, text.say.upload):
             stage.follow(stage.on(trigger, self.by_voice, voiced, spoken))
         heard = [stage.state, sound.strength, sound.sound, *common]
-        stage.on(sound.apply.click, self.by_sound, heard, [*stage.shown, sound.heard])
+        stage.on(sound.apply.click, self.by_sound, heard, [*stage.shown, sound.heard, sound.strip])
         both = [stage.state, mix.strength, mix.text, mix.sound, mix.mix, *common]
         stage.on(mix.apply.click, self.by_both, both, stage.shown)
         for slider in (text.strength, sound.strength, mix.strength):
@@ -93,7 +93,13 @@ class EditEvents:
         warn_of(sound)
         heard = self.stage.studio.hear(Path(sound))
         label = f"♪ {next(iter(heard), 'sound')}"
-        return (*self.stage.show(self._add(session, spec, label, progress)), heard)
+        made = self._add(session, spec, label, progress)
+        note = self.stage.studio.heard_note(Path(sound))
+        if note is not None:
+            gr.Info(note)
+        strip = self.stage.studio.heard_strip(made, Path(sound))
+        picture = gr.update(value=strip, visible=strip is not None)
+        return (*self.stage.show(made), heard, picture)
 
     def by_both(
         self,

@@ -31,6 +31,7 @@ class SoundTab:
     strength: gr.Slider
     apply: gr.Button
     heard: gr.Label
+    strip: gr.Image
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,11 @@ def sound_tab() -> SoundTab:
         heard = gr.Label(
             label="What the model hears", num_top_classes=4, elem_id="heard", show_heading=False
         )
-    return SoundTab(sound, strength, apply, heard)
+        strip = gr.Image(
+            label="What is heard over time", elem_id="heard-strip", type="filepath",
+            interactive=False, show_label=False, visible=False,
+        )  # fmt: skip
+    return SoundTab(sound, strength, apply, heard, strip)
 
 
 def mix_tab() -> MixTab:

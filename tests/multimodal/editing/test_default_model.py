@@ -43,7 +43,8 @@ def test_every_file_is_the_one_the_manifest_describes() -> None:
     assert sum(p.stat().st_size for p in HOME.rglob("*") if p.is_file()) <= MAX_BYTES
     assert (FOLDER / "MODEL_CARD.md").is_file()
     assert all(file.licence for file in bundle.files.values())
-    assert "NC" in bundle.files["sound/sound_encoder.safetensors"].licence
+    assert "NC" in bundle.files["sound/voices_acted.safetensors"].licence
+    assert "NC" not in bundle.files["sound/ears.safetensors"].licence
 
 
 def test_it_has_every_part(editor: FaceEditor) -> None:

@@ -1,55 +1,39 @@
+"""Recipes of the ears, in tiny."""
+
 from __future__ import annotations
 
-import dataclasses
-import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
 
-from audio.encoder import SoundConfig, SoundEncoder, load_encoder, save_encoder
+from audio.encoder import SoundConfig, SoundEncoder
+from audio.hearing.ears import Ears, load_ears, pooled, save_ears
+from audio.hearing.voices import MOOD, SEX, load_reader, save_reader
+from audio.hearing.yamnet import Patches
 from audio.io import RATE
 from recipes.evaluate import evaluate_sound
-from recipes.loop import RunConfig, start
-from recipes.sound import augment, synth, train_sound
-from recipes.sound.bank import Bank
-from recipes.sound.cache import COUNT, GROUP_NAMES, classes
+from recipes.sound import augment, heard_clips, train_ears, train_voices
 from recipes.sound.data import Row, recording, split_of
-from recipes.sound.texts import EMOTIONS, GROUPS, SEXES, pairs
+from recipes.sound.heard_clips import HeardClips
 
 SMALL = SoundConfig(
     stem=4, widths=(8, 8), blocks=(1, 1), strides=(4, 2, 2), hidden=16, heads=2, dim=12
 )
+COUNT = 2 * RATE
 
 
-def make_row(file: str, label: str = "", meta: dict[str, str] | None = None) -> Row:
-    return Row(file, "source", "CC0-1.0", label, meta or {}, {})
+def make_row(
+    file: str, label: str = "", meta: dict[str, str] | None = None, licence: str = "CC0-1.0"
+) -> Row:
+    return Row(file, "source", licence, label, meta or {}, {})
 
 
-def random_bank(count: int, seed: int) -> Bank:
-    draw = torch.Generator().manual_seed(seed)
-    return Bank(F.normalize(torch.randn(2 * count, SMALL.dim, generator=draw), dim=-1), [2] * count)
-
-
-def make_targets(labels: int) -> train_sound.Targets:
-    groups = {name: random_bank(len(group), i) for i, (name, group) in enumerate(GROUPS.items())}
-    return train_sound.Targets(
-        {**groups, "spoken": random_bank(len(pairs()), 8), "labels": random_bank(labels, 9)}, 0
-    )
-
-
-def make_batch(count: int, labels: int) -> dict[str, torch.Tensor]:
-    draw = torch.Generator().manual_seed(3)
-    kinds = torch.full((count, len(GROUP_NAMES)), -1)
-    kinds[:, 0] = torch.arange(count) % 3
-    return {
-        "views": torch.randn(count, 2, 201, 64, generator=draw),
-        "embeddings": torch.rand(count, 3, 1024, generator=draw),
-        "scores": torch.rand(count, labels, generator=draw),
-        "labels": kinds,
-    }
+def sentences(texts: list[str]) -> torch.Tensor:
+    """A vector for each text, the same each time."""
+    rows = [torch.randn(384, generator=torch.Generator().manual_seed(hash(t) % 999)) for t in texts]
+    return torch.nn.functional.normalize(torch.stack(rows), dim=1)
 
 
 def test_one_voice_lies_on_one_side() -> None:
@@ -65,16 +49,16 @@ def test_labels_of_voices() -> None:
     assert (row.event, row.emotion, row.sex, row.age) == (
         "adult speech", "angry", "woman", "adult",
     )  # fmt: skip
-    found = classes({"event": row.event, "emotion": row.emotion, "sex": row.sex, "age": None})
-    assert found[1:] == [list(EMOTIONS).index("angry"), list(SEXES).index("woman"), -1]
+    assert train_voices.answers_of(row) == {"sex": 1, "age": 1, "mood": 3}
+    child = make_row("speechocean762/a.ogg", "speech_child", {"speaker": "1", "age": "7"})
+    assert train_voices.answers_of(child) == {"sex": -1, "age": 0, "mood": -1}
 
 
-@pytest.mark.parametrize("kind", list(synth.KINDS))
-def test_synthesised_noises_are_sounds(kind: str) -> None:
-    made = synth.KINDS[kind](np.random.default_rng(1))
-    assert np.isfinite(made).all()
-    assert 0.1 * RATE < len(made) < 12 * RATE
-    assert np.abs(made).max() == pytest.approx(1.0, abs=1e-6)
+def test_only_permissive_clips_are_learnt() -> None:
+    rows = [make_row("a/cough.ogg", "cough"), make_row("b/cough.ogg", "cough", None, "GPL-2.0")]
+    kept = [r for split in ("train", "test") for r in heard_clips.clips_to_learn(rows, split)]
+    assert kept == rows[:1]
+    assert not heard_clips.may_be_learnt(make_row("c.ogg", "", None, "CC-BY-SA-3.0"))
 
 
 def test_worse_recordings_keep_their_length() -> None:
@@ -87,72 +71,60 @@ def test_worse_recordings_keep_their_length() -> None:
         assert np.isfinite(worse).all()
 
 
-def test_bank_draws_of_the_right_class() -> None:
-    vectors = torch.eye(5)
-    bank = Bank(vectors, [2, 3])
-    draw = torch.Generator().manual_seed(0)
-    rows = bank.draw_for(torch.tensor([0, 1] * 20), draw)
-    assert bool((rows[::2].argmax(dim=1) < 2).all())
-    assert bool((rows[1::2].argmax(dim=1) >= 2).all())
-    assert len(bank) == 2
-    assert bank.draw(draw).shape == (2, 5)
-    torch.testing.assert_close(bank.means()[0, :2], torch.full((2,), 0.5**0.5))
+def patches_of(ears: Ears, name: str, seed: int) -> Patches:
+    """Patches in which one word's classes are high."""
+    draw = torch.Generator().manual_seed(seed)
+    logits = torch.randn(1, 2, 521, generator=draw) - 6
+    row = [word.name for word in ears.words].index(name)
+    logits[..., ears.head.word_of == row] += 7
+    return Patches(logits, torch.rand(1, 2, 1024, generator=draw), torch.zeros(1, 2, 0))
 
 
-def test_info_nce_by_hand() -> None:
-    texts = torch.eye(2)
-    heard = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    loss = train_sound.info_nce(heard, texts, torch.tensor([0, -1]), 0.5)
-    assert float(loss) == pytest.approx(math.log(1 + math.exp(-2)), abs=1e-6)
-    assert float(train_sound.info_nce(heard, texts, torch.tensor([-1, -1]), 0.5)) == 0.0
+def test_the_head_learns_what_is_usual_and_a_door(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    trunk = Ears().trunk
+    ears = train_ears.untaught(trunk, sentences)
+    said = ["a dog", "a person laughing", "rain", "a person speaking"] * 3
+    patches = [patches_of(ears, name, i) for i, name in enumerate(said)]
+    heard = HeardClips(patches, [(name,) for name in said], said)
+    settings = train_ears.EarsTraining(steps=4)
+    figures = train_ears.learn(ears, heard, settings, 0)
+    assert figures["last"] < 0.1
+    for name, one in zip(said, patches, strict=True):
+        shares = ears.head.shares(pooled(ears.head.evidence(one)))[0]
+        assert ears.words[int(shares.argmax())].name == name
+    save_ears(ears, tmp_path, {"trained_on": {"CC0-1.0": 12}})
+    assert load_ears(tmp_path).config == ears.config
 
 
-def test_label_loss_is_least_for_the_teachers_answer() -> None:
-    texts, scores = torch.eye(3), torch.tensor([[0.9, 0.0, 0.0]])
-    right = train_sound.label_loss(texts[:1], texts, scores, 0.1)
-    wrong = train_sound.label_loss(texts[1:2], texts, scores, 0.1)
-    assert float(right) < 0.01 < float(wrong)
-    silent = train_sound.label_loss(texts[:1], texts, torch.zeros(1, 3), 0.1)
-    assert float(silent) == 0.0
+def test_clips_heard_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waves = {"a.ogg": np.random.default_rng(0).normal(size=RATE).astype(np.float32)}
+    monkeypatch.setattr(heard_clips, "read", lambda _, row: waves[row.file])
+    clips, trunk = [make_row("a.ogg", "cough")], Ears().trunk
+    cache = tmp_path / "heard.pt"
+    first = heard_clips.hear_clips(trunk, tmp_path, clips, 1, 0, cache)
+    again = heard_clips.hear_clips(Ears().trunk, tmp_path, clips, 1, 0, cache)
+    assert first.names == again.names == [("a person coughing",)] * 2
+    torch.testing.assert_close(
+        first.patches[1].logits, again.patches[1].logits, atol=1e-2, rtol=1e-2
+    )
 
 
-def test_masking_is_seeded_and_bounded() -> None:
-    views = torch.ones(4, 1, 201, 64)
-    one = train_sound.mask_bands(views, torch.Generator().manual_seed(5))
-    two = train_sound.mask_bands(views, torch.Generator().manual_seed(5))
-    assert torch.equal(one, two)
-    assert float((one == 0).float().mean()) < 12 / 64 + 30 / 201
-    assert bool((views == 1).all())
-
-
-def test_learning_rate_rises_then_falls() -> None:
-    rates = [train_sound.learning_rate(done / 100, 1.0) for done in range(101)]
-    assert 0 < rates[0] < rates[5] <= 1
-    assert rates[5:] == sorted(rates[5:], reverse=True)
-    assert rates[100] == pytest.approx(0, abs=1e-9)
-
-
-def test_training_learns_and_its_weights_load(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(train_sound, "SoundEncoder", lambda: SoundEncoder(SMALL))
-    cache, targets = make_batch(6, 6), make_targets(6)
-    before, after = [], []
-
-    def note(run: object, values: dict[str, torch.Tensor], force: bool = False) -> None:
-        (before if len(before) < 5 else after).append(float(values["event"].detach()))
-
-    run = start(RunConfig(tmp_path / "run", steps=30), accelerator="cpu")
-    monkeypatch.setattr(type(run), "log", note)
-    config = dataclasses.replace(train_sound.SoundTraining(), batch=6, rate=5e-3)
-    encoder = train_sound.train(run, cache, targets, config, 6)
-    assert np.mean(after[-5:]) < 0.8 * np.mean(before)
-    assert run.checkpoint.is_file()
-    save_encoder(encoder.float(), tmp_path / "encoder", {"restriction": "none"})
-    again = load_encoder(tmp_path / "encoder")
-    features = cache["views"][:2, :1]
-    near = F.cosine_similarity(again(features), encoder.eval()(features))
-    assert float(near.min()) > 0.999
+def test_a_reader_learns_and_its_file_is_read(tmp_path: Path) -> None:
+    draw = torch.Generator().manual_seed(1)
+    sex, mood = torch.arange(80) % 2, torch.arange(80) % 4
+    features = torch.randn(80, 12, generator=draw)
+    features[:, 0] += 4 * sex
+    features[:, 1] += 3 * mood
+    spoken = train_voices.Spoken(features, {"sex": sex, "age": sex * 0 - 1, "mood": mood})
+    reader = train_voices.fit_reader(spoken, (SEX, MOOD), steps=50)
+    path = tmp_path / "voices.safetensors"
+    save_reader(reader, path, {"trained_on": {"MIT": 80}})
+    answers = load_reader(path)(features)
+    assert float((answers[SEX].argmax(dim=1) == sex).float().mean()) > 0.9
+    assert float((answers[MOOD].argmax(dim=1) == mood).float().mean()) > 0.8
+    with pytest.raises(FileNotFoundError):
+        load_reader(tmp_path / "none.safetensors")
 
 
 def test_recalls_by_class() -> None:
