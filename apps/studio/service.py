@@ -266,7 +266,7 @@ class Studio:
 
     def heard_strip(self, session: Session, path: Path) -> Path | None:
         """What is heard over time as a picture, and None of ears that know no words."""
-        from apps.heard_strip import save_strip
+        from apps.clips.heard_strip import save_strip
         from apps.hearing import over_time
 
         with self.computing():

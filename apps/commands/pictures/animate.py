@@ -66,7 +66,7 @@ def listen(
 ) -> None:
     """Say what the sound encoder hears, with shares, and the words for a face it becomes."""
     from apps.edits import load_editor
-    from apps.heard_strip import save_strip
+    from apps.clips.heard_strip import save_strip
     from apps.hearing import heard, over_time, told
     from apps.outputs import with_suffix_of
 
