@@ -65,8 +65,8 @@ def listen(
     as_json: o.Json = False,
 ) -> None:
     """Say what the sound encoder hears, with shares, and the words for a face it becomes."""
-    from apps.edits import load_editor
     from apps.clips.heard_strip import save_strip
+    from apps.edits import load_editor
     from apps.hearing import heard, over_time, told
     from apps.outputs import with_suffix_of
 
