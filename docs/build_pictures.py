@@ -44,7 +44,7 @@ def wishes() -> list[Wish]:
         Wish('"a big smile"', text="a big smile"),
         Wish('"an old person"', text="an old person"),
         Wish('"a child"', text="a child"),
-        Wish('"a man with a beard"', text="a man with a beard"),
+        Wish('"black hair"', text="black hair"),
         Wish(f"{Path(laugh).name} (sound)", sound=laugh),
     ]
 
@@ -80,7 +80,7 @@ def main() -> None:
     given = parser.parse_args()
     editor = FaceEditor.from_pretrained(given.model or bundled_model())
     rows = []
-    for path in given.face or faces()[:1]:
+    for path in given.face or faces()[4:5]:
         face = editor.invert(load_image(path), "encoder")
         first = edits_row(editor, face)
         rows += [first, motion_row(editor, face, len(wishes()) + 1)]
