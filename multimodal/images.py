@@ -42,6 +42,7 @@ SUFFIXES = {
     ".tiff": "TIFF",
 }
 
+_HEAD = 4096
 _ORIENTATION = 0x0112
 _EXIF, _DATE_ORIGINAL, _DATE = 0x8769, 0x9003, 0x0132
 _WHEN = re.compile(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d")
@@ -205,7 +206,9 @@ def _read(source: str | Path | bytes | bytearray, max_bytes: int) -> bytes:
         path = existing_file(source, "picture")
         name = shown(path.name)
         with open(path, "rb") as file:
-            data = file.read(max_bytes + 1)
+            data = file.read(_HEAD)
+            if what_else(data) is None:  # a film is called a film, not a picture that is too long
+                data += file.read(max(0, max_bytes + 1 - len(data)))
     if len(data) > max_bytes:
         raise ImageTooLargeError(f"{name} is longer than {max_bytes / 2**20:g} MiB")
     if not data:

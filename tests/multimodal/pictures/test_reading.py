@@ -176,8 +176,9 @@ def test_other_files_are_called_by_their_name(tmp_path: Path):
         stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
         frame = av.VideoFrame.from_image(Image.new("RGB", (32, 32)))
         container.mux([*stream.encode(frame), *stream.encode(None)])
-    with pytest.raises(NotAnImageError, match="a video"):
-        load_image(clip)
+    for limit in (2**20, 4100):
+        with pytest.raises(NotAnImageError, match="a video"):
+            load_image(clip, max_bytes=limit)
     with pytest.raises(NotAnImageError, match="a PDF"):
         load_image(b"%PDF-1.7 and so on")
     with pytest.raises(NotAnImageError, match="a sound"):
