@@ -46,7 +46,7 @@ class ChannelConfig:
     count: int = 5
     faces: int = 6
     probes: int = 4
-    least: float = 0.5
+    least: float = 0.1
     truncation: float = 0.7
     seed: int = 0
 
@@ -174,7 +174,7 @@ def find_channels(
 
     Returns:
         channels with a locality of at least `config.least`, those first whose typical change of the
-        region is the largest.
+        region, times their locality, is the largest.
 
     Raises:
         ValueError: the family has no S, or no channel is so local.
@@ -198,7 +198,7 @@ def find_channels(
     locality = (inside / everywhere.clamp(min=1e-20)).clamp(max=1)
     seen = _looked_at(generator, sizes) & (spread > 1e-8)
     # An estimate is noisy, and the best of noisy ones flatters: so many go on, and are measured.
-    effect = torch.where(seen, inside.sqrt() * spread * locality, torch.zeros(()))
+    effect = torch.where(seen, inside.sqrt() * spread * locality.square(), torch.zeros(()))
     finalists = effect.argsort(descending=True)[: min(FINALISTS * config.count, int(seen.sum()))]
     effect, locality = measured(generator, finalists, spread, masks, config)
     kept = (locality >= config.least).nonzero().flatten()
@@ -207,7 +207,7 @@ def find_channels(
             f"no channel has {config.least:.0%} of its effect in {name!r}; the most local has "
             f"{float(locality.max()):.0%}"
         )
-    kept = kept[effect[kept].argsort(descending=True)][: config.count]
+    kept = kept[(effect * locality)[kept].argsort(descending=True)][: config.count]
     best, locality = finalists[kept], locality[kept]
     starts = torch.tensor([0, *sizes[:-1]]).cumsum(0)
     styles = torch.bucketize(best, starts, right=True) - 1

@@ -26,7 +26,7 @@ def channels(
     faces: Annotated[int, typer.Option(min=1, max=10_000, help="Sampled faces looked at.")] = 6,
     least: Annotated[
         float, typer.Option(min=0, max=1, help="Share of its effect a channel has there.")
-    ] = 0.5,
+    ] = 0.1,
     seed: o.Seed = 0,
     as_json: o.Json = False,
 ) -> None:
