@@ -23,7 +23,6 @@ MOVED = {
         "factors": "directions edit_directions factor_words train_delta",
         "evaluate": "evaluate_clip evaluate_perfect evaluate_sound evaluation_pack",
         "pack": "pack_variant model_card",
-        "sound": "train_sound sound_to_faces",
     }.items()
     for name in names.split()
 }

@@ -1,7 +1,7 @@
 """Figures of the sound encoder on held-out clips, the teacher's beside them.
 
     python -m recipes.evaluate.evaluate_sound --assets ../shared/assets --encoder \
-        runs/sound/encoder --out runs/sound/figures.json
+        runs/ears/encoder --out runs/ears/figures.json
 
 Clips of training speakers and recordings are never used. Labels of games and effects come from
 file names or from the teacher, so the figures are also given for the named corpora alone.

@@ -1,7 +1,7 @@
 """Pack trained parts into a model folder that can be shipped.
 
     python -m recipes.pack --generator runs/mapping/generator.safetensors --encoder runs/encoder \
-        --clip runs/clip/clip --sound runs/sound/encoder --directions runs/directions \
+        --clip runs/clip/clip --sound runs/ears/encoder --directions runs/directions \
         --about runs/about.json --out multimodal/bundle/default
 
 Weights are rounded to float16, or to 8 bits, where that costs nothing: a part whose outputs would
