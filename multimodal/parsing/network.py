@@ -28,7 +28,7 @@ class ParserConfig:
         ValueError: an impossible shape, or other classes.
     """
 
-    side: int = 192
+    side: int = 256
     widths: tuple[int, ...] = (192, 96)
     classes: tuple[str, ...] = CLASSES
 

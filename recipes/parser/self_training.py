@@ -2,9 +2,9 @@
 
 The teachers leave sets of classes. Most faces have no glasses, no beard and no hat, so a loss that
 asks for a set alone would let these creep over every photograph. So a parser first learns without
-the sets that hold them, then decides them: where it is not fairly sure of a rare class, the class
-is struck from the set; where it is sure of any class, that is the label (pseudo-labels: Lee 2013;
-in rounds: Xie et al. 2020, arXiv 1911.04252).
+the sets that hold them, then decides them: where a rare class is hardly likely, it is struck from
+the set; where it may be, nothing is asked; where any class is sure, that is the label
+(pseudo-labels: Lee 2013; in rounds: Xie et al. 2020, arXiv 1911.04252).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from torch import Tensor
 
 from multimodal.parsing.classes import CLASSES
 from recipes.parser.data import members
-from recipes.parser.partial import bits
+from recipes.parser.partial import ALL, bits
 
 RARE = ("glasses", "beard", "hat")
-FAIRLY, SURE = 0.5, 0.85
+HARDLY, FAIRLY, SURE = 0.15, 0.5, 0.85
 _MANY = 16384
 
 Reader = Callable[[Tensor], Tensor]
@@ -52,8 +52,9 @@ def answered(read: Reader, seen: Tensor, sets: Tensor) -> Tensor:
         )
         likely = likely / likely.sum(1, keepdim=True).clamp_min(1e-9)
         common = mine & ~rare
-        doubtful = (likely[:, inside].sum(1) < FAIRLY) & (common > 0)
-        kept = torch.where(doubtful, common, mine)
+        chance = likely[:, inside].sum(1)
+        kept = torch.where((chance < HARDLY) & (common > 0), common, mine)
+        kept = torch.where((chance >= HARDLY) & (chance < FAIRLY), torch.full_like(mine, ALL), kept)
         top, place = likely.max(1)
         out[part] = torch.where(top > SURE, 1 << place.to(mine.dtype), kept)
     return out

@@ -171,7 +171,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--pictures", type=int, default=4000, help="varied pictures to sample from")
     parser.add_argument("--photo-share", type=float, default=0.5)
-    parser.add_argument("--side", type=int, default=192, help="of the pictures it is shown")
+    parser.add_argument("--side", type=int, default=256, help="of the pictures it is shown")
     parser.add_argument("--batch", type=int, default=4096, help="sampled pixels of a step")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--plain", action="store_true", help="no trunk that knows ImageNet")
