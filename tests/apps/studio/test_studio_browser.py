@@ -54,7 +54,7 @@ def page(browser: Browser, studio_url: str) -> Iterator[Page]:
 def meet(page: Page, photo: Path) -> None:
     """Upload a photo and wait for its reconstruction."""
     page.set_input_files("#photo input[type=file]", str(photo))
-    expect(page.locator("#result-status")).to_contain_text("how the model draws")
+    expect(page.locator("#result-status")).to_contain_text("Now say what to change")
 
 
 def tab(page: Page, name: str) -> None:
@@ -177,7 +177,7 @@ def test_a_sound_changes_a_face(page: Page, tmp_path: Path) -> None:
 
 def test_words_and_a_sound_mix(page: Page) -> None:
     page.click("#samples button >> nth=2")
-    expect(page.locator("#result-status")).to_contain_text("how the model draws")
+    expect(page.locator("#result-status")).to_contain_text("Now say what to change")
     tab(page, "Mix")
     page.fill("#mix-prompt textarea, #mix-prompt input", "an old man")
     page.click("#apply-mix")
@@ -233,11 +233,11 @@ def test_another_inversion_keeps_the_edits_and_another_face_starts_anew(page: Pa
     page.get_by_role("button", name="What the model sees").click()
     page.click("#inversion input")
     page.get_by_role("option", name="hybrid").click()
-    expect(page.locator("#result-slider img").first).not_to_have_attribute("src", before[0])
+    expect(page.locator("#result-slider img").nth(1)).not_to_have_attribute("src", before[1])
     expect(page.locator("#result-status")).to_contain_text("Age")
     expect(number).to_have_value("0.1")
     page.click("#surprise")
-    expect(page.locator("#result-status")).to_contain_text("how the model draws")
+    expect(page.locator("#result-status")).to_contain_text("Now say what to change")
     expect(number).to_have_value("0")
 
 
