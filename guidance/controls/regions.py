@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFilter
 from torch import Tensor
 
+from multimodal.parsing.classes import PARTS
 from multimodal.types import RegionParser
 
 LEAST = 0.002
@@ -67,7 +68,7 @@ def parsed_mask(parser: RegionParser, crop: Tensor, name: str, size: int) -> Ten
     """
     if name not in REGIONS:
         raise ValueError(f"region {name!r} is not one of {list(REGIONS)}")
-    found = parser.mask(crop, (name,)).cpu().float()
+    found = parser.mask(crop, PARTS[name]).cpu().float()
     found = F.interpolate(found, (size, size), mode="bilinear", antialias=True)
     if float(found.mean()) < LEAST:
         return None
