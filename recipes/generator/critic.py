@@ -6,6 +6,8 @@ trained network instead of pixels needs a tenth of the pictures; here it costs a
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,11 +20,15 @@ WIDTHS = (64, 192, 384, 256, 256)
 
 
 class LpipsFeatures(nn.Module):
-    """The features that LPIPS (alex) compares, and the distance between two sets of them."""
+    """The features that LPIPS (alex) compares, and the distance between two sets of them.
 
-    def __init__(self) -> None:
+    Args:
+        source: a file of its convolutions, where they are not the installed ones.
+    """
+
+    def __init__(self, source: Path | None = None) -> None:
         super().__init__()
-        self.network = Lpips("alex").network
+        self.network = Lpips("alex", source).network
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Pictures `[B, 3, H, W]` in [-1, 1], 32 px or more -> five maps `[B, C, h, w]`, unit
