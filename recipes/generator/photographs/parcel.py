@@ -1,11 +1,11 @@
 """Everything that a training elsewhere needs, in one folder of at most 64 MiB; and what it leaves.
 
-    python -m recipes.photographs.parcel --photos portraits --model multimodal/bundle/default \
-        --out runs/parcel
+    python -m recipes.generator.photographs.parcel --photos portraits \
+        --model multimodal/bundle/default --out runs/parcel
 
 The folder holds the code, the portraits as JPEG, the networks to go on with and those that judge.
-`python -m recipes.photographs.train --parcel .` in it then needs no other file, and packages from
-a registry only for PyTorch, Lightning, timm, Pillow and typer.
+`python -m recipes.generator.photographs.train --parcel .` in it then needs no other file, and
+packages from a registry only for PyTorch, Lightning, timm, Pillow and typer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from multimodal.files.eight_bits import rounded
 from multimodal.files.weights import atomic
 from multimodal.images import load_image
 from multimodal.recognition.dlib_resnet import DlibFace, DlibResNet, load_dlib_face
-from recipes.photographs.portraits import INDEX, Portrait, read_index
+from recipes.generator.photographs.portraits import INDEX, Portrait, read_index
 
 LIMIT = 64 * 2**20
 PART = 15 * 2**20
@@ -58,7 +58,7 @@ def pack(
         raise FileExistsError(f"{out} exists: give a new folder")
     for name in CODE:
         ignored = shutil.ignore_patterns("__pycache__", "*.safetensors", "bundle", "*.jpg", "*.png")
-        shutil.copytree(Path(__file__).parents[2] / name, out / name, ignore=ignored)
+        shutil.copytree(Path(__file__).parents[3] / name, out / name, ignore=ignored)
     _pack_lpips(out)
     (out / "model").mkdir()
     for name in MODEL_FILES:

@@ -1,12 +1,12 @@
 """Train the generator and its encoder on photographs and renders together.
 
-    python -m recipes.photographs.train --photos portraits --data renders/pairs256 \
+    python -m recipes.generator.photographs.train --photos portraits --data renders/pairs256 \
         --model multimodal/bundle/default --out runs/photographs
 
 Photographs teach what faces look like: they are drawn back by way of the encoder. Renders keep
 their pair losses and so teach what a change is. Which of the two a picture is, is one more factor
-of its code (`recipes.photographs.look`). Two of three steps draw at half the side, where shapes
-and people are learnt for less. Mapping network, style affines and the factors' directions stay as
+of its code (`look`). Two of three steps draw at half the side, where shapes and people are learnt
+for less. Mapping network, style affines and the factors' directions stay as
 they were, so that a code keeps its meaning (`train_generator --settle`).
 """
 
@@ -42,13 +42,13 @@ from recipes.generator.generator_losses import (
 from recipes.generator.generator_losses import Weights as PairWeights
 from recipes.generator.looking import codes
 from recipes.generator.pairs import FaceBatch, FaceBatches
+from recipes.generator.photographs.drawing import drawn_at
+from recipes.generator.photographs.look import LOOKS, Look
+from recipes.generator.photographs.memory import RememberedPairs
+from recipes.generator.photographs.parcel import ALEX, load_judge, load_parts, save_parts
+from recipes.generator.photographs.portraits import PortraitBatches, held_back, read_index
 from recipes.generator.train_generator import EQUALISED, STEEPEST
 from recipes.loop import Average, Run, RunConfig, start
-from recipes.photographs.drawing import drawn_at
-from recipes.photographs.look import LOOKS, Look
-from recipes.photographs.memory import RememberedPairs
-from recipes.photographs.parcel import ALEX, load_judge, load_parts, save_parts
-from recipes.photographs.portraits import PortraitBatches, held_back, read_index
 
 WARM_UP, COOLEST = 60, 0.05
 """Steps over which rates rise, and the share they fall to at the end."""
@@ -324,7 +324,8 @@ def main(
     ] = None,
     model: Annotated[Path | None, typer.Option(help="folder of the model to go on with")] = None,
     parcel: Annotated[
-        Path | None, typer.Option(help="folder of recipes.photographs.parcel, instead of both")
+        Path | None,
+        typer.Option(help="folder that `parcel` wrote, instead of both"),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="renders in pairs")] = None,
     go_on: Annotated[Path | None, typer.Option(help="parts of another training")] = None,

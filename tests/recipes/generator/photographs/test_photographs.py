@@ -16,11 +16,11 @@ from multimodal.inversion.encoders.bundle_encoder import BundleEncoderConfig
 from multimodal.inversion.encoders.encoder_files import save_bundle_encoder
 from recipes.checkpoint import EDITS_FILE, save_edits
 from recipes.generator import train_generator
+from recipes.generator.photographs import parcel, train
+from recipes.generator.photographs.drawing import drawn_at
+from recipes.generator.photographs.look import Look
+from recipes.generator.photographs.portraits import held_back, read_index
 from recipes.loop import RunConfig, start
-from recipes.photographs import parcel, train
-from recipes.photographs.drawing import drawn_at
-from recipes.photographs.look import Look
-from recipes.photographs.portraits import held_back, read_index
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -93,7 +93,7 @@ def test_a_parcel_holds_all_that_a_training_needs(
     box = tmp_path / "box"
     said = _run(parcel.main, photos=photos, model=model, out=box, leave_out="theirs")
     assert "MiB" in said
-    assert (box / "recipes" / "photographs" / "train.py").is_file()
+    assert (box / "recipes" / "generator" / "photographs" / "train.py").is_file()
     assert not list(box.rglob("*.dat"))
     assert {p.source for p in read_index(box / "photos", "train")} == {"ours"}
     assert all(file.stat().st_size < 2**24 for file in box.rglob("*") if file.is_file())
