@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -56,17 +56,28 @@ class Aim:
 
 
 def aims_of(
-    wishes: Sequence[Wish], moves: FactorMoves, words: Vocabulary
+    wishes: Sequence[Wish],
+    moves: FactorMoves,
+    words: Vocabulary,
+    gains: Mapping[str, float] | None = None,
 ) -> tuple[list[Aim], list[Wish]]:
-    """The aims of some wishes, the narrower ones first, and the wishes that the model cannot do."""
+    """The aims of some wishes, the narrower ones first, and the wishes that the model cannot do.
+
+    Args:
+        wishes: what is wanted.
+        moves: the model's factors.
+        words: ends and palettes.
+        gains: multiples of what a face lacks, by class; 1 where none is given.
+    """
     aims: list[Aim] = []
     left: list[Wish] = []
     for wish in wishes:
         aim = _aim(wish, moves, words)
         if aim is None:
             left.append(wish)
-        else:
-            aims.append(aim)
+            continue
+        gain = 1.0 if wish.negated else (gains or {}).get(f"{wish.attribute}: {wish.value}", 1.0)
+        aims.append(replace(aim, share=aim.share * gain))
     return sorted(_joined(aims), key=lambda aim: float(aim.mask.sum())), left
 
 

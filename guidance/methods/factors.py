@@ -11,8 +11,8 @@ stays one and a smile is not smiled twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,7 @@ class FactorOptions:
 
     Args:
         gain: multiple of what the face lacks.
+        gains: the same by class ("expression: smile"), 1 where none is given.
         price: of a coefficient in the sparse sum; higher finds fewer classes.
         least: share of the largest coefficient below which a class is not meant.
         least_against: the same for classes that a target moves away from.
@@ -52,6 +53,7 @@ class FactorOptions:
     least: float = 0.3
     least_against: float = 0.6
     full: float = 0.4
+    gains: Mapping[str, float] = field(default_factory=dict)
 
 
 def sparse_sum(target: Tensor, words: Tensor, price: float, rounds: int = 60) -> Tensor:
@@ -153,7 +155,7 @@ class KnownFactors:
             return self.moves.step(factors, self._asked(request, request.target, options))
         if request.beside is None:
             self.check(request.text)
-        _, aims, _ = self.understand(request.text)
+        _, aims, _ = self.understand(request.text, options.gains)
         if request.beside is None:
             return step_towards(aims, factors, self.moves)
         # Half and half is both wholly, as in the mixture of embeddings.
@@ -166,7 +168,9 @@ class KnownFactors:
 
     def _asked(self, request: EditRequest, target: Tensor, options: FactorOptions) -> Tensor:
         change = direction(target, request.neutral).to(self.moves.words)[0]
-        return wanted(change, self.moves.words, options, self.moves.names)
+        asked = wanted(change, self.moves.words, options, self.moves.names)
+        gains = torch.tensor([options.gains.get(name, 1.0) for name in self.moves.names])
+        return torch.where(asked > 0, asked * gains.to(asked), asked)
 
     @property
     def reads(self) -> bool:
@@ -174,11 +178,13 @@ class KnownFactors:
         known = {f"{attribute}: {value}" for attribute, value in load_vocabulary().labels}
         return not known.isdisjoint(self.moves.names)
 
-    def understand(self, text: str) -> tuple[Understood, list[Aim], list[Wish]]:
+    def understand(
+        self, text: str, gains: Mapping[str, float] | None = None
+    ) -> tuple[Understood, list[Aim], list[Wish]]:
         """What a text says, what is to be set for it, and the wishes that this model cannot do."""
         words = load_vocabulary()
         understood = read_wishes(text, words, self.meaning)
-        return understood, *aims_of(understood.wishes, self.moves, words)
+        return understood, *aims_of(understood.wishes, self.moves, words, gains)
 
     def meaning(self, phrase: str, attributes: tuple[str, ...]) -> list[tuple[Sense, float]]:
         """Classes for words that the vocabulary lacks; none where nothing was fitted to this
