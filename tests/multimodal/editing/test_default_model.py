@@ -24,7 +24,7 @@ from multimodal.types import Face
 
 FOLDER = HOME / "default"
 RENDERS = sorted((HOME / "evaluation" / "renders").iterdir())
-MAX_BYTES = 100_000_000
+MAX_BYTES = 160_000_000
 
 
 @pytest.fixture(scope="module")
