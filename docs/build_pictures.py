@@ -43,8 +43,8 @@ def wishes() -> list[Wish]:
     return [
         Wish('"a big smile"', text="a big smile"),
         Wish('"an old person"', text="an old person"),
-        Wish('"a child"', text="a child"),
-        Wish('"black hair"', text="black hair"),
+        Wish('"a man"', text="a man"),
+        Wish('"red hair"', text="red hair"),
         Wish(f"{Path(laugh).name} (sound)", sound=laugh),
     ]
 
