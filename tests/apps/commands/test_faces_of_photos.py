@@ -15,7 +15,7 @@ from apps.cli import run
 from multimodal import FaceEditor
 from multimodal.faces import FaceAligner, align_or_crop
 
-WOMAN = Path(__file__).parents[3] / "apps" / "samples" / "faces" / "01_smiling_woman.jpg"
+WOMAN = Path(__file__).parents[2] / "multimodal" / "faces" / "portraits" / "01_smiling_woman.jpg"
 
 
 @pytest.fixture(autouse=True)

@@ -269,7 +269,7 @@ def test_slow_methods_are_left_out_on_request(setting: Setting) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--suite everything", "inversion, text, sound, speed, all, none"),
+        ("--suite everything", "inversion, text, sound, speed, photos, all, none"),
         ("--judge NONE.safetensors", "NONE.safetensors"),
         ("--judge JUDGE --data NONE", "recipes.evaluate.evaluation_pack"),
         ("--judge JUDGE --data PACK --sounds NONE", "NONE"),

@@ -224,6 +224,7 @@ def test_directions_are_explored(page: Page) -> None:
 def test_another_inversion_keeps_the_edits_and_another_face_starts_anew(page: Page) -> None:
     tab(page, "Explore")
     meet(page, faces()[0])
+    page.get_by_label("a drawing").check()  # the photo would stay the same, whatever the code
     number = page.locator("#direction-0 input[type=number]")
     slider = page.locator("#direction-0 input[type=range]")
     slider.focus()

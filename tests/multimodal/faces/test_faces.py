@@ -27,7 +27,8 @@ from multimodal.faces import (
 from multimodal.faces.view import View, part_of, whole_of
 from multimodal.files.face_files import _packed, _unpacked
 
-SAMPLES = Path(__file__).resolve().parents[3] / "apps" / "samples" / "faces"
+SAMPLES = Path(__file__).with_name("portraits")
+"""Synthetic portraits of nobody (CC0, faker-js/assets-person-portrait); what is measured here is theirs."""
 WOMAN, MAN = SAMPLES / "01_smiling_woman.jpg", SAMPLES / "04_old_man.jpg"
 PROFILE = Path(__file__).with_name("profile.jpg")
 """A head of `recipes.render` (CC0 assets), turned by 75 degrees."""
