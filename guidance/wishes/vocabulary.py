@@ -123,7 +123,9 @@ def load_vocabulary(leave: frozenset[str] = frozenset()) -> Vocabulary:
     """
     grammar, words = _toml(GRAMMAR), _toml(WORDS)
     lists = _lists(grammar)
-    own = [(sense_of(c), t) for c, ts in grammar["own"].items() for t in ts if t not in leave]
+    left = {_key(word, lists) for word in leave}
+    every = [(sense_of(c), text) for c, texts in grammar["own"].items() for text in texts]
+    own = [(sense, text) for sense, text in every if _key(text, lists) not in left]
     entries = [(sense, text) for sense, texts in taught(leave).items() for text in texts]
     phrases = _phrases(entries, lists, _phrases(own, lists))
     heads = {name: _head(name, table) for name, table in grammar["heads"].items()}
