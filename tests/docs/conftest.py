@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from apps.clips.video import write_clip
 from apps.samples import faces, sounds
 from multimodal import FaceEditor
 from multimodal.types import EditResult, Face
@@ -88,6 +90,7 @@ def place(
             image.save(tmp_path / f"{name}.jpg")
     for name, sample in (("laugh", 0), ("sob", 4)):
         save_sound(tmp_path / f"{name}.wav", load_sound(sounds()[sample], 2.0))
+    _more_files(tmp_path)
     with (tmp_path / "list.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["path"], ["me.jpg"]])
     (tmp_path / "prompts.srt").write_text(SRT)
@@ -95,6 +98,20 @@ def place(
     convert("tiny", tmp_path / "mine.safetensors")
     convert("tiny", tmp_path / "stylegan2-ffhq-config-f.pt")
     return tmp_path
+
+
+def _more_files(folder: Path) -> None:
+    """A second person, two films, a wish said aloud, and three methods' pictures."""
+    for name, sample in (("friend", 4), ("tight", 5)):
+        shutil.copy(faces()[sample], folder / f"{name}.jpg")
+    shutil.copy(ROOT / "tests" / "audio" / "speech" / "no_glasses.ogg", folder / "wish.wav")
+    with Image.open(faces()[0]) as image:
+        frames = [image.convert("RGB").resize((480, 480))] * 4
+    for name in ("me", "party"):
+        write_clip(frames, folder / f"{name}.mp4", 4.0)
+    for method in ("ours", "theirs", "third", "reference"):
+        (folder / "faces" / method).mkdir(parents=True)
+        Image.new("RGB", (32, 32)).save(folder / "faces" / method / "anna.png")
 
 
 @pytest.fixture(scope="session")

@@ -105,6 +105,9 @@ def test_one_storage_held_too_often(tmp_path: Path) -> None:
     tied = {str(i): one for i in range(2)}
     torch.save(tied, tmp_path / "tied.pt")
     assert len(load_torch(tmp_path / "tied.pt")) == 2
+    torch.save({str(i): one for i in range(50)}, tmp_path / "same.pt")
+    same = load_torch(tmp_path / "same.pt").values()
+    assert len({tensor.data_ptr() for tensor in same}) == 1
     torch.save({str(i): one[i:] for i in range(50)}, tmp_path / "many.pt")
     with pytest.raises(WeightsError, match="more numbers than the file holds"):
         load_torch(tmp_path / "many.pt")
