@@ -7,6 +7,7 @@ import json
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -229,3 +230,9 @@ def test_conditional_by_option(tiny: StyleGAN2, tmp_path: Path) -> None:
         path.write_bytes(pickle.dumps({"G_ema": generator}))
     with pytest.raises(CheckpointError, match="c_dim 10"):
         load_generator(path, "cpu")
+
+
+def test_numpy_values_are_passed_over(tiny: StyleGAN2, tmp_path: Path) -> None:
+    extra = {"gain": np.float32(2), "table": np.arange(3), "kind": np.dtype("f4")}
+    path = nvlabs_pickle(tiny.state_dict(), tmp_path / "g.pkl", **extra)
+    assert same(tiny, load_generator(path, "cpu"))

@@ -7,7 +7,6 @@ import os
 import pickle
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -204,9 +203,3 @@ def test_native_configuration_is_strict(tiny: StyleGAN2, tmp_path: Path) -> None
     path.with_suffix(".json").unlink()
     with pytest.raises(FileNotFoundError, match=r"g\.json"):
         load_generator(path, "cpu")
-
-
-def test_numpy_values_are_passed_over(tiny: StyleGAN2, tmp_path: Path) -> None:
-    extra = {"gain": np.float32(2), "table": np.arange(3), "kind": np.dtype("f4")}
-    path = nvlabs_pickle(tiny.state_dict(), tmp_path / "g.pkl", **extra)
-    assert same(tiny, load_generator(path, "cpu"))
