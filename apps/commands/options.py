@@ -36,6 +36,12 @@ Faces = Annotated[
 KeepDate = Annotated[
     bool, typer.Option("--keep-date", help="Keep when the photo was taken, and nothing else of it.")
 ]
+Bits = Annotated[
+    int,
+    typer.Option(
+        help="Bits a colour, 8 or 16 (PNG, TIFF): a deep photo keeps its own outside the edit."
+    ),
+]
 IsAligned = Annotated[
     bool, typer.Option("--aligned", help="The picture is an FFHQ-aligned crop: take it as it is.")
 ]

@@ -9,6 +9,7 @@ from PIL import Image
 
 FULL = (255, 1023, 4095, 16383, 65535)
 """Whitest values of 8, 10, 12, 14 and 16 bits."""
+_PIPES = ((b"II*\0", "tiff_pipe"), (b"MM\0*", "tiff_pipe"), (b"\x89PNG", "png_pipe"))
 
 
 def whitest(top: float) -> float:
@@ -41,16 +42,30 @@ def is_shallow(image: Image.Image) -> bool:
 
 
 def deep_colours(data: bytes) -> Image.Image | None:
-    """A TIFF of 16 bits a colour read by FFmpeg, which keeps all of them; None if it cannot."""
+    """A TIFF of 16 bits a colour in 8 that keep its light; None if it cannot be read so."""
+    levels = deep_levels(data)
+    if levels is None:
+        return None
+    full = whitest(float(levels.max(initial=0)))
+    return Image.fromarray((levels * np.float32(255 / full)).round().astype(np.uint8))
+
+
+def deep_levels(data: bytes) -> np.ndarray | None:
+    """The levels `[H, W, 3]` uint16 of a TIFF or PNG of 16 bits a colour, read by FFmpeg, which
+    keeps all of them; None of other files, or if it cannot."""
     import io
 
     import av
 
+    kind = next((name for start, name in _PIPES if data.startswith(start)), None)
+    if kind is None:
+        return None
     try:
-        with av.open(io.BytesIO(data), mode="r", format="tiff_pipe") as container:
+        with av.open(io.BytesIO(data), mode="r", format=kind) as container:
             frame = next(container.decode(video=0))
-            levels = frame.to_ndarray(format="rgb48le")
+            if not any(mark in frame.format.name for mark in ("48", "64", "16")):
+                return None
+            levels: np.ndarray = frame.to_ndarray(format="rgb48le")
     except (av.FFmpegError, StopIteration, ValueError, OSError):
         return None
-    full = whitest(float(levels.max(initial=0)))
-    return Image.fromarray((levels * np.float32(255 / full)).round().astype(np.uint8))
+    return levels

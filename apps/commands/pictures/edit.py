@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from apps.edits import EditSpec
+    from apps.outputs import Keeping
     from multimodal import FaceEditor
     from multimodal.types import EditResult, Face
 
@@ -37,6 +38,7 @@ def edit(
     sheet: Sheet = False,
     crop: Crop = False,
     keep_date: o.KeepDate = False,
+    bits: o.Bits = 8,
     *,
     which: FaceChoice,
     model: ModelChoice,
@@ -45,14 +47,15 @@ def edit(
     """Change the face in a photo (or in a saved latent) by words, a sound or both."""
     from apps.edits import edit_face
     from apps.faces import ALL
-    from apps.outputs import save_json, sibling, with_suffix_of
+    from apps.outputs import Keeping, save_json, sibling, with_suffix_of
     from apps.threads import import_meanwhile
     from multimodal.editing.finishing import PHOTO
-    from multimodal.images import SUFFIXES, date_taken, save_image
+    from multimodal.images import save_image
 
     wish = wish if said is None else _spoken(wish, said)
     spec = wish.spec(which.seed, mask)
-    with_suffix_of(out, SUFFIXES, "a picture")
+    keep = Keeping(photo, bits, keep_date)
+    with_suffix_of(out, keep.suffixes, "a picture")
     beside = _report_beside(out, [photo, wish.edits, mask, *spec.sounds])
     for path in spec.sounds:
         warn_of_sound(path)
@@ -61,7 +64,7 @@ def edit(
     if which.face == ALL:
         if sheet or crop or which.aligned:
             raise ValueError("--face all edits a photo: leave out --sheet, --crop and --aligned")
-        summary = _edit_all(editor, photo, out, spec, which, keep_date)
+        summary = _edit_all(editor, keep, out, spec, which)
         save_json(beside, summary)
         report(summary, as_json)
         return
@@ -69,8 +72,7 @@ def edit(
     with steps("editing") as on_step:
         result = edit_face(editor, found, spec, on_step)
     whole = result.after if crop or result.photo is None else result.photo
-    taken = date_taken(photo) if keep_date else None
-    written: dict[str, Any] = {"out": save_image(whole, out, spec.about, taken=taken)}
+    written: dict[str, Any] = {"out": keep.save(whole, out, spec.about, not crop)}
     if sheet:
         strip = sheet_of(editor, found, result, spec)
         written["sheet"] = save_image(strip, sibling(out, "-sheet.png"))
@@ -84,26 +86,24 @@ def edit(
 
 
 def _edit_all(
-    editor: FaceEditor, photo: Path, out: Path, spec: EditSpec, which: FaceChoice, keep: bool
+    editor: FaceEditor, keep: Keeping, out: Path, spec: EditSpec, which: FaceChoice
 ) -> dict[str, Any]:
     """Edit every face of a photo and write it; returns what to report."""
     from apps.console import counter
     from apps.faces import method_of
     from apps.several import edit_every_face
     from multimodal.editing.finishing import PHOTO
-    from multimodal.images import date_taken, save_image
 
     method = method_of(editor, which.inversion, spec.fidelity == PHOTO)
     with counter("editing faces") as advance:
         made = edit_every_face(
-            editor, photo, spec, method, lambda done, total: advance(done, total, "")
+            editor, keep.source, spec, method, lambda done, total: advance(done, total, "")
         )
     rows = [
         {"face": index, "scores": dict(result.scores), "inversion": dict(face.report)}
         for index, (face, result) in enumerate(zip(made.faces, made.results, strict=True))
     ]
-    taken = date_taken(photo) if keep else None
-    saved = save_image(made.photo, out, spec.about, taken=taken)
+    saved = keep.save(made.photo, out, spec.about)
     return {"out": saved, "scores": made.scores, "faces": rows}
 
 

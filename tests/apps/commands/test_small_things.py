@@ -125,3 +125,28 @@ def test_a_data_url_is_refused_in_one_short_line(
 )
 def test_a_lone_weight_is_a_strength(prompt: str, weight: float) -> None:
     assert lone_weight(prompt) == weight
+
+
+def test_sixteen_bits_where_asked(
+    capsys: pytest.CaptureFixture[str], photo: Path, tmp_path: Path
+) -> None:
+    import numpy as np
+
+    from multimodal.images import load_image
+    from multimodal.pictures.deep import save_deep
+    from multimodal.pictures.depth import deep_levels
+
+    picture = np.asarray(load_image(photo)).astype(np.uint16) * 257
+    picture[:, :, 0] ^= 5  # light that 8 bits cannot hold
+    deep = save_deep(picture, tmp_path / "deep.tif")
+    for name in ("a.png", "a.tif"):
+        out = tmp_path / name
+        assert edit(deep, out, "--bits", "16", "--strength", "0") == 0
+        assert np.array_equal(deep_levels(out.read_bytes()), picture)
+        assert edit(deep, out, "--bits", "16") == 0
+        assert np.asarray(load_image(out)).shape == picture.shape
+    assert edit(deep, tmp_path / "a.jpg", "--bits", "16") == 2
+    assert "use one of .png, .tif" in capsys.readouterr().err
+    assert edit(deep, tmp_path / "b.png", "--bits", "12") == 2
+    assert "8 or 16 bits" in capsys.readouterr().err
+    assert not (tmp_path / "b.png").exists()
