@@ -19,7 +19,7 @@ from apps.threads import be_patient, begun
 COMMANDS = (
     "demo", "pictures.edit", "pictures.animate", "pictures.batch", "web", "pictures.invert",
     "pictures.parse", "pictures.sample", "pictures.interpolate", "pictures.faces",
-    "pictures.restore", "pictures.compose", "pictures.video", "training.adapt",
+    "pictures.restore", "pictures.compose", "pictures.turn", "pictures.video", "training.adapt",
     "training.train_mapper", "training.train_adapter", "training.directions", "training.channels",
     "evaluate", "study", "models",
 )  # fmt: skip

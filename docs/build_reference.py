@@ -52,6 +52,16 @@ PAGES: dict[str, Page] = {
             "multimodal.images": ("load_image", "save_image", "to_tensor", "to_pil", "resize"),
         },
     ),
+    "heads": Page(
+        "Heads",
+        "Heads of photos turned, lit, made to look elsewhere, and as meshes.",
+        {
+            "multimodal.heads.solid": ("solid_of", "Solid"),
+            "multimodal.heads.posing": ("pose", "Pose", "Posed"),
+            "multimodal.heads.light": ("direction_of",),
+            "multimodal.heads.gltf": ("save_glb",),
+        },
+    ),
     "parsing": Page(
         "Parsing",
         "Which part of a face every pixel shows.",
