@@ -42,7 +42,7 @@ def turn(
     as_json: o.Json = False,
 ) -> None:
     """Turn a head, light it from elsewhere, turn or close its eyes; the rest of the photo stays."""
-    from apps.turning import pose_of, turn_file
+    from apps.heads.turning import pose_of, turn_file
 
     how = pose_of(yaw, pitch, gaze, blink, relight, strength)
     report(turn_file(photo, how, out, mesh, model, device, face, aligned), as_json)

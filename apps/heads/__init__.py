@@ -1,0 +1,1 @@
+"""Heads of photos turned, lit and drawn, as files."""
