@@ -20,8 +20,8 @@ COMMANDS = (
     "demo", "pictures.edit", "pictures.animate", "pictures.batch", "web", "pictures.invert",
     "pictures.parse", "pictures.sample", "pictures.interpolate", "pictures.faces",
     "pictures.restore", "pictures.compose", "pictures.turn", "pictures.video", "training.adapt",
-    "training.train_mapper", "training.train_adapter", "training.directions", "training.channels",
-    "evaluate", "study", "models",
+    "training.train_mapper", "training.train_adapter", "training.train_labels",
+    "training.directions", "training.channels", "evaluate", "study", "models",
 )  # fmt: skip
 """Modules of `apps.commands`, in the order the help shows them; each has `register(app)`."""
 

@@ -68,6 +68,8 @@ PAGES: dict[str, Page] = {
         {
             "multimodal.parsing.parser": ("FaceParser",),
             "multimodal.parsing.photo": ("parse_photo", "ParsedPhoto"),
+            "multimodal.parsing.matting": ("matte", "foreground", "cut_out"),
+            "multimodal.parsing.few": ("learn_labels", "FewParser", "FewOptions"),
             "multimodal.parsing.files": ("load_parser", "model_parser", "save_parser"),
             "multimodal.parsing.network": ("ParserConfig", "ParserNetwork"),
             "multimodal.parsing.guided": ("guided_enlarge",),

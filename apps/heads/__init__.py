@@ -1,1 +1,1 @@
-"""Heads of photos turned, lit and drawn, as files."""
+"""Heads as files: turned, lit, labelled, drawn."""

@@ -15,8 +15,9 @@ from multimodal.faces import FaceTransform, detect_faces
 from multimodal.faces.align import cut, ffhq_quad
 from multimodal.faces.detect import pick_face
 from multimodal.images import to_tensor
-from multimodal.parsing.classes import CLASSES, class_indices
+from multimodal.parsing.classes import class_indices
 from multimodal.parsing.guided import guided_enlarge
+from multimodal.parsing.matting import matte
 from multimodal.parsing.parser import FaceParser
 
 ROOM = 1.25
@@ -32,7 +33,8 @@ class ParsedPhoto:
         photo: the photo.
         crop: the square, at the photo's resolution (2048 pixels a side at most).
         place: where it lies in the photo.
-        likely: probabilities of `CLASSES` `[1, 16, side, side]` over the square.
+        likely: probabilities of `CLASSES` `[1, 16, side, side]` over the square, or of other
+            classes, the background first.
     """
 
     photo: Image.Image
@@ -45,7 +47,7 @@ class ParsedPhoto:
         guide = to_tensor(self.crop)
         best = torch.full((1, 1, *guide.shape[-2:]), -1.0)
         label = torch.zeros_like(best, dtype=torch.uint8)
-        for k in range(len(CLASSES)):  # one at a time: sixteen maps of a large photo are a lot
+        for k in range(self.likely.shape[1]):  # one at a time: maps of a large photo are a lot
             found = guided_enlarge(self.likely[:, k : k + 1], guide)
             label[found > best] = k
             best = torch.maximum(best, found)
@@ -58,12 +60,27 @@ class ParsedPhoto:
         Raises:
             ValueError: an unknown name.
         """
-        places = class_indices(tuple(names))
-        found = self.likely[:, places].sum(1, keepdim=True)
+        return self.mask_of(class_indices(tuple(names)))
+
+    def mask_of(self, places: Sequence[int]) -> Image.Image:
+        """The same for classes by their places; beyond the square all is class 0."""
+        found = self.likely[:, list(places)].sum(1, keepdim=True)
         soft = guided_enlarge(found, to_tensor(self.crop))[0, 0]
         image = Image.fromarray((soft * 255).round().byte().numpy())
-        outside = 255 if CLASSES.index("background") in places else 0
-        return self._back(image, Image.Resampling.BILINEAR, outside)
+        return self._back(image, Image.Resampling.BILINEAR, 255 if 0 in places else 0)
+
+    def matte(self, names: Sequence[str]) -> Image.Image:
+        """How much of every pixel belongs to some classes or parts: grey, strands of hair apart.
+
+        Raises:
+            ValueError: an unknown name.
+        """
+        places = class_indices(tuple(names))
+        inside = self.likely[0, places].sum(0).numpy()
+        hair = self.likely[0, class_indices(("hair",))].sum(0).numpy()
+        alpha = matte(np.asarray(self.crop), inside, hair)
+        image = Image.fromarray((alpha * 255).round().astype(np.uint8))
+        return self._back(image, Image.Resampling.BILINEAR)
 
     def _back(self, image: Image.Image, way: Image.Resampling, outside: int = 0) -> Image.Image:
         """A picture of the square laid into the photo's frame."""

@@ -18,6 +18,13 @@ Part = Annotated[
     str | None,
     typer.Option("--region", help="A soft grey mask of these alone: hair, or lips,mouth,teeth."),
 ]
+Matte = Annotated[
+    bool,
+    typer.Option("--matte", help="How much of each pixel belongs to the region; cuts it out too."),
+]
+Learnt = Annotated[
+    Path | None, typer.Option("--labels", help="Parts of your own, learnt by train-labels.")
+]
 
 
 def parse(
@@ -25,6 +32,8 @@ def parse(
     out: Out,
     overlay: Overlay = False,
     region: Part = None,
+    matte: Matte = False,
+    labels: Learnt = None,
     model: Model = "default",
     device: Device = "auto",
     face: FaceIndex = None,
@@ -34,10 +43,19 @@ def parse(
 
     The mask has the photo's size. Pixel values are the numbers of the classes, shown in colours.
     """
-    from apps.parsing import check_out, overlay_path, parse_file
+    from apps.parsing import check_out, cutout_path, overlay_path, parse_file
 
     check_out(out)
-    summary = parse_file(photo, out, model, device, face, region, overlay)
+    if labels is not None:
+        from apps.heads.labels import parse_by_labels
+
+        if matte or overlay:
+            raise ValueError("--matte and --overlay are for the model's own classes, not --labels")
+        report({**parse_by_labels(photo, labels, out, model, device, face, region)}, as_json)
+        return
+    summary = parse_file(photo, out, model, device, face, region, overlay, matte)
+    if matte:
+        summary["cutout"] = str(cutout_path(out))
     if overlay:
         summary["overlay"] = str(overlay_path(out))
     report({**summary, "out": str(out)}, as_json)

@@ -23,6 +23,9 @@ def sample(
     out: Annotated[Path, typer.Option(help="Folder for the pictures.")],
     count: Annotated[int, typer.Option(min=1, max=MAX_COUNT, help="How many.")] = 8,
     truncation: Annotated[float, typer.Option(min=0, max=1, help="1 is all variety.")] = 0.7,
+    codes: Annotated[
+        bool, typer.Option("--codes", help="Also save each face's code beside its picture.")
+    ] = False,
     model: Model = "default",
     device: Device = "auto",
     seed: Seed = 0,
@@ -31,6 +34,7 @@ def sample(
     """Draw faces that nobody has; the same seed draws the same faces."""
     from apps.edits import load_editor
     from multimodal.images import save_image, to_pil
+    from multimodal.types import Face, Latent
 
     generator = load_editor(model, device).generator
     latents = sampled(generator, count, seed, truncation, kind.label).w
@@ -40,7 +44,11 @@ def sample(
             pictures = draw(generator, latents[start : start + _BATCH], motion)
             for offset, picture in enumerate(pictures):
                 path = out / f"sample-{seed}-{start + offset:04}.png"
-                paths.append(str(save_image(to_pil(picture), path, "AI-generated face")))
+                image = to_pil(picture)
+                paths.append(str(save_image(image, path, "AI-generated face")))
+                if codes:
+                    code = Latent(latents[start + offset : start + offset + 1])
+                    Face(code, image).save(path.with_suffix(".safetensors"))
             advance(len(paths), count, "")
     report({"count": count, "seed": seed, "out": str(out), "pictures": paths}, as_json)
 

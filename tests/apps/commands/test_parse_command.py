@@ -51,6 +51,18 @@ def test_masks_have_the_size_of_the_photo(
         assert np.asarray(grey).max() > 240
 
 
+def test_a_matte_cuts_the_photo_out(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "alpha.png"
+    words = ["parse", str(PHOTO), "--out", str(out), "--model", str(model), "--matte", "--json"]
+    assert run(words) == 0
+    told = json.loads(capsys.readouterr().out)
+    with Image.open(out) as alpha, Image.open(told["cutout"]) as cut:
+        assert (alpha.mode, cut.mode) == ("L", "RGBA")
+        assert np.array_equal(np.asarray(cut)[..., 3], np.asarray(alpha))
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
