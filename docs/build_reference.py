@@ -149,6 +149,7 @@ PAGES: dict[str, Page] = {
             "multimodal.metrics": (
                 *("mse", "rmse", "mae", "psnr", "ssim", "Lpips", "landmark_distance", "cosine"),
                 *("cosine_editability", "angle_difference", "frechet_distance", "kernel_distance"),
+                *("frechet_segmentation",),
                 *("sliced_wasserstein", "inception_score", "FeatureExtractor"),
                 "ClassProbabilities",
             ),
@@ -173,6 +174,10 @@ PAGES: dict[str, Page] = {
             ),
             "guidance.controls.channels": ("find_channels", "ChannelConfig", "Channels"),
             "guidance.controls.steering": ("learn_walk", "WalkConfig"),
+            "guidance.controls.jacobian": (
+                *("orthogonal_jacobian", "JacobianConfig", "angles", "hessian_penalty"),
+            ),
+            "guidance.controls.quality": ("quality_direction", "quality_scores", "own_good"),
             "guidance.controls.regions": ("region_mask", "mask_from_image"),
             "guidance.controls.layers": ("layer_mask",),
             "guidance.controls.edits": ("Edit", "EditList"),

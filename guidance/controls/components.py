@@ -1,4 +1,5 @@
-"""Unnamed directions of W on disk: what SeFa and GANSpace find, and how far codes spread there."""
+"""Unnamed directions of W on disk: what SeFa, GANSpace and the Jacobian find, and how far codes
+spread there."""
 
 from __future__ import annotations
 
@@ -11,7 +12,11 @@ from torch import Tensor
 from guidance.common import load_tensors, save_tensors
 from multimodal.types import Generator, Offset
 
-FILES = {"sefa": "sefa.safetensors", "ganspace": "ganspace.safetensors"}
+FILES = {
+    "sefa": "sefa.safetensors",
+    "ganspace": "ganspace.safetensors",
+    "jacobian": "jacobian.safetensors",
+}
 """Kinds, and the file of each in a model folder."""
 
 SPREAD_SAMPLES = 2000
@@ -22,7 +27,7 @@ class Components:
     """Directions of one kind, the most telling first.
 
     Args:
-        kind: "sefa" or "ganspace".
+        kind: one of `FILES`.
         directions: unit rows `[K, D]`.
         deviations: standard deviation of sampled codes along each, `[K]`.
 

@@ -8,6 +8,7 @@ from multimodal.metrics.perception import Lpips
 from multimodal.metrics.pixels import mae, mse, psnr, rmse, ssim
 from multimodal.metrics.sets import (
     frechet_distance,
+    frechet_segmentation,
     inception_score,
     kernel_distance,
     sliced_wasserstein,
@@ -28,6 +29,7 @@ __all__ = [
     "cosine_editability",
     "efficientnet_lite0",
     "frechet_distance",
+    "frechet_segmentation",
     "inception_score",
     "kernel_distance",
     "landmark_distance",

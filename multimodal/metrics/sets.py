@@ -36,6 +36,23 @@ def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
     return float(within - 2 * kernel(first, second).mean())
 
 
+def frechet_segmentation(first: np.ndarray, second: np.ndarray) -> float:
+    """Frechet segmentation distance: how differently two sets of pictures are made up (Bau et al.
+    2019, "Seeing What a GAN Cannot Generate", section 3.1).
+
+    Args:
+        first, second: share of each picture's pixels that every class has, `[N, K]` and `[M, K]`
+            (`multimodal.parsing.FaceParser.areas`; the paper parses scenes, we faces).
+
+    Raises:
+        ValueError: not shares, or other shapes.
+    """
+    for found in (first, second):
+        if found.ndim != 2 or (found < 0).any() or not np.allclose(found.sum(axis=1), 1, atol=1e-3):
+            raise ValueError(f"{found.shape}: need [N, K] shares of the pixels that sum to 1")
+    return frechet_distance(first, second)
+
+
 def inception_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float, float]:
     """Mean and standard deviation over splits of `exp(E KL(p(y|x) || p(y)))`, in 1..K (Salimans et
     al. 2016, section 4).

@@ -79,6 +79,13 @@ class FaceParser:
         found = guided_enlarge(self.probabilities(crops), crops.to(next(self.network.parameters())))
         return found.argmax(1).to(torch.uint8)
 
+    def areas(self, crops: Tensor) -> np.ndarray:
+        """Share of the pixels of each crop that every one of `CLASSES` has, float64 `[B, 16]`: what
+        `multimodal.metrics.frechet_segmentation` compares."""
+        found = self.probabilities(crops).argmax(1).flatten(1).cpu().numpy()
+        counts = [np.bincount(one, minlength=len(CLASSES)) for one in found]
+        return np.stack(counts) / found.shape[1]
+
 
 def painted(labels: np.ndarray) -> Image.Image:
     """Labels `[H, W]` in the display colours of their classes."""

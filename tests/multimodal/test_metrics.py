@@ -156,3 +156,15 @@ def test_class_probabilities_sum_to_one() -> None:
     found = metrics.ClassProbabilities()(torch.zeros(1, 3, 64, 64))
     assert found.shape == (1, 1000)
     assert float(found.sum()) == pytest.approx(1, abs=1e-4)
+
+
+def test_frechet_segmentation_sees_what_is_missing() -> None:
+    source = np.random.default_rng(0)
+    whole = source.dirichlet(np.full(5, 4.0), 400)
+    other = source.dirichlet(np.full(5, 4.0), 400)
+    without = np.c_[whole[:, :4], np.zeros(len(whole))]
+    without /= without.sum(axis=1, keepdims=True)
+    near = metrics.frechet_segmentation(whole, other)
+    assert 0 <= near < 0.1 * metrics.frechet_segmentation(without, other)
+    with pytest.raises(ValueError, match="sum to 1"):
+        metrics.frechet_segmentation(whole * 2, other)

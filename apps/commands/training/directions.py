@@ -13,8 +13,11 @@ from apps.commands.groups import grouped
 from apps.console import report, steps
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from guidance.controls.control import Attributes
     from multimodal import FaceEditor
+    from multimodal.metrics import FeatureExtractor
 
 app = typer.Typer(help="Measure and list a model's directions.", no_args_is_help=True)
 
@@ -27,6 +30,8 @@ Names = Annotated[list[str] | None, typer.Argument(help="Attributes; default: al
 More = Annotated[list[str] | None, typer.Option(help="Describes faces that have a new attribute.")]
 Less = Annotated[list[str] | None, typer.Option(help="Describes faces that do not have it.")]
 
+PICTURES = (".jpg", ".jpeg", ".png", ".webp")
+LOOKED_AT = 256
 LEAST_LEFT = 1e-4
 """Share of a direction below which a projection has left only rounding errors."""
 
@@ -215,6 +220,78 @@ def walk(
             config = WalkConfig(steps=count, seed=seed)
             found[name] = learn_walk(editor.generator, name, config, on_step).cpu()
     _add(folder, Attributes(found), as_json)
+
+
+@app.command()
+@grouped
+def jacobian(
+    place: Place,
+    count: Count = 10,
+    faces: Annotated[int, typer.Option(min=1, max=10_000, help="Sampled faces looked at.")] = 8,
+    layers: o.Layers = None,
+    seed: o.Seed = 0,
+    as_json: o.Json = False,
+) -> None:
+    """Orthogonal Jacobian: the directions that change pictures most, each in its own way."""
+    from guidance.controls.components import Components, spread
+    from guidance.controls.jacobian import JacobianConfig, angles, hessian_penalty
+    from guidance.controls.jacobian import orthogonal_jacobian as found_by
+
+    editor, folder = place.open()
+    count = min(count, editor.generator.style_dim)
+    config = JacobianConfig(count, faces, layers=layers, seed=seed)
+    with steps("looking at the Jacobian") as on_step:
+        _, directions = found_by(editor.generator, config, on_step)
+    check = JacobianConfig(count, min(faces, 2), 8, layers, seed=seed + 1)
+    path = Components("jacobian", directions, spread(editor.generator, directions)).save(folder)
+    figures = {
+        "mean_cosine": round(float(angles(editor.generator, directions, check)), 4),
+        "hessian_penalty": round(float(hessian_penalty(editor.generator, directions, check)), 4),
+    }
+    report({"directions": count, **figures, "file": path}, as_json)
+
+
+@app.command()
+@grouped
+def quality(
+    place: Place,
+    good: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of aligned good pictures; default: the model's own, near its mean"
+        ),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=40, max=1_000_000, help="Drawings judged.")] = 1000,
+    seed: o.Seed = 0,
+    as_json: o.Json = False,
+) -> None:
+    """The direction that leads away from artefacts, as a direction called "quality"."""
+    from guidance.controls.control import Attributes
+    from guidance.controls.quality import NAME, own_good, quality_direction, quality_scores
+    from multimodal.metrics import FeatureExtractor
+
+    editor, folder = place.open()
+    extract = FeatureExtractor("efficientnet-lite0").to(editor.generator.device)
+    usual = own_good(editor.generator, extract) if good is None else _features(good, extract)
+    scores = quality_scores(usual.to(editor.generator.device), extract)
+    with steps("judging drawings") as on_step:
+        found = quality_direction(editor.generator, scores, samples, seed, on_step)
+    _add(folder, Attributes({NAME: found.cpu()}), as_json)
+
+
+def _features(folder: Path, extract: FeatureExtractor) -> Tensor:
+    """Features of a folder's pictures."""
+    import torch
+
+    from multimodal.images import load_image, resize, to_tensor
+
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no such folder: {folder}")
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURES)
+    if not files:
+        raise ValueError(f"no pictures in {folder} (looked for {', '.join(PICTURES)})")
+    pictures = (to_tensor(resize(load_image(path), LOOKED_AT)) for path in files)
+    return torch.cat([extract(picture.to(extract.mean.device)) for picture in pictures])
 
 
 def _named(names: list[str], more: list[str], less: list[str]) -> dict[str, Any]:

@@ -11,10 +11,18 @@ import torch
 from apps.evaluation.samples import spread
 from apps.evaluation.setting import Row, Setting
 from multimodal.images import to_tensor
-from multimodal.metrics import FeatureExtractor, frechet_distance, kernel_distance
+from multimodal.metrics import (
+    FeatureExtractor,
+    frechet_distance,
+    frechet_segmentation,
+    kernel_distance,
+)
+from multimodal.parsing import FaceParser
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from multimodal.types import RegionParser
 
 NETWORK = "efficientnet-lite0"
 MOST = 200
@@ -23,7 +31,8 @@ MOST = 200
 ABOUT = (
     f"Frechet and kernel distance ({NETWORK} features) of sets of pictures to all held-out renders "
     "of the pack. Few pictures make the Frechet distance large: compare with the reconstructions "
-    "of the same faces, and with the sizes `n` beside."
+    "of the same faces, and with the sizes `n` beside. `segments`: Frechet segmentation distance, "
+    "of the shares of a picture that the parser gives to skin, hair and the rest, times 1000."
 )
 
 
@@ -38,7 +47,9 @@ def edited_distances(
         network = FeatureExtractor(NETWORK)
     except ValueError:
         return []
-    real = features(network, [sample.image for sample in setting.pack.renders])
+    renders = [sample.image for sample in setting.pack.renders]
+    parser = setting.editor.toolkit.parser
+    real, parts = features(network, renders), areas(parser, renders)
     rows = []
     for name, pictures in {"reconstructions": before, **drawn}.items():
         if min(len(pictures), len(real)) < 2:
@@ -50,9 +61,23 @@ def edited_distances(
                 "n": len(found),
                 "frechet": frechet_distance(found, real),
                 "kernel": kernel_distance(found, real),
+                **_segments(areas(parser, pictures), parts),
             }
         )
     return rows
+
+
+def areas(parser: RegionParser | None, pictures: Sequence[Image.Image]) -> np.ndarray | None:
+    """Shares of the classes `[N, K]` in at most `MOST` of the pictures; None without a parser."""
+    if not isinstance(parser, FaceParser):
+        return None
+    return np.concatenate([parser.areas(to_tensor(picture)) for picture in spread(pictures, MOST)])
+
+
+def _segments(found: np.ndarray | None, real: np.ndarray | None) -> dict[str, float]:
+    if found is None or real is None:
+        return {}
+    return {"segments": 1000 * frechet_segmentation(found, real)}
 
 
 def features(network: FeatureExtractor, pictures: Sequence[Image.Image]) -> np.ndarray:

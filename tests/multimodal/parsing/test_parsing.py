@@ -111,3 +111,12 @@ def test_labels_of_a_photo_lie_where_the_square_lay() -> None:
     assert mask[100, 190] > 250
     assert mask[100, 110] < 5
     assert np.asarray(found.mask(["background"]))[5, 5] == 255
+
+
+def test_areas_are_shares_of_the_labels(parser: FaceParser) -> None:
+    crops = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    found = parser.areas(crops)
+    assert found.shape == (2, len(CLASSES))
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    labels = parser.probabilities(crops)[1].argmax(0)
+    np.testing.assert_allclose(found[1, 0], float((labels == 0).float().mean()), atol=1e-6)
