@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,12 +56,13 @@ def apply_offset(
     if strength == 0 or (offset.w is None and offset.styles is None):
         return latent
     w = latent.w if offset.w is None else latent.w + strength * offset.w
+    meant = latent.meant + tuple(replace(one, amount=one.amount * strength) for one in offset.meant)
     if offset.styles is None and latent.styles is None:
-        return Latent(w, None, latent.noise)
+        return Latent(w, None, latent.noise, meant)
     styles = styles_of(generator, latent)
     for change in offset_styles(generator, offset):
         styles = tuple(s + strength * c for s, c in zip(styles, change, strict=True))
-    return Latent(w, styles, latent.noise)
+    return Latent(w, styles, latent.noise, meant)
 
 
 def offset_styles(generator: Generator, offset: Offset) -> list[tuple[Tensor, ...]]:

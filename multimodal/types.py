@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from multimodal.meant import Meant
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -49,15 +51,18 @@ class Latent:
         styles: S-space codes, network order, toRGB included, each `[B, C_i]`; when given they
             win over `w` (an edit in S has no exact W+).
         noise: per-layer noise maps, each `[1, 1, H, W]`, when an inversion optimised them.
+        meant: what the words said by which it was edited.
     """
 
     w: Tensor
     styles: tuple[Tensor, ...] | None = None
     noise: tuple[Tensor, ...] | None = None
+    meant: tuple[Meant, ...] = ()
 
     def to(self, device: torch.device | str) -> Latent:
         """The same latent on another device."""
-        return Latent(self.w.to(device), _to_all(self.styles, device), _to_all(self.noise, device))
+        styles, noise = _to_all(self.styles, device), _to_all(self.noise, device)
+        return Latent(self.w.to(device), styles, noise, self.meant)
 
 
 @dataclass(frozen=True)
@@ -67,20 +72,23 @@ class Offset:
     Args:
         w: change in W+, `[1, L, D]` (or `[B, L, D]`), or None.
         styles: change in S, network order, each `[1, C_i]`, or None.
+        meant: what the words said that it was made for.
     """
 
     w: Tensor | None = None
     styles: tuple[Tensor, ...] | None = None
+    meant: tuple[Meant, ...] = ()
 
     def scaled(self, strength: float) -> Offset:
         """This offset times `strength` (any real number)."""
         styles = None if self.styles is None else tuple(s * strength for s in self.styles)
-        return Offset(None if self.w is None else self.w * strength, styles)
+        meant = tuple(replace(one, amount=one.amount * strength) for one in self.meant)
+        return Offset(None if self.w is None else self.w * strength, styles, meant)
 
     def to(self, device: torch.device | str) -> Offset:
         """The same offset on another device."""
         w = None if self.w is None else self.w.to(device)
-        return Offset(w, _to_all(self.styles, device))
+        return Offset(w, _to_all(self.styles, device), self.meant)
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,7 @@ class Face:
         from multimodal.files.face_files import read_face
 
         found = dict(vars(read_face(path)))
-        code = {name: found.pop(name) for name in ("w", "styles", "noise")}
+        code = {name: found.pop(name) for name in ("w", "styles", "noise", "meant")}
         w, styles = found.pop("rest"), found.pop("rest_styles")
         rest = None if w is None else Latent(w, styles, code["noise"])
         return Face(Latent(**code), **found, rest=rest)

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from guidance.common import draw, styles_of
 from multimodal.files.weights import atomic
+from multimodal.meant import Meant
 from multimodal.types import Generator, Latent, Offset
 
 MAX_SECONDS = 120.0
@@ -52,6 +53,11 @@ class Timeline:
             raise ValueError(f"weights {shape} do not fit {len(self.offsets)} offsets")
         if not bool(torch.isfinite(self.weights).all()):
             raise ValueError("the weights of the frames hold values that are not finite")
+
+    def meant(self, frame: int) -> tuple[Meant, ...]:
+        """What the words of a frame's offsets say."""
+        shares = zip(self.offsets, self.weights[frame].tolist(), strict=True)
+        return tuple(one for offset, share in shares for one in offset.scaled(share).meant)
 
     def __len__(self) -> int:
         return self.weights.shape[0]

@@ -208,7 +208,7 @@ def _changed(
     place = shot.places[at]
     crop = native_crop(frame, place, drawn.shape[-1])
     subject = _calmed(subject_of(frame, place, crop, drawn.shape[-1]), index, calm)
-    return transfer(subject, drawn, after).photo
+    return transfer(subject, drawn, after, shot.offset.scaled(shot.strength).meant).photo
 
 
 def _calmed(subject: Subject, index: int, calm: dict[int, np.ndarray]) -> Subject:

@@ -113,7 +113,7 @@ def animate(
     cache = out.with_name(f".{out.stem}.{key}.frames") if resumable else None
     generator = editor.generator_for(face)
     drawn = pictures(frames_of(generator, face.latent, timeline, motion.batch, cache, on_frames))
-    drawn = _finished(editor, face, drawn, motion)
+    drawn = _finished(editor, face, drawn, motion, timeline)
     write_clip(drawn, out, motion.fps, _soundtrack(motion, len(timeline) / motion.fps))
     clear_caches(out)
     return out
@@ -209,9 +209,10 @@ def _soundtrack(motion: Motion, seconds: float) -> Sound | None:
 
 
 def _finished(
-    editor: FaceEditor, face: Face, drawn: Iterator[Image.Image], motion: Motion
+    editor: FaceEditor, face: Face, drawn: Iterator[Image.Image], motion: Motion, timeline: Timeline
 ) -> Iterator[Image.Image]:
     """Each frame as it is shown: the face, or the whole photo where there is one."""
-    for picture in drawn:
-        shown = editor.finish(face, to_tensor(picture), motion.fidelity)
+    for index, picture in enumerate(drawn):
+        meant = timeline.meant(index)
+        shown = editor.finish(face, to_tensor(picture), motion.fidelity, meant)
         yield shown.photo if motion.whole and shown.photo is not None else shown.face

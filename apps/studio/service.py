@@ -24,9 +24,9 @@ from guidance.controls.edits import EditList
 from guidance.controls.regions import REGIONS
 from multimodal.editing.finishing import PHOTO, Finished
 from multimodal.editing.places import named_mask
-from multimodal.editing.stacking import Applied, stacked
+from multimodal.editing.stacking import Applied, meant_by, stacked
 from multimodal.images import load_image, save_image
-from multimodal.types import EditResult, Face, Latent, OnStep, Progress
+from multimodal.types import EditResult, Face, OnStep, Progress
 
 if TYPE_CHECKING:
     from apps.clips.motion import Motion
@@ -146,7 +146,7 @@ class Studio:
         return self.redraw(replace(session, before=before, fidelity=fidelity))
 
     def _at_rest(self, face: Face, fidelity: str) -> Finished:
-        return self.editor.finish(face, self.editor.draw(face), fidelity)
+        return self.editor.finish(face, self.editor.draw(face), fidelity, face.latent.meant)
 
     def reopen(self, face: Face, old: Session | None) -> Session:
         """A new session about a face, with the edits of an old one; nothing is measured anew."""
@@ -205,13 +205,16 @@ class Studio:
         if not session.steps:
             return replace(session, after=session.before, latent=session.face.latent)
         with self.computing(), torch.no_grad():
-            latent, picture = self._drawn(session)
-            after = self.editor.finish(session.face, picture, session.fidelity)
+            edits = self._applied(session)
+            face = session.face
+            latent, picture = stacked(self.editor.generator_for(face), face.latent, edits)
+            meant = meant_by(face.latent, edits)
+            after = self.editor.finish(face, picture, session.fidelity, meant)
         return replace(session, after=after, latent=latent)
 
-    def _drawn(self, session: Session) -> tuple[Latent, torch.Tensor]:
+    def _applied(self, session: Session) -> list[Applied]:
         face = session.face
-        edits = [
+        return [
             Applied(
                 step.offset,
                 step.strength,
@@ -220,7 +223,6 @@ class Studio:
             )
             for step in session.steps
         ]
-        return stacked(self.editor.generator_for(face), face.latent, edits)
 
     def _mask(self, face: Face, region: str) -> torch.Tensor:
         return named_mask(self.editor.toolkit, face, region)

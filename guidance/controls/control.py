@@ -64,9 +64,10 @@ def restrict(offset: Offset, layers: Layers, rows: int) -> Offset:
     mask = layer_mask(layers, rows)
     w = None if offset.w is None else offset.w * mask.to(offset.w)
     if offset.styles is None:
-        return Offset(w)
+        return Offset(w, None, offset.meant)
     kept = [float(mask[0, row, 0]) for row in style_rows(len(offset.styles))]
-    return Offset(w, tuple(s * k for s, k in zip(offset.styles, kept, strict=True)))
+    styles = tuple(s * k for s, k in zip(offset.styles, kept, strict=True))
+    return Offset(w, styles, offset.meant)
 
 
 def keep_attributes(
@@ -88,12 +89,14 @@ def keep_attributes(
     if offset.styles is None:
         assert offset.w is not None
         basis = [d.w.to(offset.w).flatten() for d in given if d.w is not None]
-        return Offset(w=reject(offset.w.flatten(), basis).view_as(offset.w))
+        w = reject(offset.w.flatten(), basis).view_as(offset.w)
+        return Offset(w, None, offset.meant)
     own = offset_styles(generator, offset)
     total = [torch.stack(parts).sum(0) for parts in zip(*own, strict=True)]
     basis = [torch.cat(_w_styles(generator, d, total), dim=1)[0] for d in given]
     flat = reject(torch.cat(total, dim=1)[0], basis)
-    return Offset(styles=tuple(flat[None].split([t.shape[1] for t in total], dim=1)))
+    styles = tuple(flat[None].split([t.shape[1] for t in total], dim=1))
+    return Offset(None, styles, offset.meant)
 
 
 def _w_styles(generator: Generator, direction: Offset, like: Sequence[Tensor]) -> list[Tensor]:

@@ -29,6 +29,7 @@ from guidance.wishes.reader import read_wishes
 from guidance.wishes.telling import refusal, told
 from guidance.wishes.types import Meaning, Sense, Understood, Wish
 from guidance.wishes.vocabulary import load_vocabulary
+from multimodal.meant import Meant
 from multimodal.types import EditRequest, Offset, OnStep, Toolkit
 
 SETTLED = 1e-9
@@ -147,7 +148,22 @@ class KnownFactors:
         options, moves = read_options(FactorOptions, request.options), self.moves
         factors = moves.read(request.latent.w.to(moves.weight)[0]).clamp(-BEYOND, BEYOND)
         step = options.gain * self._step(request, factors, options)
-        return Offset(w=step[None].to(request.latent.w))
+        return Offset(w=step[None].to(request.latent.w), meant=self._meant_by(request))
+
+    def _meant_by(self, request: EditRequest) -> tuple[Meant, ...]:
+        """What the words of a request say, for what the drawing will not."""
+        if request.text is None or not self.reads:
+            return ()
+        share = 1.0 if request.beside is None else min(1.0, 2 * (1 - request.mix))
+        wishes = self.understand(request.text)[0].wishes
+        return tuple(
+            Meant(
+                f"{wish.attribute}: {wish.value}",
+                (-share if wish.negated else share) * wish.strength,
+                wish.color,
+            )
+            for wish in wishes
+        )
 
     def _step(self, request: EditRequest, factors: Tensor, options: FactorOptions) -> Tensor:
         """The change of W+ `[L, D]`: by words, by the target, or by words and what is beside."""

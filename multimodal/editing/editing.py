@@ -32,8 +32,9 @@ from multimodal.editing.finishing import DRAWING, PHOTO, Finished, check_fidelit
 from multimodal.editing.hearing import follow, sounds_of
 from multimodal.editing.names import kept_directions
 from multimodal.editing.places import named_mask
-from multimodal.editing.stacking import Applied, stacked
+from multimodal.editing.stacking import Applied, meant_by, meant_in, stacked
 from multimodal.images import ImageSource, load_image, to_pil, to_tensor
+from multimodal.meant import Meant
 from multimodal.types import (
     EditRequest,
     EditResult,
@@ -60,7 +61,9 @@ class EditorParts(Protocol):
         """The generator that draws this face."""
         ...
 
-    def finish(self, face: Face, drawn: Tensor, fidelity: str = PHOTO) -> Finished:
+    def finish(
+        self, face: Face, drawn: Tensor, fidelity: str = PHOTO, meant: tuple[Meant, ...] = ()
+    ) -> Finished:
         """The pictures a person gets of a face that was drawn edited."""
         ...
 
@@ -136,7 +139,8 @@ def apply(
     face, tools = _here(editor, face)
     moved = offset.to(tools.generator.device)
     after = apply_offset(tools.generator, face.latent, moved, strength)
-    return editor.finish(face, _drawn(editor, face, after, region, mask), fidelity).face
+    meant = meant_in(after.meant, "" if mask is not None else region)
+    return editor.finish(face, _drawn(editor, face, after, region, mask), fidelity, meant).face
 
 
 def edit(
@@ -215,7 +219,8 @@ def edit(
         edited = original if after is face.latent else _drawn(editor, face, after, region, mask)
         scores = {"strength": float(used), "seconds": time.perf_counter() - began}
         scores |= _scores(tools, original, edited, wanted)
-    made = _result(editor, face, (original, edited), (after, offset, scores), fidelity)
+    meant = meant_in(after.meant, "" if mask is not None else region)
+    made = _result(editor, face, (original, edited), (after, offset, scores), fidelity, meant)
     return replace(made, notes=(*heard.notes, *notes))
 
 
@@ -279,7 +284,8 @@ def replay(
     scores["edits"] = float(len(results))
     parts = (after, results[-1].offset, scores)
     notes = tuple(note for result in results for note in result.notes)
-    return replace(_result(editor, face, (before, picture), parts, fidelity), notes=notes)
+    found = _result(editor, face, (before, picture), parts, fidelity, meant_by(face.latent, made))
+    return replace(found, notes=notes)
 
 
 def _applied(
@@ -365,10 +371,12 @@ def _result(
     drawn: tuple[Tensor, Tensor],
     parts: tuple[Latent, Offset, dict[str, float]],
     fidelity: str,
+    meant: tuple[Meant, ...] = (),
 ) -> EditResult:
     """What an edit returns, of the drawings before and after it."""
     began = time.perf_counter()
-    before, after = (editor.finish(face, picture, fidelity) for picture in drawn)
+    before = editor.finish(face, drawn[0], fidelity, face.latent.meant)
+    after = editor.finish(face, drawn[1], fidelity, meant)
     parts[2]["seconds"] += time.perf_counter() - began
     return EditResult(before.face, after.face, after.photo, *parts)
 

@@ -21,6 +21,7 @@ from multimodal.editing.fitting import check_code
 from multimodal.faces.native import MOST, native_crop
 from multimodal.images import ImageSource, load_image, resize, to_pil
 from multimodal.inversion import invert, tuned_generator
+from multimodal.meant import Meant
 from multimodal.types import (
     Aligned,
     EditResult,
@@ -168,7 +169,13 @@ class FaceEditor:
         """What the generator draws at the face's code."""
         return to_pil(self.draw(face))
 
-    def finish(self, face: Face, drawn: Tensor, fidelity: str = PHOTO) -> Finished:
+    def finish(
+        self,
+        face: Face,
+        drawn: Tensor,
+        fidelity: str = PHOTO,
+        meant: tuple[Meant, ...] = (),
+    ) -> Finished:
         """The pictures a person gets of a face that was drawn edited.
 
         Args:
@@ -176,11 +183,12 @@ class FaceEditor:
             drawn: `[1, 3, R, R]` in [-1, 1] nominally.
             fidelity: "photo": where the face came from a photo, that photo with the change in it,
                 at its own resolution; "drawing": what the generator draws.
+            meant: what the words of the edit said (`Latent.meant`), for what the drawing does not.
 
         Raises:
             ValueError: another fidelity.
         """
-        return self._finishing(self, face, drawn, fidelity)
+        return self._finishing(self, face, drawn, fidelity, meant)
 
     def photo(
         self, face: Face, image: Image.Image, rest: Image.Image | None = None

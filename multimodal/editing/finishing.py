@@ -9,12 +9,13 @@ from torch import Tensor
 
 from multimodal.faces.native import native_crop
 from multimodal.images import to_pil
+from multimodal.meant import Meant
 from multimodal.types import Face, Latent
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from multimodal.fidelity import Subject
+    from multimodal.fidelity import Drawn, Subject
 
 PHOTO, DRAWING = "photo", "drawing"
 FIDELITIES = (PHOTO, DRAWING)
@@ -54,7 +55,7 @@ class Prepared:
 
     crop: Image
     rest: Latent
-    drawn: Tensor
+    drawn: Drawn
     subject: Subject
 
 
@@ -65,7 +66,12 @@ class Finishing:
         self._kept: list[Prepared] = []
 
     def __call__(
-        self, editor: Drawer, face: Face, drawn: Tensor, fidelity: str = PHOTO
+        self,
+        editor: Drawer,
+        face: Face,
+        drawn: Tensor,
+        fidelity: str = PHOTO,
+        meant: tuple[Meant, ...] = (),
     ) -> Finished:
         """The pictures of a face that was drawn `[1, 3, R, R]`.
 
@@ -78,7 +84,7 @@ class Finishing:
         from multimodal.fidelity import transfer
 
         ready = self.prepared(editor, face)
-        edited = transfer(ready.subject, ready.drawn, drawn)
+        edited = transfer(ready.subject, ready.drawn, drawn, meant)
         return Finished(edited.face, None if face.photo is None else edited.photo)
 
     def prepared(self, editor: Drawer, face: Face) -> Prepared:
@@ -87,12 +93,13 @@ class Finishing:
         for ready in self._kept:
             if ready.crop is face.crop and ready.rest.w is rest.w:
                 return ready
-        from multimodal.fidelity import subject_of
+        from multimodal.fidelity import drawn_of, subject_of
 
         drawn = editor.draw(face, rest)
         crop = crop_of(face, drawn.shape[-1])
         subject = subject_of(face.photo or crop, face.transform, crop, drawn.shape[-1])
-        ready = Prepared(face.crop or crop, rest, drawn, subject)
+        read = drawn_of(drawn, subject.small.shape[0])
+        ready = Prepared(face.crop or crop, rest, read, subject)
         self._kept = [*self._kept[1 - KEPT :], ready]
         return ready
 

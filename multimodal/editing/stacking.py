@@ -11,6 +11,7 @@ from torch import Tensor
 
 from guidance.common import apply_offset, draw
 from guidance.controls.control import blend
+from multimodal.meant import Meant
 from multimodal.types import Generator, Latent, Offset
 
 
@@ -29,6 +30,26 @@ class Applied:
     strength: float
     place: str | None = None
     mask: Tensor | None = None
+
+
+REGIONS = {"hair_color": "hair", "lipstick": "mouth", "eye_color": "eyes", "skin": "skin"}
+"""The named region that a class's words speak of, where they speak of one."""
+
+
+def meant_in(meant: tuple[Meant, ...], place: str | None) -> tuple[Meant, ...]:
+    """What words say of one place of a face; of None, all that they say."""
+    if place is None:
+        return meant
+    return tuple(one for one in meant if REGIONS.get(one.sense.split(": ")[0]) == place)
+
+
+def meant_by(latent: Latent, edits: Sequence[Applied]) -> tuple[Meant, ...]:
+    """What the words of some edits say, each of its own place."""
+    found = latent.meant
+    for one in edits:
+        place = one.place if one.mask is not None else None
+        found += meant_in(one.offset.scaled(one.strength).meant, place)
+    return found
 
 
 @torch.no_grad()

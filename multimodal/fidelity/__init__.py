@@ -4,6 +4,7 @@ The generator's drawings before and after an edit say what changes; every pixel 
 reason to touch stays the photo's own, at the photo's own resolution.
 """
 
+from multimodal.fidelity.drawn import Drawn, drawn_of
 from multimodal.fidelity.transfer import Edited, Subject, subject_of, transfer
 
-__all__ = ["Edited", "Subject", "subject_of", "transfer"]
+__all__ = ["Drawn", "Edited", "Subject", "drawn_of", "subject_of", "transfer"]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from multimodal.fidelity.colours.mouths import mouth_colours
 from multimodal.fidelity.looks import Look
-from multimodal.fidelity.mesh import EYES, INNER_LIPS, OUTER_LIPS, OVAL
-from multimodal.fidelity.mouths import mouth_colours
+from multimodal.fidelity.mesh import EYES, INNER_LIPS, OUTER_LIPS
 from multimodal.fidelity.registration import Maps
 
 COARSE = 0.02
@@ -26,22 +26,28 @@ CORE = 0.015
 """Differences below this are taken as the generator's own unrest."""
 TRUSTED = 0.75
 """How much of a drawn difference a full look of photographs replaces."""
-BROAD = 0.06
-"""Width of differences beside the face, in parts of the side, up to which they are taken for
-outlines that the drawings put in slightly other places."""
-BESIDE = 0.4
-"""Share of fine differences that is taken beside the face."""
-REACH, EDGE = 0.09, 2e-3
-"""Window of the guided filter in parts of the side, and variance up to which edges are none."""
 BLINK = 0.006
 """Motion of lids, in parts of the crop's side, from which the drawing's eyes are left out."""
 DETAIL = 0.012
 """Standard deviation above which contrast is not fine, in parts of the crop's side."""
-AWAY = 0.04
-"""The same beside the face, where drawings are less at rest; twice as much is taken in full."""
 FEATHER = 0.06
 """Part of the crop's side over which changes fade in from its border."""
 BRIGHTER = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Cover:
+    """What lies over a photo.
+
+    Args:
+        colours: `[S, S, 3]` float32 in [0, 1].
+        alpha: how much of it there is, `[S, S]` float32 in [0, 1].
+        sharp: its rim is as sharp as the photo allows.
+    """
+
+    colours: np.ndarray
+    alpha: np.ndarray
+    sharp: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,37 +59,38 @@ class Change:
             crop's side.
         factor: `[S, S, 3]` float32.
         summand: `[S, S, 3]` float32 in [-1, 1], where colours are in [0, 1].
+        covers: what is laid over all that, the topmost last.
     """
 
     motion: np.ndarray
     factor: np.ndarray
     summand: np.ndarray
+    covers: tuple[Cover, ...] = ()
 
 
 def change_of(
-    photo: np.ndarray,
-    before: np.ndarray,
-    after: np.ndarray,
+    pictures: tuple[np.ndarray, np.ndarray, np.ndarray],
     maps: Maps,
+    kept: np.ndarray,
     opened: float,
     look: Look | None = None,
 ) -> Change:
     """What an edit does to the pixels of a photo's crop.
 
     Args:
-        photo: the crop at the size of the drawings, `[S, S, 3]` float32 in [0, 1].
-        before: the drawing before the edit, likewise.
-        after: the drawing after it, likewise.
+        pictures: the crop at the size of the drawings, and the drawings before and after the edit;
+            each `[S, S, 3]` float32 in [0, 1].
         maps: the registration of the three.
+        kept: where a difference between the drawings is one of the face, `[S, S]` in [0, 1].
         opened: how much the mouth's inside is new, in [0, 1].
         look: a look of photographs that the face takes on too.
     """
-    side = photo.shape[0]
-    here = warped(photo, maps.photo)
-    then, now = warped(before, maps.before), warped(after, maps.after)
+    side = pictures[0].shape[0]
+    places = (maps.photo, maps.before, maps.after)
+    here, then, now = (warped(*pair) for pair in zip(pictures, places, strict=True))
     coarse = COARSE * side
     base = [cv2.GaussianBlur(picture, (0, 0), coarse) for picture in (here, then, now)]
-    difference = (now - then) * credible(now - then, maps.mesh)
+    difference = (now - then) * kept[..., None]
     difference *= own_eyes(maps, side)
     if opened > 0:  # moved lips are the photo's own; the drawing's would lie beside them
         difference *= 1 - 0.85 * opened * filled(maps.mesh[list(OUTER_LIPS)], side, 1.25)[..., None]
@@ -91,11 +98,10 @@ def change_of(
         difference *= 1 - TRUSTED * look.weight
     smooth = cv2.GaussianBlur(_cored(difference), (0, 0), coarse)
     ratio = (base[1] + smooth + FLOOR) / (base[1] + FLOOR)
-    ratio = along_edges(np.clip(ratio, 0.1, BRIGHTER), here, maps.mesh)
+    ratio = np.clip(ratio, 0.1, BRIGHTER)
     factor = np.minimum(ratio, 1.0)
     brighter = (base[0] + FLOOR) * np.maximum(ratio - 1.0, 0.0)
     fine = _cored(difference - smooth) * _contrast(base[0], base[1])
-    fine *= np.maximum(filled(maps.mesh[list(OVAL)], side, 1.06), BESIDE)[..., None]
     summand = brighter + fine
     if look is not None:
         factor, summand = looked(here, factor, summand, look, maps)
@@ -106,7 +112,8 @@ def change_of(
         drawn = mouth_colours(now, base[0])
         factor, summand = factor * (1 - inside), summand * (1 - inside) + drawn * inside
     motion = (maps.photo - _cells(maps.photo.shape[0])) * feathered(maps.photo.shape[0])[..., None]
-    return Change(*(np.ascontiguousarray(a, np.float32) for a in (motion, factor, summand)))
+    planes = [np.ascontiguousarray(plane, np.float32) for plane in (motion, factor, summand)]
+    return Change(planes[0], planes[1], planes[2])
 
 
 def looked(
@@ -116,7 +123,7 @@ def looked(
     planes = np.concatenate([look.texture, look.detail[..., None]], axis=-1).astype(np.float32)
     read = warped(planes, maps.places, here.shape[0], cv2.BORDER_CONSTANT)
     read = read * (1 - inner_mouth(maps.mesh, here.shape[0]))[..., None]
-    gain = np.exp(np.clip(read[..., :3], -1.2, 0.4))
+    gain = np.exp(np.clip(read[..., :3], -1.2, 0.2))
     detail = np.exp(np.clip(read[..., 3:], -1.0, 1.0))
     base = cv2.GaussianBlur(here, (0, 0), DETAIL * here.shape[0])
     return factor * gain * detail, (summand + base * factor * (1 - detail)) * gain
@@ -133,44 +140,6 @@ def warped(
     spots = cv2.resize(places.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
     spots = spots * picture.shape[0] - 0.5
     return cv2.remap(picture, spots[..., 0], spots[..., 1], cv2.INTER_CUBIC, borderMode=border)
-
-
-def credible(difference: np.ndarray, mesh: np.ndarray) -> np.ndarray:
-    """Where a difference of drawings `[S, S, 3]` is more than an outline that moved a little.
-
-    Returns:
-        `[S, S, 1]` in [0, 1]: 1 on the face, and beside it where the difference is broad.
-    """
-    side = difference.shape[0]
-    face = filled(mesh[list(OVAL)], side, 1.06)
-    size = cv2.GaussianBlur(np.abs(difference).max(axis=-1), (0, 0), side / 256)
-    width = round(BROAD * side) | 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    broad = cv2.morphologyEx(size, cv2.MORPH_OPEN, kernel)
-    t = np.clip((broad - AWAY) / AWAY, 0, 1)
-    broad = cv2.GaussianBlur(t, (0, 0), side / 128)
-    return np.maximum(face, broad)[..., None]
-
-
-def along_edges(ratio: np.ndarray, photo: np.ndarray, mesh: np.ndarray) -> np.ndarray:
-    """Factors of colours that end where the photo's hair ends, beside the face.
-
-    The guided filter of He, Sun and Tang 2010 (equations 5, 6 and 8), guided by the photo's
-    brightness: a drawing's hair does not lie exactly where the photo's lies.
-    """
-    side = photo.shape[0]
-    window = (round(REACH * side) | 1,) * 2
-    guide = photo.mean(axis=-1)
-    wanted = np.log(ratio)
-    mean = cv2.blur(guide, window)
-    spread = cv2.blur(guide * guide, window) - mean * mean
-    means = cv2.blur(wanted, window)
-    shared = cv2.blur(wanted * guide[..., None], window) - means * mean[..., None]
-    slope = shared / (spread + EDGE)[..., None]
-    level = means - slope * mean[..., None]
-    guided = cv2.blur(slope, window) * guide[..., None] + cv2.blur(level, window)
-    face = filled(mesh[list(OVAL)], side, 1.0)[..., None]
-    return np.exp(wanted * face + guided * (1 - face)).clip(0.1, BRIGHTER)
 
 
 def own_eyes(maps: Maps, side: int) -> np.ndarray:

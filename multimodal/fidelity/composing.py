@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from multimodal.faces.align import FaceTransform
-from multimodal.fidelity.change import Change
+from multimodal.fidelity.change import Change, Cover
 
 ROWS = 256
 Box = tuple[int, int, int, int]
@@ -58,8 +58,21 @@ def _band(photo: np.ndarray, transform: FaceTransform, planes: Planes, box: Box)
     levels = moved(photo, box, motion)
     levels *= seen(planes.factor, transform, box, cv2.INTER_LINEAR, 1.0)
     levels += seen(planes.summand, transform, box, cv2.INTER_CUBIC, 0.0)
+    for cover in planes.covers:
+        over = seen(cover.levels, transform, box, cv2.INTER_CUBIC, 0.0)
+        alpha = np.clip((over[..., 3:] - 0.5) * cover.steep + 0.5, 0, 1) * cover.most
+        levels += (over[..., :3] - levels) * alpha
     np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
     return np.where(reached[..., None], levels.astype(np.uint8), own)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A cover in levels, its alpha the fourth plane; `steep` sharpens its rim."""
+
+    levels: np.ndarray
+    steep: float
+    most: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +83,7 @@ class Planes:
     factor: np.ndarray
     summand: np.ndarray
     reached: np.ndarray
+    covers: tuple[Layer, ...] = ()
 
 
 def planes_of(change: Change, transform: FaceTransform) -> Planes:
@@ -78,8 +92,28 @@ def planes_of(change: Change, transform: FaceTransform) -> Planes:
     motion = (change.motion @ axes(transform)).astype(np.float32)
     moving = cv2.resize((motion != 0).any(axis=-1).astype(np.float32), (side, side)) > 0
     other = (change.factor != 1).any(axis=-1) | (change.summand != 0).any(axis=-1)
+    for cover in change.covers:
+        over = cv2.resize(cover.alpha, (side, side), interpolation=cv2.INTER_AREA)
+        other |= over > 0.002
     reached = cv2.dilate((moving | other).astype(np.float32), np.ones((5, 5), np.uint8))
-    return Planes(motion, change.factor, change.summand * np.float32(255), reached)
+    finer = max(transform.side / side, 1.0)
+    layers = tuple(
+        Layer(_not_finer(cover, transform.side), finer if cover.sharp else 1.0)
+        for cover in change.covers
+    )
+    return Planes(motion, change.factor, change.summand * np.float32(255), reached, layers)
+
+
+def _not_finer(cover: Cover, side: float) -> np.ndarray:
+    """Levels and alpha of a cover `[S, S, 4]`, no finer than a photo whose crop has this side."""
+    levels = np.dstack([cover.colours * 255, cover.alpha]).astype(np.float32)
+    if levels.shape[0] <= 1.3 * side:
+        return levels
+    levels[..., :3] *= levels[..., 3:] + np.float32(1e-3)
+    size = (round(side),) * 2
+    small: np.ndarray = cv2.resize(levels, size, interpolation=cv2.INTER_AREA)
+    small[..., :3] /= small[..., 3:] + np.float32(1e-3)
+    return small
 
 
 def moved(photo: np.ndarray, box: Box, motion: np.ndarray) -> np.ndarray:

@@ -67,7 +67,8 @@ def looks() -> Looks:
 def together(amounts: np.ndarray) -> Look:
     """Looks `[K]` laid over each other."""
     known = looks()
-    shape, texture, detail = (
-        np.tensordot(amounts, planes, 1) for planes in (known.shapes, known.textures, known.details)
-    )
+    # Going back along a look brightens what it darkens, and skin has no brighter brows in it.
+    shape = np.tensordot(np.where(amounts < 0, 1.25, 1.0) * amounts, known.shapes, 1)
+    softer = np.where(amounts < 0, 0.6, 1.0) * amounts
+    texture, detail = (np.tensordot(softer, p, 1) for p in (known.textures, known.details))
     return Look(float(np.abs(amounts).max().clip(0, 1)), shape, texture, detail)

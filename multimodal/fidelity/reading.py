@@ -10,6 +10,7 @@ from scipy.spatial import Delaunay
 
 from multimodal.fidelity.looks import Looks, looks
 from multimodal.fidelity.registration import fitted
+from multimodal.fidelity.wishes import Wishes
 
 FINE, COARSE = 72, 24
 """Sides at which colours are read off the mesh, and at which they are compared."""
@@ -18,12 +19,23 @@ SHAPE_SCALE, COLOUR_SCALE = 30.0, 0.3
 DARK = 0.03
 UNREST = 0.12
 """Amounts up to this are taken for none."""
+NAMED = {
+    "sex: female": ("man", -1.3),
+    "sex: male": ("man", 1.0),
+    "age: old": ("old", 1.0),
+    "age: child": ("child", 1.2),
+}
+"""Classes whose words name a look, and how much of it they mean. A drawing between man and woman
+hardly changes when it is made a woman; the photo shall."""
 SURPLUS = 1.6
 """No look is taken further than this."""
 
 
 def amounts_of(
-    before: np.ndarray, after: np.ndarray, meshes: tuple[np.ndarray, np.ndarray]
+    before: np.ndarray,
+    after: np.ndarray,
+    meshes: tuple[np.ndarray, np.ndarray],
+    wishes: Wishes | None = None,
 ) -> np.ndarray:
     """How much of each look an edit wants `[K]`; 1 is that look in full.
 
@@ -31,11 +43,19 @@ def amounts_of(
         before: the drawing before the edit, `[S, S, 3]` in [0, 1].
         after: the drawing after it.
         meshes: their meshes `[468, 2]` in parts of the side.
+        wishes: what the words say: where they name a look, it is that much at least.
     """
     known = looks()
     read = features(before, after, meshes, known) @ known.reading
     size = np.abs(read)
-    return np.sign(read) * np.clip(size - UNREST, 0, None) * np.clip(SURPLUS / (size + 1e-6), 0, 1)
+    read = np.sign(read) * np.clip(size - UNREST, 0, None) * np.clip(SURPLUS / (size + 1e-6), 0, 1)
+    for sense, (name, much) in NAMED.items():
+        asked = 0.0 if wishes is None else wishes.amount(sense)
+        if asked > 0:
+            index = known.names.index(name)
+            pick = np.maximum if much > 0 else np.minimum
+            read[index] = pick(read[index], much * asked)
+    return read
 
 
 def features(

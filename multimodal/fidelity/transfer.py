@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -11,12 +13,30 @@ from PIL import Image
 from torch import Tensor
 
 from multimodal.faces.align import FaceTransform
-from multimodal.fidelity.change import Change, change_of
+from multimodal.fidelity.change import Change, Cover, change_of, warped
+from multimodal.fidelity.colours.dyes import HAIR, LIPS, Names, dyes, natural, skin_gain
+from multimodal.fidelity.colours.tints import GREY, apply_tint, without_hue
 from multimodal.fidelity.composing import axes, compose, touched
+from multimodal.fidelity.drawn import Drawn, as_tensor, drawn_of, levels_of, shrinking
 from multimodal.fidelity.looks import together
 from multimodal.fidelity.mesh import INNER_LIPS, OVAL, face_meshes
 from multimodal.fidelity.reading import amounts_of
-from multimodal.fidelity.registration import register
+from multimodal.fidelity.regions import (
+    FACE,
+    SKIN,
+    Mask,
+    Surroundings,
+    mask_of,
+    parsed,
+    share,
+    surroundings_of,
+)
+from multimodal.fidelity.registration import Maps, register
+from multimodal.fidelity.things.bald import bald_head, becomes_bald
+from multimodal.fidelity.things.covers import covers
+from multimodal.fidelity.things.scene import Scene
+from multimodal.fidelity.wishes import Wishes, wishes_of
+from multimodal.meant import Meant
 
 LEAST_SIDE, MOST_SIDE = 256, 512
 """Bounds of the side at which changes are worked out."""
@@ -26,6 +46,8 @@ SHUT, OPEN = 0.015, 0.06
 
 Point = tuple[float, float]
 Quad = tuple[Point, Point, Point, Point]
+TONES = 0.06
+"""Colours that stray less from one tone are none."""
 SURE = 0.5
 """Certainty above which a mesh is taken for a face's."""
 
@@ -42,6 +64,8 @@ class Subject:
         mesh: of the face `[468, 2]`, in parts of the crop's side.
         sure: the mesh is a face's, so it may be followed.
         grey: the photo has no colours, and shall have none.
+        likely: probabilities of the parser's classes `[16, S, S]`.
+        masks: regions at the photo's resolution that were asked for.
     """
 
     photo: np.ndarray
@@ -51,6 +75,31 @@ class Subject:
     mesh: np.ndarray
     sure: bool
     grey: bool
+    likely: np.ndarray
+    masks: dict[Names, Mask | None] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def around(self) -> Surroundings:
+        """The square about the head, and what it shows; found when it is first asked for."""
+        return surroundings_of(self.photo, self.transform, self.small, self.likely)
+
+    def mask(self, names: Names) -> Mask | None:
+        """Where the photo shows some classes, or None: nowhere."""
+        if names not in self.masks:
+            found = mask_of(self.photo, self.around, names)
+            if found is not None and names == LIPS and self.sure:
+                found = self._without_tongue(found)
+            self.masks[names] = found
+        return self.masks[names]
+
+    def _without_tongue(self, mask: Mask) -> Mask:
+        """A mask of the lips without what lies between them."""
+        points = self.mesh[list(INNER_LIPS)] @ axes(self.transform)
+        points = points + np.array(self.transform.quad[0]) - mask.box[:2]
+        between = np.zeros(mask.alpha.shape, np.float32)
+        cv2.fillPoly(between, [np.round(points * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+        soft = cv2.GaussianBlur(between, (0, 0), max(self.transform.side / 300, 0.5))
+        return Mask(mask.box, mask.alpha * (1 - soft))
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,49 +129,128 @@ def subject_of(
     side = min(max(side, LEAST_SIDE), MOST_SIDE)
     place = transform or FaceTransform(_whole(photo.width), min(photo.width, 4096))
     pixels = np.asarray(crop.convert("RGB"))
-    small = cv2.resize(pixels, (side, side), interpolation=_shrinking(pixels.shape[0], side))
+    small = cv2.resize(pixels, (side, side), interpolation=shrinking(pixels.shape[0], side))
     small = small.astype(np.float32) / 255
-    points, score = face_meshes(_tensor(small))
-    grey = bool(np.abs(small - small.mean(axis=-1, keepdims=True)).max() < 0.02)
+    points, score = face_meshes(as_tensor(small))
     whole, mesh = np.asarray(photo.convert("RGB")), points[0, :, :2].double().numpy()
-    return Subject(whole, place, pixels, small, mesh, float(score[0]) > SURE, grey)
+    sure, grey = float(score[0]) > SURE, without_colours(small)
+    return Subject(whole, place, pixels, small, mesh, sure, grey, parsed(small, True))
+
+
+def without_colours(picture: np.ndarray) -> bool:
+    """Is a picture black and white, or of one tone (sepia)?"""
+    tones = picture - picture.mean(axis=-1, keepdims=True)
+    away = np.abs(tones - np.median(tones, axis=(0, 1))).max(axis=-1)
+    return bool(np.quantile(away, 0.98) < TONES)
 
 
 @torch.no_grad()
-def transfer(subject: Subject, before: Tensor, after: Tensor) -> Edited:
+def transfer(
+    subject: Subject,
+    before: Tensor | Drawn,
+    after: Tensor,
+    meant: Sequence[Meant] = (),
+) -> Edited:
     """The photo with what an edit changed between two drawings of its face.
 
     Where the drawings are the same, this is the photo, bit for bit.
 
     Args:
         subject: the photo.
-        before: the face as it is drawn unedited, `[1, 3, R, R]` in [-1, 1] nominally.
+        before: the face as it is drawn unedited, `[1, 3, R, R]` in [-1, 1] nominally, or what was
+            read off that drawing.
         after: as it is drawn edited.
+        meant: what the words of the edit said, for what the drawing does not show.
     """
-    change = planned(subject, before, after)
-    if change is None:
+    side = subject.small.shape[0]
+    wishes = wishes_of(meant)
+    then = before if isinstance(before, Drawn) else drawn_of(before, side)
+    if not wishes and np.array_equal(then.levels, levels_of(after, side)):
         return Edited(Image.fromarray(subject.photo), Image.fromarray(subject.crop))
-    result = compose(subject.photo, subject.transform, change)
+    now = drawn_of(after, side)
+    photo, small = recoloured(subject, then, now, wishes)
+    if becomes_bald(then, now, wishes) and natural(subject.around.levels(HAIR)):
+        photo = shaved(subject, photo)
+    change = planned(subject, small, then, now, wishes)
+    result = compose(photo, subject.transform, change)
     return Edited(Image.fromarray(result), Image.fromarray(_face(subject, result)))
 
 
-def planned(subject: Subject, before: Tensor, after: Tensor) -> Change | None:
-    """What the edit does to the photo, or None: nothing."""
-    if torch.equal(before, after):
-        return None
-    side = subject.small.shape[0]
-    drawn, edited = _levels(before, side), _levels(after, side)
-    meshes, scores = face_meshes(torch.cat([_tensor(drawn), _tensor(edited)]))
-    then, now = meshes[:, :, :2].double().numpy()
-    if not subject.sure or float(scores.min()) <= SURE:
-        then = now = subject.mesh  # drawings are then taken to lie where the photo's face is
+def recoloured(
+    subject: Subject, before: Drawn, after: Drawn, wishes: Wishes
+) -> tuple[np.ndarray, np.ndarray]:
+    """The photo and its small crop with hair, skin and lips in the colours that the edit wants."""
+    photo, small = subject.photo, subject.small
+    for names, tint in dyes(subject.around, before, after, wishes):
+        mask = subject.mask(names)
+        if mask is None:
+            continue
+        photo = photo.copy() if photo is subject.photo else photo
+        tint = without_hue(tint) if subject.grey else tint
+        apply_tint(photo, mask, tint)
+        levels = np.rint(small * 255).clip(0, 255).astype(np.uint8)
+        side = small.shape[0]
+        apply_tint(levels, Mask((0, 0, side, side), share(subject.likely, names)), tint)
+        small = levels.astype(np.float32) / 255
+    return photo, small
+
+
+def shaved(subject: Subject, photo: np.ndarray) -> np.ndarray:
+    """The photo without the hair of the head."""
+    around = subject.around
+    mesh = (subject.mesh - 0.5) / around.room + 0.5
+    colours, alpha = bald_head(mesh, around, around.where(HAIR))
+    still = np.zeros((8, 8, 2), np.float32)
+    none = np.zeros_like(colours)
+    bare = Change(still, none + 1, none, (Cover(colours, alpha, False),))
+    return compose(photo, around.place, bare)
+
+
+def planned(
+    subject: Subject, small: np.ndarray, before: Drawn, after: Drawn, wishes: Wishes
+) -> Change:
+    """What the edit does to the photo apart from recolouring it.
+
+    Args:
+        subject: the photo.
+        small: its crop, recoloured.
+        before: the drawing before the edit.
+        after: the drawing after it.
+        wishes: what the words say.
+    """
+    meshes = before.mesh, after.mesh
+    if not subject.sure or min(before.score, after.score) <= SURE:
+        meshes = subject.mesh, subject.mesh  # drawings are taken to lie where the photo's face is
         look = None
+    elif wishes.face_stays:
+        meshes, look = (before.mesh, before.mesh), None
     else:
-        look = together(amounts_of(drawn, edited, (then, now)))
-    maps = register(subject.mesh, then, now, look)
+        look = together(amounts_of(before.levels, after.levels, meshes, wishes))
+    maps = register(subject.mesh, *meshes, look)
     opened = _opened(subject.mesh, maps.mesh)
-    change = change_of(subject.small, drawn, edited, maps, opened, look)
+    gain = skin_gain(before, after)
+    skin = share(before.likely, SKIN)[..., None]
+    then = before.levels * (1 + skin * (gain - 1))
+    kept = _face_alone(subject, before, after, maps) * (not wishes.face_stays)
+    change = change_of((small, then, after.levels), maps, kept, opened, look)
+    above = Scene(small, subject.likely, maps, before, after)
+    change = replace(change, covers=tuple(covers(above, wishes)))
     return _without_colours(change) if subject.grey else change
+
+
+def _face_alone(subject: Subject, before: Drawn, after: Drawn, maps: Maps) -> np.ndarray:
+    """Where photo and drawings all show the face, not hair or hats, `[S, S]` in [0, 1]."""
+    layers = (
+        (subject.likely, maps.photo),
+        (before.likely, maps.before),
+        (after.likely, maps.after),
+    )
+    faces = [warped(share(likely, FACE), places) for likely, places in layers]
+    side = subject.small.shape[0]
+    least = np.minimum.reduce(faces).clip(0, 1)
+    worn = cv2.erode(least, np.ones((round(side / 85),) * 2, np.uint8))
+    soft: np.ndarray = cv2.GaussianBlur(worn, (0, 0), side / 100)
+    return soft
 
 
 def _opened(before: np.ndarray, after: np.ndarray) -> float:
@@ -143,7 +271,9 @@ def _gap(mesh: np.ndarray) -> float:
 def _without_colours(change: Change) -> Change:
     mean = [plane.mean(axis=-1, keepdims=True) for plane in (change.factor, change.summand)]
     same = [np.ascontiguousarray(np.repeat(plane, 3, axis=-1)) for plane in mean]
-    return Change(change.motion, *same)
+    tops = [(cover.colours @ GREY)[..., None].repeat(3, -1) for cover in change.covers]
+    grey = tuple(replace(c, colours=top) for c, top in zip(change.covers, tops, strict=True))
+    return Change(change.motion, same[0], same[1], grey)
 
 
 def _face(subject: Subject, result: np.ndarray) -> np.ndarray:
@@ -177,18 +307,3 @@ def _is_whole(subject: Subject) -> bool:
 def _whole(side: int) -> Quad:
     low, high = -0.5, side - 0.5
     return ((low, low), (low, high), (high, high), (high, low))
-
-
-def _levels(picture: Tensor, side: int) -> np.ndarray:
-    """A drawing `[side, side, 3]` float32 in [0, 1]."""
-    pixels = (picture[0].detach().float().cpu().clamp(-1, 1) + 1) / 2
-    found = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
-    return cv2.resize(found, (side, side), interpolation=_shrinking(found.shape[0], side))
-
-
-def _shrinking(side: int, wanted: int) -> int:
-    return cv2.INTER_AREA if side > wanted else cv2.INTER_CUBIC
-
-
-def _tensor(picture: np.ndarray) -> Tensor:
-    return torch.from_numpy(picture).permute(2, 0, 1)[None] * 2 - 1

@@ -24,12 +24,14 @@ from torch import Tensor
 from multimodal.files.untrusted.tensors import check_header
 from multimodal.files.weights import WeightsError, atomic, check_file
 from multimodal.images import load_image
+from multimodal.meant import Meant
 
 FORMAT = "semblance-face"
 VERSION = 1
 MAX_BYTES = 1 << 30
 MAX_METADATA = 1 << 20
 MAX_TENSORS = 2000
+MAX_MEANT = 200
 MAX_ALIGNED_PIXELS = 2048 * 2048
 LANDMARKS = (68, 2)
 
@@ -42,6 +44,7 @@ class FaceRecord:
         w: code in W+, `[1, L, D]`.
         styles, noise: the code in S and the noise maps, or None.
         rest, rest_styles: the code of the photo where `w` has edits already, or None.
+        meant: what the words of those edits said.
     """
 
     w: Tensor
@@ -56,6 +59,7 @@ class FaceRecord:
     crop: Image.Image | None = None
     rest: Tensor | None = None
     rest_styles: tuple[Tensor, ...] | None = None
+    meant: tuple[Meant, ...] = ()
 
 
 def write_face(face: FaceRecord, path: str | Path) -> Path:
@@ -73,6 +77,7 @@ def write_face(face: FaceRecord, path: str | Path) -> Path:
         "format": FORMAT,
         "version": VERSION,
         "report": _plain(face.report),
+        "meant": [[one.sense, one.amount, one.color] for one in face.meant[:MAX_MEANT]],
         "transform": _packed(face.transform) if face.photo is not None else None,
     }
     with atomic(target) as part:
@@ -141,6 +146,7 @@ def _face(tensors: Mapping[str, Tensor], about: Mapping[str, Any], source: str) 
         crop=None if crop is None else _picture(crop, source, MAX_ALIGNED_PIXELS),
         rest=None if rest is None else _checked(rest, code, "rest", source),
         rest_styles=_series(tensors, "rest_styles", (1, (1, 4096)), source),
+        meant=_meant(about.get("meant") or [], source),
     )
 
 
@@ -209,6 +215,21 @@ def _about(metadata: Mapping[str, str] | None, source: str) -> dict[str, Any]:
     if about.get("version") != VERSION:
         raise ValueError(f"{source} has face format {about.get('version')}, expected {VERSION}")
     return about
+
+
+def _meant(rows: Any, source: str) -> tuple[Meant, ...]:
+    """What words said, each row a class, an amount, and a colour or nothing."""
+    found = []
+    for row in rows[:MAX_MEANT] if isinstance(rows, list) else ():
+        sense, amount, color = row if isinstance(row, list) and len(row) == 3 else (None, 0, None)
+        shade = color if isinstance(color, list) and len(color) == 3 else []
+        numbers = [amount, *shade]
+        known = isinstance(sense, str) and len(sense) < 80
+        if not known or not all(isinstance(n, int | float) and abs(n) <= 100 for n in numbers):
+            raise ValueError(f"{source}: what was said about this face cannot be read")
+        named = None if not shade else (float(shade[0]), float(shade[1]), float(shade[2]))
+        found.append(Meant(str(sense), float(amount), named))
+    return tuple(found)
 
 
 def _plain(report: Any) -> dict[str, Any]:

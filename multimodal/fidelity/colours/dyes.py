@@ -1,0 +1,153 @@
+"""Which regions of a photo an edit recolours, and to what: read off the drawings before and after.
+
+A drawing's hair has one colour before the edit and another after it; that the photo's hair lies
+elsewhere, and is dark where the drawn is light, does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from multimodal.fidelity.colours.tints import DARK, GREY, Tint, tint_towards
+from multimodal.fidelity.drawn import Drawn
+from multimodal.fidelity.regions import SKIN, Surroundings, share
+from multimodal.fidelity.wishes import Wishes
+
+Names = tuple[str, ...]
+HAIR, LIPS = ("hair",), ("lips",)
+SURE = 0.8
+LEAST = 150
+"""Pixels that a region has at least, to be spoken of."""
+NONE, WHOLE = 0.06, 0.14
+"""Change of a colour's logarithm that is none, and that is taken in full."""
+FOLLOWED = 0.4
+"""Change from which the photo takes the drawn colour itself, not only the way to it."""
+CONTRASTS = ((0.05, 0.3, 0.6, 0.9), (0.36, 0.3, 0.22, 0.15))
+"""How much the brightness of hair varies (standard deviation of its logarithm), by brightness."""
+
+
+def dyes(
+    around: Surroundings, before: Drawn, after: Drawn, wishes: Wishes
+) -> Iterator[tuple[Names, Tint]]:
+    """The regions that change their colours, and their tints."""
+    own = around.levels(HAIR)
+    gone = share(after.likely, HAIR).sum() < 0.5 * share(before.likely, HAIR).sum()
+    if not gone and len(own) > LEAST and natural(own):
+        plain = wishes.face_stays and wishes.strongest("hair_color") is None
+        hair = None if plain else _change(before, after, HAIR)
+        tint = _hair(own, hair, _light(around, before), wishes)
+        if tint is not None:
+            yield HAIR, tint
+    skin = None if wishes.face_stays else _change(before, after, SKIN)
+    own = around.levels(SKIN)
+    if skin is not None and len(own) > LEAST:
+        yield SKIN, tint_towards(own, _mean(own) + skin[1] - skin[0])
+    own = around.levels(LIPS, 0.6)
+    if len(own) > LEAST / 3:
+        change = None if wishes.face_stays else _change(before, after, LIPS)
+        tint = _lips(own, change, wishes)
+        if tint is not None:
+            yield LIPS, tint
+
+
+def skin_gain(before: Drawn, after: Drawn) -> np.ndarray:
+    """Factors `[3]` by which the whole skin becomes brighter."""
+    skin = _change(before, after, SKIN)
+    return np.ones(3, np.float32) if skin is None else np.exp(skin[1] - skin[0]).astype(np.float32)
+
+
+SHADES = {
+    "black": (0.07, 0.06, 0.06),
+    "brown": (0.33, 0.22, 0.15),
+    "blond": (0.74, 0.61, 0.45),
+    "red": (0.58, 0.25, 0.11),
+    "gray": (0.58, 0.57, 0.56),
+    "white": (0.86, 0.85, 0.83),
+}
+"""Mean colours of hair that words name."""
+LIPSTICK, USUAL = (0.80, 0.06, 0.16), 0.5
+"""The colour of lipstick that is not named, and the brightness of lips in usual light."""
+
+
+def natural(levels: np.ndarray) -> bool:
+    """Have these levels `[N, 3]` a colour that hair has? Scarves are parsed as hair at times."""
+    if len(levels) < LEAST:
+        return False
+    red, green, blue = levels.mean(axis=0)
+    pink = blue - green > 0.03 and red - green > 0.1
+    return not pink and bool(blue < green + 0.15 and green < 1.25 * red + 0.05)
+
+
+def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wishes) -> Tint | None:
+    """The tint of hair `[N, 3]`, for a change `[2, 3]` of drawn hair and what words say of it."""
+    named = wishes.strongest("hair_color")
+    if change is None and named is None:
+        return None
+    change = np.stack([_mean(own)] * 2) if change is None else change
+    way = change[1] - change[0]
+    follow = _step(float(np.abs(way).max()) / FOLLOWED)
+    wanted = (1 - follow) * (_mean(own) + way) + follow * (change[1] + light)
+    if named is not None:
+        value = named.sense.split(": ")[1]
+        colour = SHADES.get(value, SHADES["brown"]) if named.color is None else named.color
+        goal = np.log(np.clip(colour, 0.06, 0.9) + DARK) + 0.5 * light
+        follow = max(follow, min(named.amount, 1.0))
+        wanted = wanted + 0.4 * min(named.amount, 1.0) * (goal - wanted)
+    wanted = np.clip(wanted, np.log(0.03 + DARK), np.log(0.92 + DARK))
+    spread = float(np.log(own @ GREY + DARK).std()) + 1e-3
+    usual = float(np.interp(np.exp(wanted) @ GREY, *CONTRASTS))
+    contrast = np.clip((usual / spread) ** 0.7, 0.5, 1.1)
+    return tint_towards(own, wanted, 1 + follow * (contrast - 1), 0.75 * follow)
+
+
+def _lips(own: np.ndarray, change: np.ndarray | None, wishes: Wishes) -> Tint | None:
+    """The tint of lips `[N, 3]`: make-up that words name, else the change of the drawn lips."""
+    named = wishes.strongest("lipstick")
+    if named is None or named.sense != "lipstick: yes":
+        if change is None:
+            return None
+        return tint_towards(own, _mean(own) + change[1] - change[0], gloss=0.2)
+    colour = np.array(LIPSTICK if named.color is None else named.color)
+    light = float(np.clip(np.exp(_mean(own) @ GREY) / USUAL, 0.45, 1.15))
+    goal = np.log((0.06 + 0.62 * colour) * light + DARK)
+    much = 0.8 * min(named.amount, 1.2)
+    return tint_towards(own, _mean(own) + much * (goal - _mean(own)), 1.05, 0.3 * much, 0.35)
+
+
+def _light(around: Surroundings, before: Drawn) -> float:
+    """How much brighter the photo's skin is than the drawn one, in logarithms."""
+    photo, drawing = around.levels(SKIN), _levels(before, SKIN)
+    if min(len(photo), len(drawing)) < LEAST:
+        return 0.0
+    return float(np.clip((_mean(photo) - _mean(drawing)) @ GREY, -0.4, 0.3))
+
+
+def _change(before: Drawn, after: Drawn, names: Names) -> np.ndarray | None:
+    """Mean logarithms of a region's colours before and after `[2, 3]`; None: they stay.
+
+    Changes that are hardly any fade away.
+    """
+    pair = [_levels(drawing, names) for drawing in (before, after)]
+    if min(map(len, pair)) < LEAST / 3:
+        return None
+    then, now = map(_mean, pair)
+    size = float(np.abs(now - then).max())
+    share_of = _step((size - NONE) / (WHOLE - NONE))
+    return None if share_of == 0 else np.stack([then, then + share_of * (now - then)])
+
+
+def _levels(drawing: Drawn, names: Names) -> np.ndarray:
+    found: np.ndarray = drawing.levels[share(drawing.likely, names) > SURE]
+    return found
+
+
+def _mean(levels: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.log(levels + DARK).mean(axis=0)
+    return found
+
+
+def _step(t: float) -> float:
+    t = float(np.clip(t, 0, 1))
+    return t * t * (3 - 2 * t)

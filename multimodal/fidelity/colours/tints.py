@@ -1,0 +1,91 @@
+"""Recolouring that keeps the photo's own texture: curves of colours inside a parsed region.
+
+What is light and dark in hair, on lips or in an iris stays so; its mean colour and its contrast are
+led to those that the edit wants. Nothing of a drawing shows but that colour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from multimodal.fidelity.regions import Mask
+
+DARK = 0.03
+"""Added to colours before their logarithm is taken."""
+GREY = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Tint:
+    """What becomes of the colours of a region.
+
+    Args:
+        curves: `[256, 3]`, what becomes of each level of each colour.
+        veil: `[256, 3]`, the colour that each grey becomes.
+        share: of the veil, in [0, 1]; noise of dark pixels has colours, their grey has not.
+    """
+
+    curves: np.ndarray
+    veil: np.ndarray
+    share: float
+
+
+def tint_towards(
+    levels: np.ndarray,
+    wanted: np.ndarray,
+    contrast: float = 1.0,
+    share: float = 0.0,
+    gloss: float = 0.0,
+) -> Tint:
+    """The tint that leads a region to another mean colour.
+
+    Args:
+        levels: of the region's pixels `[N, 3]` in [0, 1].
+        wanted: mean of the logarithms of their colours `[3]` afterwards.
+        contrast: multiple of the region's contrast.
+        share: of the veil.
+        gloss: how white the brightest pixels stay.
+    """
+    own = np.log(levels + DARK).mean(axis=0)
+    grey = float(np.log(levels @ GREY + DARK).mean())
+    line = np.log(np.arange(256, dtype=np.float64) / 255 + DARK)[:, None]
+    curves = np.exp(wanted + contrast * (line - own)) - DARK
+    veil = np.exp(wanted + contrast * (line - grey)) - DARK
+    bright = np.clip(np.exp(line - grey) - 1.35, 0, 1.2) * np.exp(grey)
+    curves, veil = (_shouldered(plane + gloss * bright) for plane in (curves, veil))
+    return Tint(curves.astype(np.float32) * 255, veil.astype(np.float32) * 255, share)
+
+
+def without_hue(tint: Tint) -> Tint:
+    """The tint of a picture without colours: all of them change alike."""
+    curves = np.repeat((tint.curves @ GREY)[:, None], 3, axis=1)
+    return Tint(curves, curves, 0.0)
+
+
+def apply_tint(photo: np.ndarray, mask: Mask, tint: Tint) -> None:
+    """Recolour a region of a photo `[H, W, 3]` uint8, in place."""
+    left, top, right, bottom = mask.box
+    for start in range(top, bottom, 256):
+        stop = min(start + 256, bottom)
+        part = photo[start:stop, left:right]
+        alpha = mask.alpha[start - top : stop - top]
+        if not alpha.any():
+            continue
+        wanted = cv2.LUT(part, tint.curves[None])
+        if tint.share > 0:
+            grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
+            veil = cv2.LUT(cv2.merge([grey] * 3), tint.veil[None])
+            wanted = cv2.addWeighted(wanted, 1 - tint.share, veil, tint.share, 0)
+        own = part.astype(np.float32)
+        own += (wanted - own) * alpha[..., None]
+        photo[start:stop, left:right] = np.clip(np.rint(own), 0, 255).astype(np.uint8)
+
+
+def _shouldered(levels: np.ndarray) -> np.ndarray:
+    """Levels that come near 1 slowly."""
+    knee = 0.72
+    over = np.maximum(levels - knee, 0) / (1 - knee)
+    return np.clip(np.minimum(levels, knee) + (1 - knee) * np.tanh(over), 0, 1)

@@ -1,0 +1,1 @@
+"""Things that an edit puts into a photo: glasses, beards, bald heads."""

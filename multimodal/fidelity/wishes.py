@@ -1,0 +1,53 @@
+"""What the words of an edit say beside what its drawing shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from multimodal.meant import Meant
+
+ADDED = (
+    "hair_color",
+    "hair_style",
+    "hair_length",
+    "lipstick",
+    "glasses",
+    "beard",
+    "hat",
+    "eye_color",
+)
+"""Attributes that leave the face itself as it is."""
+MOST = 1.6
+"""No word is followed further than this."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What words ask for, added up by class."""
+
+    meant: tuple[Meant, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(one.amount for one in self.meant)
+
+    @property
+    def face_stays(self) -> bool:
+        """Do they ask for nothing but what leaves the face itself as it is?"""
+        return bool(self) and all(one.sense.split(": ")[0] in ADDED for one in self.meant)
+
+    def amount(self, sense: str) -> float:
+        """How much of a class ("lipstick: yes") is asked for, in [-1.6, 1.6]."""
+        total = sum(one.amount for one in self.meant if one.sense == sense)
+        return float(min(max(total, -MOST), MOST))
+
+    def strongest(self, attribute: str) -> Meant | None:
+        """The class of an attribute that is asked for most, or None."""
+        found = [one for one in self.meant if one.sense.split(": ")[0] == attribute]
+        best = max(found, key=lambda one: one.amount, default=None)
+        return best if best is not None and best.amount > 0 else None
+
+
+def wishes_of(meant: Sequence[Meant]) -> Wishes:
+    """Wishes, without those that ask for nothing."""
+    return Wishes(tuple(one for one in meant if one.amount))
