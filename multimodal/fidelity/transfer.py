@@ -219,7 +219,8 @@ def planned(
         wishes: what the words say.
     """
     meshes = before.mesh, after.mesh
-    if not subject.sure or min(before.score, after.score) <= SURE:
+    followed = subject.sure and min(before.score, after.score) > SURE
+    if not followed:
         meshes = subject.mesh, subject.mesh  # drawings are taken to lie where the photo's face is
         look = None
     elif wishes.face_stays:
@@ -231,7 +232,9 @@ def planned(
     gain = skin_gain(before, after)
     skin = share(before.likely, SKIN)[..., None]
     then = before.levels * (1 + skin * (gain - 1))
-    kept = _face_alone(subject, before, after, maps) * (not wishes.face_stays)
+    kept = np.full(small.shape[:2], float(not wishes.face_stays), np.float32)
+    if followed:  # else nothing is known of where what lies, and the whole crop takes part
+        kept *= _face_alone(subject, before, after, maps)
     change = change_of((small, then, after.levels), maps, kept, opened, look)
     above = Scene(small, subject.likely, maps, before, after)
     change = replace(change, covers=tuple(covers(above, wishes)))

@@ -35,7 +35,9 @@ class _Editor:
     def reconstruct(self, face: Face) -> Image.Image:
         return to_pil(self.toolkit.generator.synthesize(face.latent.w))
 
-    def finish(self, face: Face, drawn: torch.Tensor, fidelity: str = "photo") -> Finished:
+    def finish(
+        self, face: Face, drawn: torch.Tensor, fidelity: str = "photo", meant: object = ()
+    ) -> Finished:
         image = to_pil(drawn)
         return Finished(image, None if face.photo is None else image.resize(face.photo.size))
 
@@ -235,7 +237,9 @@ def test_optimising_keeps_what_lies_outside_a_mask(editor: _Editor, face: Face) 
 class _Pasting(_Editor):
     """Shows as the photo what an edit changed of the face it is given."""
 
-    def finish(self, face: Face, drawn: torch.Tensor, fidelity: str = "photo") -> Finished:
+    def finish(
+        self, face: Face, drawn: torch.Tensor, fidelity: str = "photo", meant: object = ()
+    ) -> Finished:
         image = to_pil(drawn)
         return Finished(image, ImageChops.difference(image, self.reconstruct(face)))
 
