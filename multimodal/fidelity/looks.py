@@ -68,7 +68,7 @@ def together(amounts: np.ndarray) -> Look:
     """Looks `[K]` laid over each other."""
     known = looks()
     # Going back along a look brightens what it darkens, and skin has no brighter brows in it.
-    shape = np.tensordot(np.where(amounts < 0, 1.25, 1.0) * amounts, known.shapes, 1)
-    softer = np.where(amounts < 0, 0.6, 1.0) * amounts
+    shape = np.tensordot(np.where(amounts < 0, 1.4, 1.0) * amounts, known.shapes, 1)
+    softer = np.where(amounts < 0, 0.55, 1.0) * amounts
     texture, detail = (np.tensordot(softer, p, 1) for p in (known.textures, known.details))
     return Look(float(np.abs(amounts).max().clip(0, 1)), shape, texture, detail)

@@ -20,7 +20,7 @@ DARK = 0.03
 UNREST = 0.12
 """Amounts up to this are taken for none."""
 NAMED = {
-    "sex: female": ("man", -1.3),
+    "sex: female": ("man", -1.5),
     "sex: male": ("man", 1.0),
     "age: old": ("old", 1.0),
     "age: child": ("child", 1.2),

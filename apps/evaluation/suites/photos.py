@@ -5,17 +5,19 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
+from apps.evaluation.measures.baselines import BASELINES, baseline
 from apps.evaluation.measures.photographs import AIMS, Aim, Seen, seen
 from apps.evaluation.pictures import Grid, kept
 from apps.evaluation.samples import spread
 from apps.evaluation.setting import Row, Setting, Suite, Table, means
-from multimodal.editing.finishing import FIDELITIES
+from multimodal.editing.finishing import DRAWING, FIDELITIES
 from multimodal.images import load_image
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ ABOUT = (
     "trained on photographs; those that were so before are left out. `distance`: dlib's "
     "descriptor, 0.6 and more are strangers. `sharpness`: fine contrast of the face beside the "
     "photograph's. `beside`: mean change in levels outside the middle of the crop. `seconds`: the "
-    "whole edit, inversion apart."
+    "whole edit, inversion apart. `pasted` adds the drawings' difference to the photograph, `flow` "
+    "moves it by the optical flow between them first: what would be had without any of this."
 )
 SHOWN = 8
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -90,10 +93,14 @@ def _edits(setting: Setting, path: Path) -> Iterator[tuple[Aim, Row, EditResult]
     method = setting.plan.inversion
     face = setting.editor.invert(before, method, aligned=True, seed=setting.plan.seed)
     for aim in AIMS:
-        for fidelity in FIDELITIES:
-            result, seconds = _timed(setting, face, aim, fidelity)
+        found = {name: _timed(setting, face, aim, name) for name in FIDELITIES}
+        drawing = found[DRAWING][0]
+        for name in BASELINES:
+            plain = baseline(name, before, drawing.before, drawing.after)
+            found[name] = (replace(drawing, before=before, after=plain), found[DRAWING][1])
+        for name, (result, seconds) in found.items():
             now = seen(result.after)
-            about = {"photo": path.name, "prompt": aim.name, "gives": fidelity}
+            about = {"photo": path.name, "prompt": aim.name, "gives": name}
             yield aim, about | _figures(aim, looked, now, result) | {"seconds": seconds}, result
 
 
