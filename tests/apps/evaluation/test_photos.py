@@ -31,7 +31,7 @@ def test_photographs_are_edited_and_judged(tmp_path: Path, monkeypatch: pytest.M
     )  # fmt: skip
     suite = photos.run(setting)
     by_result = {row["gives"]: row for row in suite.tables[0].rows}
-    assert set(by_result) == {"photo", "drawing"}
+    assert set(by_result) == {"photo", "drawing", "pasted", "flow"}
     assert by_result["photo"]["n"] == 2
     assert (tmp_path / "photos.png").is_file()
 
