@@ -44,7 +44,7 @@ def build_demo(editor: FaceEditor) -> gr.Blocks:
                 with gr.Tabs():
                     text, sound, mix = tabs.text_tab(), tabs.sound_tab(), tabs.mix_tab()
                     animate = tabs.animate_tab()
-                    explore = tabs.explore_tab(studio.directions())
+                    explore = tabs.explore_tab(studio.sliders(), studio.styles())
                     batch = tabs.batch_tab(BATCH_LIMIT)
                 fine = page.fine_controls(studio.methods(), studio.regions())
             with gr.Column(scale=6, min_width=320):

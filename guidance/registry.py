@@ -7,6 +7,7 @@ from collections.abc import Callable
 from guidance.methods.delta import DeltaEdit
 from guidance.methods.directions import GlobalDirections
 from guidance.methods.factors import KnownFactors
+from guidance.methods.flow import FlowEdit
 from guidance.methods.mapper import Mapper
 from guidance.methods.optimize import Optimize
 from guidance.methods.sound_optimize import SoundOptimize
@@ -20,6 +21,7 @@ METHODS: dict[str, Callable[[Toolkit], Guidance]] = {
     "text-encoder": TextEncoding,
     "delta": DeltaEdit,
     "factors": KnownFactors,
+    "flow": FlowEdit,
     "sound-optimize": SoundOptimize,
 }
 

@@ -19,6 +19,14 @@ from PIL import Image
 from apps.edits import EditSpec, edit_face
 from apps.studio.lists import specs_of
 from apps.studio.memory import give_back
+from apps.studio.moves import (
+    MOTIONS,
+    Channel,
+    channel_offset,
+    motions,
+    style_count,
+    with_motion,
+)
 from apps.studio.session import Session, Step
 from guidance.controls.edits import EditList
 from guidance.controls.regions import REGIONS
@@ -26,6 +34,7 @@ from multimodal.editing.finishing import PHOTO, Finished
 from multimodal.editing.places import named_mask
 from multimodal.editing.stacking import Applied, meant_by, stacked
 from multimodal.images import load_image, save_image
+from multimodal.latents import spaces_of
 from multimodal.types import EditResult, Face, OnStep, Progress
 
 if TYPE_CHECKING:
@@ -90,6 +99,15 @@ class Studio:
     def directions(self) -> list[str]:
         """Named directions of this model."""
         return list(self.editor.directions)
+
+    def sliders(self) -> list[str]:
+        """Everything the Explore tab slides along: directions, and motions of the picture."""
+        return [*self.directions(), *motions(self.editor.generator)]
+
+    def styles(self) -> int:
+        """How many style vectors this model has; 0 where it has no S."""
+        generator = self.editor.generator
+        return style_count(generator) if "s" in spaces_of(generator) else 0
 
     # --- faces ------------------------------------------------------------------------------
 
@@ -180,9 +198,23 @@ class Studio:
         return self.redraw(session.with_step(step))
 
     def slide(self, session: Session, name: str, strength: float) -> Session:
-        """A named direction at another strength."""
+        """A named direction, or a motion of the picture, at another strength."""
+        if name in MOTIONS and name not in self.editor.directions:
+            generator = self.editor.generator_for(session.face)
+            return self.redraw(with_motion(session, generator, name, strength))
         offset = self.editor.directions[name]
         return self.redraw(session.with_step(Step(name, offset, strength, group=name)))
+
+    def slide_channel(self, session: Session, channel: Channel, strength: float) -> Session:
+        """One channel of S at another strength.
+
+        Raises:
+            ValueError: there is no such channel.
+        """
+        offset = channel_offset(self.editor.generator, channel)
+        return self.redraw(
+            session.with_step(Step(channel.name, offset, strength, group=channel.name))
+        )
 
     def replay(self, session: Session, path: Path, on_step: OnStep | None = None) -> Session:
         """The edits of a list on the face at hand, in place of those made before.

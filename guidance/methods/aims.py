@@ -9,7 +9,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from guidance.methods.factor_moves import BEYOND, FactorMoves
+from guidance.methods.factor_moves import BEYOND, FactorMoves, Way
 from guidance.wishes.colors import shares
 from guidance.wishes.types import Wish
 from guidance.wishes.vocabulary import Vocabulary
@@ -81,15 +81,19 @@ def aims_of(
     return sorted(_joined(aims), key=lambda aim: float(aim.mask.sum())), left
 
 
-def step_towards(aims: Sequence[Aim], factors: Tensor, moves: FactorMoves) -> Tensor:
-    """The change of W+ `[L, D]` that reaches the aims; of two that speak of one factor, the first
-    counts."""
-    free = factors.new_ones(factors.shape[1])
-    step = moves.weight.new_zeros(moves.rows.shape[1], len(moves.weight))
+def ways_towards(aims: Sequence[Aim], factors: Tensor) -> list[Way]:
+    """What is left to the aims, for a face whose code holds the factors `[L, A]`; of two that speak
+    of one factor, the first counts."""
+    free, found = factors.new_ones(factors.shape[1]), []
     for aim in aims:
-        step = step + torch.outer(aim.rows, moves.weight @ (free * aim.lacks(factors)))
+        found.append(Way(aim.rows, free * aim.lacks(factors)))
         free = free * (1 - aim.mask)
-    return step
+    return found
+
+
+def step_towards(aims: Sequence[Aim], factors: Tensor, moves: FactorMoves) -> Tensor:
+    """The change of W+ `[L, D]` that reaches the aims along the directions."""
+    return moves.gone(ways_towards(aims, factors))
 
 
 def _aim(wish: Wish, moves: FactorMoves, words: Vocabulary) -> Aim | None:

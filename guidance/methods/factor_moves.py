@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,19 @@ from guidance.common import load_tensors, save_tensors
 FILE_NAME = "factors.safetensors"
 BEYOND = 1.5
 """Factors lie in [-1, 1]; what is read off an odd code is held to this."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A change of factors that is wanted, and where.
+
+    Args:
+        rows: of W+, `[L]`, 0 or 1.
+        lacks: the change of the factors, `[A]`.
+    """
+
+    rows: Tensor
+    lacks: Tensor
 
 
 @dataclass(frozen=True)
@@ -81,16 +94,15 @@ class FactorMoves:
         gram = self.weight.T @ self.weight
         return w @ torch.linalg.solve(gram, self.weight.T).T + self.bias
 
-    def step(self, factors: Tensor, asked: Tensor) -> Tensor:
-        """The change of W+ `[L, D]` that gives a face what it lacks of the classes it is asked for.
+    def ways(self, factors: Tensor, asked: Tensor) -> list[Way]:
+        """What a face lacks of the classes it is asked for, and the rows of W+ to set it in.
 
         Args:
             factors: that each row of its code holds, `[L, A]`.
             asked: how much of every class is wanted, `[M]` in [-1, 1]; where classes speak of the
                 same factor, the most wanted counts.
         """
-        free = factors.new_ones(factors.shape[1])
-        step = self.weight.new_zeros(self.rows.shape[1], len(self.weight))
+        free, found = factors.new_ones(factors.shape[1]), []
         for index in asked.abs().argsort(descending=True).tolist():
             wish = float(asked[index])
             if wish == 0:
@@ -98,6 +110,18 @@ class FactorMoves:
             goal = self.goals[index] if wish > 0 else self.rests[index]
             rows = self.rows[index]
             lacks = free * self.masks[index] * abs(wish) * (goal - rows @ factors / rows.sum())
-            step = step + torch.outer(rows, self.weight @ lacks)
+            found.append(Way(rows, lacks))
             free = free * (1 - self.masks[index])
+        return found
+
+    def gone(self, ways: Sequence[Way]) -> Tensor:
+        """The change of W+ `[L, D]` that some ways make along the directions."""
+        step = self.weight.new_zeros(self.rows.shape[1], len(self.weight))
+        for way in ways:
+            step = step + torch.outer(way.rows, self.weight @ way.lacks)
         return step
+
+    def step(self, factors: Tensor, asked: Tensor) -> Tensor:
+        """The change of W+ `[L, D]` that gives a face what it lacks of the classes it is asked for;
+        see `ways`."""
+        return self.gone(self.ways(factors, asked))

@@ -21,8 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guidance.common import read_options
-from guidance.methods.aims import Aim, aims_of, step_towards
-from guidance.methods.factor_moves import BEYOND, FILE_NAME, FactorMoves
+from guidance.methods.aims import Aim, aims_of, ways_towards
+from guidance.methods.factor_moves import BEYOND, FILE_NAME, FactorMoves, Way
 from guidance.targets import direction
 from guidance.wishes.meaning import load_meaning
 from guidance.wishes.reader import read_wishes
@@ -147,7 +147,8 @@ class KnownFactors:
         """
         options, moves = read_options(FactorOptions, request.options), self.moves
         factors = moves.read(request.latent.w.to(moves.weight)[0]).clamp(-BEYOND, BEYOND)
-        step = options.gain * self._step(request, factors, options)
+        ways = self._ways(request, factors, options)
+        step = options.gain * self._gone(ways, request.latent.w.to(moves.weight)[0], factors)
         return Offset(w=step[None].to(request.latent.w), meant=self._meant_by(request))
 
     def _meant_by(self, request: EditRequest) -> tuple[Meant, ...]:
@@ -165,22 +166,24 @@ class KnownFactors:
             for wish in wishes
         )
 
-    def _step(self, request: EditRequest, factors: Tensor, options: FactorOptions) -> Tensor:
-        """The change of W+ `[L, D]`: by words, by the target, or by words and what is beside."""
+    def _gone(self, ways: list[Way], rows: Tensor, factors: Tensor) -> Tensor:
+        """The change of W+ `[L, D]` of a code `[L, D]` that makes up for what it lacks."""
+        return self.moves.gone(ways)
+
+    def _ways(self, request: EditRequest, factors: Tensor, options: FactorOptions) -> list[Way]:
+        """What is lacking: by words, by the target, or by words and what is beside."""
         if request.text is None or not self.reads:
-            return self.moves.step(factors, self._asked(request, request.target, options))
+            return self.moves.ways(factors, self._asked(request, request.target, options))
         if request.beside is None:
             self.check(request.text)
         _, aims, _ = self.understand(request.text, options.gains)
         if request.beside is None:
-            return step_towards(aims, factors, self.moves)
+            return ways_towards(aims, factors)
         # Half and half is both wholly, as in the mixture of embeddings.
         shares = (min(1.0, 2 * (1 - request.mix)), min(1.0, 2 * request.mix))
         asked = shares[1] * self._asked(request, request.beside, options)
         words = [replace(aim, share=aim.share * shares[0]) for aim in aims]
-        heard = self.moves.step(factors, asked)
-        spoken = step_towards(words, factors, self.moves)
-        return heard + spoken
+        return self.moves.ways(factors, asked) + ways_towards(words, factors)
 
     def _asked(self, request: EditRequest, target: Tensor, options: FactorOptions) -> Tensor:
         change = direction(target, request.neutral).to(self.moves.words)[0]

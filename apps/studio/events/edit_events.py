@@ -14,7 +14,8 @@ from apps.studio.checks import clean_prompt
 from apps.studio.events.progress import reporter
 from apps.studio.events.stage import BAR, Stage, required, warn_of
 from apps.studio.layout.page import Fine
-from apps.studio.layout.tabs import MixTab, SoundTab, TextTab
+from apps.studio.layout.tabs import ChannelPicker, MixTab, SoundTab, TextTab
+from apps.studio.moves import Channel
 from apps.studio.session import Session
 from multimodal.editing.finishing import PHOTO
 
@@ -150,6 +151,8 @@ class HistoryEvents:
                 stage.shown,
                 trigger_mode="always_last",
             )
+        if explore.single is not None:
+            self._wire_single(explore.single)
         moves: dict[gr.Button, Callable[[Session], Session]] = {
             stage.result.undo: Session.undo,
             stage.result.redo: Session.redo,
@@ -162,6 +165,32 @@ class HistoryEvents:
         stage.on(stage.result.fidelity.input, self.show_as, shows, stage.shown)
         loads = [stage.state, stage.result.load]
         stage.follow(stage.on(stage.result.load.upload, self.replay, loads, stage.shown))
+
+    def _wire_single(self, single: ChannelPicker) -> None:
+        stage, chosen = self.stage, [single.style, single.channel]
+        stage.on(
+            single.slider.release,
+            self.slide_channel,
+            [stage.state, single.slider, *chosen],
+            stage.shown,
+            trigger_mode="always_last",
+        )
+        for number in chosen:
+            number.change(
+                stage.channel_strength,
+                [stage.state, *chosen],
+                single.slider,
+                api_visibility="private",
+                show_progress="hidden",
+                queue=False,
+            )
+
+    def slide_channel(
+        self, session: Session | None, strength: float, style: float, channel: float
+    ) -> tuple[Any, ...]:
+        """One channel of S, by its numbers."""
+        chosen = Channel(int(style or 0), int(channel or 0))
+        return self.stage.show(self.stage.studio.slide_channel(required(session), chosen, strength))
 
     def _slide(self, name: str) -> Callable[..., tuple[Any, ...]]:
         def slide(session: Session | None, strength: float) -> tuple[Any, ...]:

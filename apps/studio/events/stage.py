@@ -12,6 +12,7 @@ from apps.hearing import warnings_of
 from apps.studio.checks import friendly, sentence
 from apps.studio.layout.page import FAR, NEAR, ResultPanel
 from apps.studio.layout.tabs import ExploreTab
+from apps.studio.moves import Channel
 from apps.studio.service import Studio
 from apps.studio.session import Session, forget
 from multimodal.images import save_image
@@ -116,22 +117,41 @@ class Stage:
 
     def follow(self, event: Any) -> None:
         """Once `event` is done, the Explore sliders stand where the session's edits say."""
-        if self.explore.sliders:
+        single = self.explore.single
+        numbers = [] if single is None else [single.style, single.channel]
+        sliders = [*self.explore.sliders, *([] if single is None else [single.slider])]
+        if sliders:
             event.success(
                 self.places,
-                [self.state],
-                list(self.explore.sliders),
+                [self.state, *numbers],
+                sliders,
                 api_visibility="private",
                 show_progress="hidden",
                 queue=False,
             )
 
-    def places(self, session: Session | None) -> dict[gr.Slider, float]:
-        """How far each Explore slider is moved; 0 where there is no such edit."""
+    def places(self, session: Session | None, *numbers: float | None) -> dict[gr.Slider, float]:
+        """How far each Explore slider is moved; 0 where there is no such edit.
+
+        Args:
+            session: with its edits.
+            numbers: style and channel that the single channel's slider stands for, where there is
+                one.
+        """
         steps = () if session is None else session.steps
         moved = {step.group: step.strength for step in steps}
         sliders = zip(self.explore.sliders, self.explore.names, strict=True)
-        return {slider: moved.get(name, 0.0) for slider, name in sliders}
+        found = {slider: moved.get(name, 0.0) for slider, name in sliders}
+        if self.explore.single is not None and numbers:
+            found[self.explore.single.slider] = self.channel_strength(session, *numbers)
+        return found
+
+    def channel_strength(self, session: Session | None, *numbers: float | None) -> float:
+        """How far the channel of these numbers (style, channel) is moved."""
+        style, channel = (int(number or 0) for number in numbers)
+        name = Channel(style, channel).name
+        steps = () if session is None else session.steps
+        return next((step.strength for step in steps if step.group == name), 0.0)
 
     def wire_stop(self) -> None:
         """Stop takes the person's events out of the queue; what runs ends at its next step."""

@@ -62,11 +62,21 @@ class AnimateTab:
 
 
 @dataclass(frozen=True)
+class ChannelPicker:
+    """Any single channel of S, by its number."""
+
+    style: gr.Number
+    channel: gr.Number
+    slider: gr.Slider
+
+
+@dataclass(frozen=True)
 class ExploreTab:
-    """Named directions."""
+    """Named directions, and where the model has S, its channels."""
 
     sliders: tuple[gr.Slider, ...]
     names: tuple[str, ...]
+    single: ChannelPicker | None = None
 
 
 @dataclass(frozen=True)
@@ -160,8 +170,13 @@ def animate_tab() -> AnimateTab:
     return AnimateTab(sound, text, strength, seconds, fps, kind, whole, apply, clip, file)
 
 
-def explore_tab(names: Sequence[str]) -> ExploreTab:
-    """Slide along what the model knows."""
+def explore_tab(names: Sequence[str], styles: int = 0) -> ExploreTab:
+    """Slide along what the model knows.
+
+    Args:
+        names: of directions.
+        styles: how many style vectors the model has; 0 where it has no S.
+    """
     with gr.Tab("Explore", id="explore"):
         note = "Each slider is a direction the model knows; they add up."
         if not names:
@@ -171,7 +186,19 @@ def explore_tab(names: Sequence[str]) -> ExploreTab:
             gr.Slider(-3, 3, value=0, step=0.1, label=name, elem_id=f"direction-{index}")
             for index, name in enumerate(names)
         )
-    return ExploreTab(sliders, tuple(names))
+        single = _single(styles) if styles else None
+    return ExploreTab(sliders, tuple(names), single)
+
+
+def _single(styles: int) -> ChannelPicker:
+    with gr.Accordion("A single channel", open=False, elem_id="single-channel"):
+        with gr.Row():
+            style = gr.Number(
+                0, label=f"Style, 0 to {styles - 1}", precision=0, minimum=0, maximum=styles - 1
+            )
+            channel = gr.Number(0, label="Channel", precision=0, minimum=0, maximum=4095)
+        slider = gr.Slider(-5, 5, value=0, step=0.1, label="How far", elem_id="channel-strength")
+    return ChannelPicker(style, channel, slider)
 
 
 def batch_tab(limit: int) -> BatchTab:

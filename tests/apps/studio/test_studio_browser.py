@@ -217,6 +217,14 @@ def test_directions_are_explored(page: Page) -> None:
     for _ in range(5):
         slider.press("ArrowRight")
     expect(page.locator("#result-status")).to_contain_text("Age")
+    page.get_by_role("button", name="A single channel").click()
+    page.get_by_label("Style, 0 to").fill("3")
+    page.get_by_label("Style, 0 to").press("Tab")
+    single = page.locator("#channel-strength input[type=range]")
+    single.focus()
+    for _ in range(5):
+        single.press("ArrowRight")
+    expect(page.locator("#result-status")).to_contain_text("channel 0 of style 3", ignore_case=True)
     shoot(page, "Explore")
     accessible(page)
 

@@ -15,12 +15,14 @@ import gradio as gr
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from apps.edits import EditSpec
 from apps.samples import sounds
 from apps.studio.events.face_events import FaceEvents
 from apps.studio.events.stage import Stage, summary
 from apps.studio.layout import page, tabs
+from apps.studio.moves import Channel
 from apps.studio.service import Studio
 from apps.studio.session import Session
 from apps.web import build_demo
@@ -54,7 +56,7 @@ def clipped(path: Path, seconds: float = 1.0) -> Path:
 def test_moves_of_a_slider_are_never_dropped(editor: FaceEditor) -> None:
     events = build_demo(editor).config["dependencies"]
     moved = [event for event in events if any(name == "release" for _, name in event["targets"])]
-    assert len(moved) == 3 + len(editor.directions)
+    assert len(moved) == 4 + len(editor.directions)
     assert {event["trigger_mode"] for event in moved} == {"always_last"}
 
 
@@ -160,6 +162,53 @@ def test_the_explore_sliders_stand_where_the_edits_say(studio: Studio, session: 
     assert list(stage.places(moved).values()) == [0, 1.5]
     assert list(stage.places(moved.undo()).values()) == [0, 0]
     assert list(stage.places(None).values()) == [0, 0]
+
+
+def test_single_channels_slide(studio: Studio, session: Session) -> None:
+    with gr.Blocks():
+        explore = tabs.explore_tab(studio.sliders(), studio.styles())
+        stage = Stage(studio, page.result_panel(), explore)
+    moved = studio.slide_channel(session, Channel(3, 2), 4.0)
+    assert moved.latent.styles is not None
+    changed = [
+        (index, int(place))
+        for index, (after, before) in enumerate(
+            zip(
+                moved.latent.styles,
+                studio.editor.generator.styles(session.face.latent.w),
+                strict=True,
+            )
+        )
+        for place in (after - before)[0].abs().gt(1e-6).nonzero().flatten()
+    ]
+    assert changed == [(3, 2)]
+    assert stage.channel_strength(moved, 3, 2) == 4.0
+    assert stage.channel_strength(moved, 3, 1) == 0.0
+    assert explore.single is not None
+    assert stage.places(moved, 3, 2)[explore.single.slider] == 4.0
+    again = studio.slide_channel(moved, Channel(3, 2), 1.0)
+    assert [step.strength for step in again.steps] == [1.0]
+    for channel, message in ((Channel(99, 0), "Style 99"), (Channel(0, 9999), "Channel 9999")):
+        with pytest.raises(ValueError, match=message):
+            studio.slide_channel(session, channel, 1.0)
+
+
+def test_pictures_of_a_stylegan3_turn_and_shift() -> None:
+    studio = Studio(FaceEditor.from_pretrained("tiny-stylegan3"))
+    assert studio.sliders()[-3:] == ["rotate picture", "shift right", "shift down"]
+    start = studio.open(studio.surprise(1))
+    face, generator = start.face, studio.editor.generator
+    turned = studio.slide(start, "rotate picture", 2.0)
+    both = studio.slide(turned, "shift right", 1.0)
+    wanted = generator.synthesize_styles(generator.moved(face.latent.w, -30, 0.1))
+    drawn = generator.synthesize_styles(both.latent.styles)
+    torch.testing.assert_close(drawn, wanted, atol=1e-4, rtol=1e-3)
+    other = studio.slide(both, "rotate picture", 0.0)
+    wanted = generator.synthesize_styles(generator.moved(face.latent.w, 0, 0.1))
+    drawn = generator.synthesize_styles(other.latent.styles)
+    torch.testing.assert_close(drawn, wanted, atol=1e-4, rtol=1e-3)
+    undone = studio.redraw(both.undo())
+    torch.testing.assert_close(undone.latent.styles, turned.latent.styles)
 
 
 FOLDERS = """
