@@ -18,7 +18,7 @@ from multimodal.parsing.few import FewOptions, FewParser, features_of, learn_lab
 from multimodal.types import Face
 
 PHOTO = Path(__file__).resolve().parents[1] / "faces" / "portraits" / "02_young_man.jpg"
-QUICK = FewOptions(steps=120, batch=512, hidden=0, lr=0.01)
+QUICK = FewOptions(steps=300, batch=512, hidden=0, lr=0.01, decay=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -36,25 +36,27 @@ def labels_of(editor: FaceEditor, w: torch.Tensor) -> list[np.ndarray]:
 
 
 def test_a_few_labels_are_found_in_other_drawings(editor: FaceEditor, tmp_path: Path) -> None:
-    w = editor.generator.sample(6, 1).w
+    generator: Any = editor.generator
+    w = generator.sample(12, 1).w
     wanted = labels_of(editor, w)
-    few = learn_labels(editor.generator, w[:3], wanted[:3], ("dark", "bright"), QUICK)
+    few = learn_labels(generator, w[:9], wanted[:9], ("dark", "bright"), QUICK)
     again = FewParser.load(few.save(tmp_path / "labels.safetensors"))
-    likely = again.probabilities(editor.generator, w[3:])
+    likely = again.probabilities(generator, w[9:])
     assert again.names == ("dark", "bright")
     assert torch.allclose(likely.sum(1), torch.ones(()), atol=1e-4)
-    right = likely.argmax(1).numpy() == np.stack(wanted[3:])
+    right = likely.argmax(1).numpy() == np.stack(wanted[9:])
     assert right[:, :, 2:].mean() > 0.8
 
 
 def test_what_is_refused(editor: FaceEditor, tmp_path: Path) -> None:
-    w = editor.generator.sample(1, 1).w
+    generator: Any = editor.generator
+    w = generator.sample(1, 1).w
     with pytest.raises(ValueError, match="0 labels for 1 faces"):
-        learn_labels(editor.generator, w, [])
+        learn_labels(generator, w, [])
     with pytest.raises(ValueError, match="name 1 parts"):
-        learn_labels(editor.generator, w, [np.zeros((8, 8), np.uint8)])
+        learn_labels(generator, w, [np.zeros((8, 8), np.uint8)])
     with pytest.raises(ValueError, match="1 names for 2 parts"):
-        learn_labels(editor.generator, w, [np.eye(8, dtype=np.uint8)], ["a"])
+        learn_labels(generator, w, [np.eye(8, dtype=np.uint8)], ["a"])
     with pytest.raises(ValueError, match="hidden"):
         FewOptions(hidden=-1)
     path = tmp_path / "other.safetensors"

@@ -13,7 +13,7 @@ SIDE = 96
 
 def scene() -> tuple[np.ndarray, np.ndarray]:
     """A dark disc with strands before a lit ground, and its true alpha."""
-    alpha = np.zeros((SIDE * 4, SIDE * 4), np.float32)
+    alpha: np.ndarray = np.zeros((SIDE * 4, SIDE * 4), np.float32)
     cv2.circle(alpha, (192, 192), 90, 1.0, -1, cv2.LINE_AA)
     for turn in np.linspace(0, 2 * np.pi, 28):
         end = (192 + np.array([np.cos(turn), np.sin(turn)]) * 125).astype(int)
