@@ -19,8 +19,8 @@ from apps.threads import be_patient, begun
 COMMANDS = (
     "demo", "pictures.edit", "pictures.animate", "pictures.batch", "web", "pictures.invert",
     "pictures.parse", "pictures.sample", "pictures.interpolate", "pictures.faces",
-    "pictures.restore", "pictures.compose", "pictures.turn", "pictures.video", "training.adapt",
-    "training.train_mapper", "training.train_adapter", "training.train_labels",
+    "pictures.restore", "pictures.compose", "heads.turn", "heads.draw", "pictures.video",
+    "training.adapt", "training.train_mapper", "training.train_adapter", "training.train_labels",
     "training.directions", "training.channels", "evaluate", "study", "models",
 )  # fmt: skip
 """Modules of `apps.commands`, in the order the help shows them; each has `register(app)`."""

@@ -62,6 +62,16 @@ PAGES: dict[str, Page] = {
             "multimodal.heads.gltf": ("save_glb",),
         },
     ),
+    "drawing": Page(
+        "Drawing",
+        "Faces from what somebody draws.",
+        {
+            "multimodal.editing.drawing.faces": ("draw_faces", "DrawOptions", "DrawnFace"),
+            "multimodal.editing.drawing.conditions": (
+                *("Condition", "Drawn", "strokes", "lines", "parts", "edges"),
+            ),
+        },
+    ),
     "parsing": Page(
         "Parsing",
         "Which part of a face every pixel shows.",

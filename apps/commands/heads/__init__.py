@@ -1,0 +1,1 @@
+"""Commands about heads: turned and drawn."""

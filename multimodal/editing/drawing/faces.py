@@ -1,0 +1,159 @@
+"""Faces that fit a drawing: the best of some random ones, led on by gradients.
+
+The code is looked for in W+ (as in Abdal et al. 2019), near a face that the generator draws by
+itself, so that every seed gives another face; words move that face first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from multimodal.editing.drawing.conditions import CONDITIONS, Drawn
+from multimodal.editing.editor import FaceEditor
+from multimodal.images import to_pil
+from multimodal.types import Face, Latent, OnStep, Progress
+
+SPREAD = 256
+"""Codes by which the spread of W is judged."""
+
+
+@dataclass(frozen=True)
+class DrawOptions:
+    """How faces are looked for.
+
+    Args:
+        steps: of Adam; 0 takes the best of the random faces.
+        tried: random faces of which the best begins.
+        lr: of Adam, in units of W's spread.
+        prior: weight of the code's squared distance from where it begins, in the same units.
+        truncation: of random faces.
+
+    Raises:
+        ValueError: a figure out of range.
+    """
+
+    steps: int = 60
+    tried: int = 16
+    lr: float = 0.06
+    prior: float = 0.02
+    truncation: float = 0.7
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.steps <= 10_000 and 1 <= self.tried <= 1024):
+            raise ValueError("steps are 0 to 10000, tried 1 to 1024")
+        if not (0 < self.lr <= 10 and self.prior >= 0 and 0 <= self.truncation <= 1):
+            raise ValueError("lr is in (0, 10], prior at least 0, truncation in 0..1")
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnFace:
+    """A face that fits a drawing.
+
+    Args:
+        face: with its code and picture.
+        report: `condition`, `seed`, `steps`, `distance` before and after, `seconds`.
+    """
+
+    face: Face
+    report: Mapping[str, Any]
+
+
+def draw_faces(
+    editor: FaceEditor,
+    image: Image.Image,
+    condition: str = "scribble",
+    text: str | None = None,
+    *,
+    seed: int = 0,
+    options: DrawOptions | None = None,
+    on_step: OnStep | None = None,
+) -> DrawnFace:
+    """A face as somebody drew it.
+
+    Args:
+        editor: of the model that draws.
+        image: the drawing; its middle square is taken, framed as FFHQ frames faces.
+        condition: one of `CONDITIONS`.
+        text: what the face should look like besides: "an old woman".
+        seed: another seed, another face.
+        options: of the search.
+        on_step: told of every step.
+
+    Raises:
+        ValueError: an unknown condition, nothing drawn, or a model that lacks what it needs.
+    """
+    began = time.perf_counter()
+    options = options or DrawOptions()
+    if condition not in CONDITIONS:
+        raise ValueError(f"condition {condition!r} is not one of {', '.join(CONDITIONS)}")
+    parser: Any = editor.toolkit.parser
+    drawn = CONDITIONS[condition].read(_square(image), parser, editor.generator.resolution)
+    start = _start(editor, drawn, seed, options)
+    if text:
+        face = Face(Latent(start), Image.new("RGB", (editor.generator.resolution,) * 2))
+        start = editor.edit(face, text, fidelity="drawing", seed=seed).latent.w
+    with torch.no_grad():
+        first = float(drawn.distance(editor.generator.synthesize(start)))
+    w, last = _search(editor, drawn, start, options, on_step)
+    with torch.no_grad():
+        picture = to_pil(editor.generator.synthesize(w))
+    report = {"condition": condition, "seed": seed, "steps": options.steps}
+    report |= {"distance_before": round(first, 4), "distance": round(last, 4)}
+    report["seconds"] = round(time.perf_counter() - began, 3)
+    return DrawnFace(Face(Latent(w), picture, report=dict(report)), report)
+
+
+@torch.no_grad()
+def _start(editor: FaceEditor, drawn: Drawn, seed: int, options: DrawOptions) -> Tensor:
+    """The random face `[1, L, D]` that fits best; what an encoder sees in the drawing is mixed in
+    where that fits better still."""
+    generator = editor.generator
+    codes = generator.sample(options.tried, seed, options.truncation).w
+    if editor.encoder is not None:
+        rough = F.interpolate(drawn.rough, (256, 256), mode="bilinear", antialias=True)
+        seen = editor.encoder(rough.to(generator.device).clamp(-1, 1)).to(codes)
+        codes = torch.cat(
+            [codes, torch.lerp(codes[:4], seen, 0.5), torch.lerp(codes[:2], seen, 0.8)]
+        )
+    away = torch.cat([drawn.distance(generator.synthesize(part)) for part in codes.split(4)])
+    return codes[int(away.argmin())][None].clone()
+
+
+@torch.enable_grad()
+def _search(
+    editor: FaceEditor, drawn: Drawn, start: Tensor, options: DrawOptions, on_step: OnStep | None
+) -> tuple[Tensor, float]:
+    """The code `[1, L, D]` nearest to the drawing that was seen, and how near."""
+    generator = editor.generator
+    spread = generator.sample(SPREAD, 0, 1.0).w[:, 0].std(0)
+    away = torch.zeros_like(start).requires_grad_(True)
+    optimizer = torch.optim.Adam([away], lr=options.lr, betas=(0.9, 0.99))
+    best, lowest = start.detach(), float("inf")
+    for step in range(options.steps + 1):
+        w = start + away * spread
+        distance = drawn.distance(generator.synthesize(w)).sum()
+        value = float(distance.detach())
+        if value < lowest:
+            best, lowest = w.detach().clone(), value
+        if step == options.steps:
+            break
+        (away.grad,) = torch.autograd.grad(distance + options.prior * away.square().mean(), away)
+        optimizer.step()
+        optimizer.param_groups[0]["lr"] = options.lr * (1 - step / options.steps) ** 0.5
+        if on_step is not None:
+            on_step(Progress(step + 1, options.steps, {"distance": value}))
+    return best, lowest
+
+
+def _square(image: Image.Image) -> Image.Image:
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
