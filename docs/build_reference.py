@@ -184,6 +184,7 @@ PAGES: dict[str, Page] = {
             ),
             "guidance.controls.channels": ("find_channels", "ChannelConfig", "Channels"),
             "guidance.controls.steering": ("learn_walk", "WalkConfig"),
+            "guidance.controls.walks": ("learn_bent_walk", "BentWalk", "load_walk", "save_walk"),
             "guidance.controls.jacobian": (
                 *("orthogonal_jacobian", "JacobianConfig", "angles", "hessian_penalty"),
             ),

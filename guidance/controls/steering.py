@@ -2,7 +2,8 @@
 
 A walk `w + alpha * d` is learnt so that the picture does what a simple edit of the picture does:
 zoom, shift, turn, brighten, tint (equation 1). What the edit leaves empty (what a shift brings in)
-is not judged. What differs: the loss is of pixels at up to 128 px; walks are linear only.
+is not judged. What differs: the loss is of pixels at up to 128 px. Walks here are
+linear; `guidance.controls.walks` bends them.
 """
 
 from __future__ import annotations
@@ -157,11 +158,12 @@ def walk_loss(
 ) -> Tensor:
     """Mean squared difference between walked and edited pictures where both are known."""
     with torch.no_grad():
-        wanted, known = EDITS[edit](_small(generator.synthesize(codes)), amounts)
-    drawn = _small(generator.synthesize(codes + amounts[:, None, None] * walk))
+        wanted, known = EDITS[edit](small(generator.synthesize(codes)), amounts)
+    drawn = small(generator.synthesize(codes + amounts[:, None, None] * walk))
     return ((drawn - wanted).square() * known).sum() / (3 * known.sum().clamp(min=1))
 
 
-def _small(images: Tensor) -> Tensor:
+def small(images: Tensor) -> Tensor:
+    """Pictures at the side that walks are judged at, at most."""
     side = images.shape[-1]
     return images if side <= JUDGED_SIDE else F.adaptive_avg_pool2d(images, JUDGED_SIDE)

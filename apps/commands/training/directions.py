@@ -203,23 +203,34 @@ def walk(
     count: Annotated[
         int, typer.Option("--steps", min=1, max=100_000, help="Steps of learning.")
     ] = 200,
+    bent: Annotated[
+        bool, typer.Option("--bent", help="Walks that bend, each in a file of its own.")
+    ] = False,
     seed: o.Seed = 0,
     as_json: o.Json = False,
 ) -> None:
     """Steerability: walks of the code that do what simple edits of a picture do."""
     from guidance.controls.control import Attributes
     from guidance.controls.steering import EDITS, WalkConfig, learn_walk
+    from guidance.controls.walks import learn_bent_walk, save_walk
 
     unknown = [name for name in edits if name not in EDITS]
     if unknown:
         raise ValueError(f"edit {unknown[0]!r} is not one of {', '.join(EDITS)}")
     editor, folder = place.open()
-    found = {}
+    found, files = {}, {}
+    config = WalkConfig(steps=count, seed=seed)
     for name in edits:
         with steps(f"learning {name}") as on_step:
-            config = WalkConfig(steps=count, seed=seed)
-            found[name] = learn_walk(editor.generator, name, config, on_step).cpu()
-    _add(folder, Attributes(found), as_json)
+            if bent:
+                learnt = learn_bent_walk(editor.generator, name, config, on_step)
+                files[name] = save_walk(learnt, folder)
+            else:
+                found[name] = learn_walk(editor.generator, name, config, on_step).cpu()
+    if bent:
+        report(files, as_json)
+    else:
+        _add(folder, Attributes(found), as_json)
 
 
 @app.command()
