@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from multimodal.fidelity.colours.mouths import mouth_colours
 from multimodal.fidelity.looks import Look
 from multimodal.fidelity.mesh import EYES, INNER_LIPS, OUTER_LIPS
 from multimodal.fidelity.registration import Maps
@@ -107,10 +106,6 @@ def change_of(
         factor, summand = looked(here, factor, summand, look, maps)
     border = feathered(side)[..., None]
     factor, summand = 1 + (factor - 1) * border, summand * border
-    if opened > 0:
-        inside = inner_mouth(maps.mesh, side)[..., None] * opened
-        drawn = mouth_colours(now, base[0])
-        factor, summand = factor * (1 - inside), summand * (1 - inside) + drawn * inside
     motion = (maps.photo - _cells(maps.photo.shape[0])) * feathered(maps.photo.shape[0])[..., None]
     planes = [np.ascontiguousarray(plane, np.float32) for plane in (motion, factor, summand)]
     return Change(planes[0], planes[1], planes[2])
@@ -151,7 +146,7 @@ def own_eyes(maps: Maps, side: int) -> np.ndarray:
     kept = np.ones((side, side), np.float32)
     for eye in EYES:
         much = np.linalg.norm(maps.motion[list(eye)], axis=-1).mean() / BLINK
-        kept -= min(float(much), 1.0) * 0.85 * filled(maps.mesh[list(eye)], side, 1.5)
+        kept -= min(float(much), 1.0) * filled(maps.mesh[list(eye)], side, 1.8)
     return kept.clip(0, 1)[..., None]
 
 

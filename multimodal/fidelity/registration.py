@@ -18,7 +18,7 @@ from multimodal.fidelity.mesh import OVAL
 
 GRID = 128
 """Side of the grid on which the maps are worked out."""
-RING = (1.18, 1.4)
+RING = (1.12, 1.28)
 """Where motion has halved and where it has ended, in sizes of the face's outline."""
 STILL = 0.001
 """Motion of mesh points up to this, in parts of the crop's side, is unrest."""

@@ -229,7 +229,7 @@ def planned(
         look = together(amounts_of(before.levels, after.levels, meshes, wishes))
     maps = register(subject.mesh, *meshes, look)
     opened = _opened(subject.mesh, maps.mesh)
-    gain = skin_gain(before, after)
+    gain = skin_gain(before, after, wishes)
     skin = share(before.likely, SKIN)[..., None]
     then = before.levels * (1 + skin * (gain - 1))
     kept = np.full(small.shape[:2], float(not wishes.face_stays), np.float32)
@@ -237,7 +237,7 @@ def planned(
         kept *= _face_alone(subject, before, after, maps)
     change = change_of((small, then, after.levels), maps, kept, opened, look)
     above = Scene(small, subject.likely, maps, before, after)
-    change = replace(change, covers=tuple(covers(above, wishes)))
+    change = replace(change, covers=tuple(covers(above, wishes, opened)))
     return _without_colours(change) if subject.grey else change
 
 

@@ -1,1 +1,1 @@
-"""Colours that an edit changes in a photo: of hair, skin, lips and mouths."""
+"""Colours that an edit changes in a photo: of hair, skin and lips."""

@@ -22,6 +22,14 @@ LEAST = 150
 """Pixels that a region has at least, to be spoken of."""
 NONE, WHOLE = 0.06, 0.14
 """Change of a colour's logarithm that is none, and that is taken in full."""
+SPOKEN: dict[Names, Names] = {
+    HAIR: ("hair_color", "age"),
+    SKIN: ("skin", "age", "makeup"),
+    LIPS: ("lipstick", "makeup", "age", "sex"),
+}
+"""Attributes whose words speak of a region's colour."""
+UNSAID = 2.5
+"""How much larger a change must be that no words speak of: a clip's hair shall not flicker."""
 FOLLOWED = 0.4
 """Change from which the photo takes the drawn colour itself, not only the way to it."""
 CONTRASTS = ((0.05, 0.3, 0.6, 0.9), (0.36, 0.3, 0.22, 0.15))
@@ -36,25 +44,25 @@ def dyes(
     gone = share(after.likely, HAIR).sum() < 0.5 * share(before.likely, HAIR).sum()
     if not gone and len(own) > LEAST and natural(own):
         plain = wishes.face_stays and wishes.strongest("hair_color") is None
-        hair = None if plain else _change(before, after, HAIR)
+        hair = None if plain else _change(before, after, HAIR, wishes)
         tint = _hair(own, hair, _light(around, before), wishes)
         if tint is not None:
             yield HAIR, tint
-    skin = None if wishes.face_stays else _change(before, after, SKIN)
+    skin = None if wishes.face_stays else _change(before, after, SKIN, wishes)
     own = around.levels(SKIN)
     if skin is not None and len(own) > LEAST:
         yield SKIN, tint_towards(own, _mean(own) + skin[1] - skin[0])
     own = around.levels(LIPS, 0.6)
     if len(own) > LEAST / 3:
-        change = None if wishes.face_stays else _change(before, after, LIPS)
+        change = None if wishes.face_stays else _change(before, after, LIPS, wishes)
         tint = _lips(own, change, wishes)
         if tint is not None:
             yield LIPS, tint
 
 
-def skin_gain(before: Drawn, after: Drawn) -> np.ndarray:
+def skin_gain(before: Drawn, after: Drawn, wishes: Wishes) -> np.ndarray:
     """Factors `[3]` by which the whole skin becomes brighter."""
-    skin = _change(before, after, SKIN)
+    skin = _change(before, after, SKIN, wishes)
     return np.ones(3, np.float32) if skin is None else np.exp(skin[1] - skin[0]).astype(np.float32)
 
 
@@ -124,7 +132,7 @@ def _light(around: Surroundings, before: Drawn) -> float:
     return float(np.clip((_mean(photo) - _mean(drawing)) @ GREY, -0.4, 0.3))
 
 
-def _change(before: Drawn, after: Drawn, names: Names) -> np.ndarray | None:
+def _change(before: Drawn, after: Drawn, names: Names, wishes: Wishes) -> np.ndarray | None:
     """Mean logarithms of a region's colours before and after `[2, 3]`; None: they stay.
 
     Changes that are hardly any fade away.
@@ -134,6 +142,8 @@ def _change(before: Drawn, after: Drawn, names: Names) -> np.ndarray | None:
         return None
     then, now = map(_mean, pair)
     size = float(np.abs(now - then).max())
+    spoken = any(wishes.strongest(attribute) is not None for attribute in SPOKEN[names])
+    size /= 1.0 if spoken else UNSAID
     share_of = _step((size - NONE) / (WHOLE - NONE))
     return None if share_of == 0 else np.stack([then, then + share_of * (now - then)])
 

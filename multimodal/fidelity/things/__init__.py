@@ -1,1 +1,1 @@
-"""Things that an edit puts into a photo: glasses, beards, bald heads."""
+"""Things that an edit puts into a photo: open mouths, glasses, beards, bald heads."""

@@ -12,6 +12,7 @@ import numpy as np
 from multimodal.fidelity.change import Cover
 from multimodal.fidelity.regions import share
 from multimodal.fidelity.things.beards import beard
+from multimodal.fidelity.things.mouths import open_mouth
 from multimodal.fidelity.things.scene import LEAST, Scene
 from multimodal.fidelity.things.spectacles import spectacles
 from multimodal.fidelity.wishes import Wishes
@@ -20,9 +21,9 @@ SEEN = 0.008
 """Share of the picture that drawn glasses have."""
 
 
-def covers(scene: Scene, wishes: Wishes) -> list[Cover]:
+def covers(scene: Scene, wishes: Wishes, opened: float) -> list[Cover]:
     """What is new, from the lowest to the topmost."""
-    found = [beard(scene, wishes), _glasses(scene, wishes)]
+    found = [open_mouth(scene, opened), beard(scene, wishes), _glasses(scene, wishes)]
     return [cover for cover in found if cover is not None]
 
 

@@ -1,0 +1,84 @@
+"""The inside of a mouth that opens: teeth, tongue and the dark behind, in the photo's light."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from multimodal.fidelity.change import Cover
+from multimodal.fidelity.mesh import INNER_LIPS, OVAL
+from multimodal.fidelity.regions import share
+from multimodal.fidelity.things.scene import Scene
+
+SIDE = 768
+DARK = np.array([0.10, 0.035, 0.035], np.float32)
+TEETH = np.array([0.86, 0.82, 0.75], np.float32)
+TONGUE = np.array([0.60, 0.27, 0.27], np.float32)
+USUAL = 0.6
+"""Brightness of the skin that these colours go with."""
+TALL = 0.045
+"""Height of the upper teeth that show, in heights of the face."""
+
+
+def open_mouth(scene: Scene, opened: float) -> Cover | None:
+    """The inside of the lips, as far as it is new.
+
+    Args:
+        scene: photo and drawings.
+        opened: how much of it is new, in [0, 1].
+    """
+    if opened <= 0:
+        return None
+    points = scene.maps.mesh * SIDE
+    rim = points[list(INNER_LIPS)]
+    mask = np.zeros((SIDE, SIDE), np.float32)
+    cv2.fillPoly(mask, [np.round(rim * 16 - 8).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+    along, down, gap = _places(rim)
+    tall = float(np.ptp(points[list(OVAL)][:, 1]))
+    teeth = _teeth(along, down * gap, tall, float(gap.max()))
+    tongue = _step((down - 0.66 + 0.2 * along**2) / 0.2) * _step((0.85 - np.abs(along)) / 0.3)
+    depth = 0.55 + 0.45 * np.abs(2 * down - 1)
+    colours = DARK * depth[..., None]
+    colours = colours + (TONGUE * (0.55 + 0.5 * down[..., None]) - colours) * tongue[..., None]
+    shaded = TEETH * (0.55 + 0.45 * np.sqrt(np.clip(1 - along**2, 0, 1)))[..., None]
+    colours = colours + (shaded - colours) * teeth[..., None]
+    near = cv2.GaussianBlur(mask, (0, 0), max(0.02 * tall, 1.0))
+    colours = colours * (0.55 + 0.45 * _step((near - 0.5) / 0.5))[..., None]
+    skin = scene.small[share(scene.likely, ("skin", "nose")) > 0.8]
+    light = float(np.clip(np.median(skin) / USUAL if len(skin) else 1.0, 0.35, 1.1))
+    soft = cv2.GaussianBlur(mask, (0, 0), SIDE / 300)
+    return Cover((colours * light).clip(0, 1).astype(np.float32), soft * opened, False)
+
+
+def _places(rim: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each pixel: where it lies between the corners in [-1, 1], how far down from the upper lip
+    to the lower in [0, 1], and how far these are apart there, `[SIDE, SIDE]` each."""
+    upper, lower = rim[:11], np.concatenate([rim[10:], rim[:1]])[::-1]
+    order = np.sign(upper[-1, 0] - upper[0, 0]) or 1.0
+    columns = np.arange(SIDE, dtype=np.float64)
+    xs = [line[:, 0] * order for line in (upper, lower)]
+    lines = [
+        np.interp(columns * order, np.maximum.accumulate(x), line[:, 1])
+        for x, line in zip(xs, (upper, lower), strict=True)
+    ]
+    gap = np.maximum(lines[1] - lines[0], 1.0)
+    rows = np.arange(SIDE, dtype=np.float64)[:, None]
+    down = np.clip((rows - lines[0]) / gap, 0, 1)
+    middle, half = (rim[0, 0] + rim[10, 0]) / 2, max(abs(rim[10, 0] - rim[0, 0]) / 2, 1.0)
+    along = np.repeat(np.clip((columns - middle) / half, -1, 1)[None], SIDE, axis=0)
+    wide = np.repeat(gap[None], SIDE, axis=0)
+    return along.astype(np.float32), down.astype(np.float32), wide.astype(np.float32)
+
+
+def _teeth(along: np.ndarray, below: np.ndarray, tall: float, gap: float) -> np.ndarray:
+    """The row of the upper teeth, `[SIDE, SIDE]` in [0, 1]; `below` the upper lip in pixels."""
+    high = min(TALL * tall, 0.4 * gap) * (1 - 0.35 * along**2)
+    row = _step((high - below) / max(0.012 * tall, 1.0) + 0.5)
+    row = row * _step((0.82 - np.abs(along)) / 0.25)
+    seams = 1 - 0.16 * np.exp(-((np.sin(along * 9.5) / 0.22) ** 2))
+    return np.asarray(row * seams, np.float32)
+
+
+def _step(t: np.ndarray) -> np.ndarray:
+    t = np.clip(t, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
