@@ -17,7 +17,9 @@ from apps.studio.events.batch_events import BATCH_LIMIT, LongEvents
 from apps.studio.events.edit_events import EditEvents, HistoryEvents
 from apps.studio.events.face_events import FaceEvents
 from apps.studio.events.stage import Stage
+from apps.studio.events.tool_events import ToolEvents
 from apps.studio.layout import page, tabs
+from apps.studio.layout.tool_tabs import tool_tabs
 from apps.studio.service import Studio
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def build_demo(editor: FaceEditor) -> gr.Blocks:
                     animate = tabs.animate_tab()
                     explore = tabs.explore_tab(studio.sliders(), studio.styles())
                     batch = tabs.batch_tab(BATCH_LIMIT)
+                tools = tool_tabs(studio.regions())
                 fine = page.fine_controls(studio.methods(), studio.regions())
             with gr.Column(scale=6, min_width=320):
                 result = page.result_panel()
@@ -54,6 +57,7 @@ def build_demo(editor: FaceEditor) -> gr.Blocks:
         EditEvents(stage, fine, text, sound, mix)
         HistoryEvents(stage)
         LongEvents(stage, animate, batch)
+        ToolEvents(stage, tools)
         stage.wire_stop()
         Api(studio, studio.inversions()[0]).register(demo)
     return demo

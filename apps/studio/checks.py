@@ -6,6 +6,7 @@ import functools
 import html
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -68,16 +69,51 @@ def sound_input(**settings: Any) -> gr.Audio:
     return _by_path(gr.Audio(type="filepath", **settings), "sound", MAX_SOUND_BYTES)
 
 
+@dataclass(frozen=True)
+class Painted:
+    """What somebody painted on a canvas, as files that nobody opened yet.
+
+    Args:
+        under: the photo beneath, or None.
+        layers: what was painted, transparent elsewhere.
+    """
+
+    under: Path | None
+    layers: tuple[Path, ...]
+
+
+def canvas_input(**settings: Any) -> gr.ImageEditor:
+    """A canvas that hands on its files unopened, as `Painted`."""
+    component = gr.ImageEditor(type="filepath", format="png", **settings)
+
+    def preprocess(payload: Any) -> Painted | None:
+        if payload is None:
+            return None
+        under = None if payload.background is None else _file(payload.background)
+        return Painted(under, tuple(_file(layer) for layer in payload.layers[:4]))
+
+    def _file(sent: Any) -> Path:
+        return _bounded(sent.path, "picture", MAX_PHOTO_BYTES)
+
+    component.preprocess = preprocess  # type: ignore[method-assign, assignment]
+    return component
+
+
+def _bounded(path: str | None, what: str, limit: int) -> Path:
+    """The path of an upload that is not too large."""
+    if path is None or Path(path).stat().st_size > limit:
+        problem = f"Send the {what} as an upload of at most {limit >> 20} MB."
+        raise gr.Error(problem, print_exception=False)
+    return Path(path)
+
+
 def _by_path(component: C, what: str, limit: int) -> C:
     """Replace a component's own decoding by the path of what was uploaded."""
 
     def preprocess(payload: Any) -> str | None:
         if payload is None:
             return None
-        if payload.path is None or Path(payload.path).stat().st_size > limit:
-            problem = f"Send the {what} as an upload of at most {limit >> 20} MB."
-            raise gr.Error(problem, print_exception=False)
-        return str(Path(payload.path))
+        return str(_bounded(payload.path, what, limit))
 
     # A subclass would make Gradio write a stub file beside this module.
     component.preprocess = preprocess  # type: ignore[method-assign]

@@ -34,6 +34,7 @@ class DrawOptions:
         tried: random faces of which the best begins.
         lr: of Adam, in units of W's spread.
         prior: weight of the code's squared distance from where it begins, in the same units.
+        apart: the same for what its rows differ in: faces stay natural where rows stay together.
         truncation: of random faces.
 
     Raises:
@@ -41,16 +42,19 @@ class DrawOptions:
     """
 
     steps: int = 60
-    tried: int = 16
+    tried: int = 24
     lr: float = 0.06
     prior: float = 0.02
+    apart: float = 0.2
     truncation: float = 0.7
 
     def __post_init__(self) -> None:
         if not (0 <= self.steps <= 10_000 and 1 <= self.tried <= 1024):
             raise ValueError("steps are 0 to 10000, tried 1 to 1024")
-        if not (0 < self.lr <= 10 and self.prior >= 0 and 0 <= self.truncation <= 1):
-            raise ValueError("lr is in (0, 10], prior at least 0, truncation in 0..1")
+        if not (
+            0 < self.lr <= 10 and min(self.prior, self.apart) >= 0 and 0 <= self.truncation <= 1
+        ):
+            raise ValueError("lr is in (0, 10], prior and apart at least 0, truncation in 0..1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,18 +138,20 @@ def _search(
     """The code `[1, L, D]` nearest to the drawing that was seen, and how near."""
     generator = editor.generator
     spread = generator.sample(SPREAD, 0, 1.0).w[:, 0].std(0)
-    away = torch.zeros_like(start).requires_grad_(True)
-    optimizer = torch.optim.Adam([away], lr=options.lr, betas=(0.9, 0.99))
+    rows = torch.zeros_like(start).requires_grad_(True)
+    shared = torch.zeros_like(start[:, :1]).requires_grad_(True)
+    optimizer = torch.optim.Adam([shared, rows], lr=options.lr, betas=(0.9, 0.99))
     best, lowest = start.detach(), float("inf")
     for step in range(options.steps + 1):
-        w = start + away * spread
+        w = start + (shared + rows) * spread
         distance = drawn.distance(generator.synthesize(w)).sum()
         value = float(distance.detach())
         if value < lowest:
             best, lowest = w.detach().clone(), value
         if step == options.steps:
             break
-        (away.grad,) = torch.autograd.grad(distance + options.prior * away.square().mean(), away)
+        held = options.prior * shared.square().mean() + options.apart * rows.square().mean()
+        shared.grad, rows.grad = torch.autograd.grad(distance + held, [shared, rows])
         optimizer.step()
         optimizer.param_groups[0]["lr"] = options.lr * (1 - step / options.steps) ** 0.5
         if on_step is not None:
