@@ -101,7 +101,7 @@ def terms_of(
     w_plus = None
     for _ in range(passes):
         w_plus, drawn, deltas = correct(generator, encoder, images, w_plus)
-        found = _distances(images, drawn, judges, rule)
+        found = distances(images, drawn, judges, rule)
         found["deltas"] = deltas.square().sum(dim=(1, 2)).mean() * rule.deltas
         if known is not None:
             found["code"] = (w_plus[-len(known) :] - known).square().mean() * rule.code
@@ -110,7 +110,8 @@ def terms_of(
     return terms
 
 
-def _distances(images: Tensor, drawn: Tensor, judges: Judges, rule: Weights) -> dict[str, Tensor]:
+def distances(images: Tensor, drawn: Tensor, judges: Judges, rule: Weights) -> dict[str, Tensor]:
+    """How far drawings are from pictures, each weighted: pixels, LPIPS, identity."""
     terms = {
         "pixels": (drawn - images).square().mean() * rule.pixels,
         "perceptual": judges.perceptual(drawn, images).mean() * rule.perceptual,

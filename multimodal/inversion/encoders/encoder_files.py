@@ -23,6 +23,7 @@ from multimodal.files.untrusted.building import within
 from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.variants import completed
 from multimodal.files.weights import WeightsError, atomic, check_file, sha256_of
+from multimodal.generators.native import read_json
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from multimodal.inversion.encoders.irse_networks import (
     FlatEncoder,
@@ -35,6 +36,7 @@ ENCODER_FILE = "encoder.safetensors"
 """Name of the encoder inside a bundle folder; its JSON has the same stem."""
 
 FORMAT = "semblance-encoder"
+HYPER_FORMAT = "semblance-hypernetwork"
 MAX_JSON_BYTES = 1 << 20
 E4E_OPTIONS = ("stylegan_size", "delta_norm_lambda", "w_discriminator_lambda", "progressive_steps")
 PROGRESSIVE = {"Encoder4Editing": True, "GradualStyleEncoder": False} | {
@@ -101,6 +103,17 @@ def read_public(path: Path, content: Mapping[str, Any] | None = None) -> PublicE
         latent_avg=_latent_avg(path, average, rows, options),
         passes=int(options.get("n_iters_per_batch", 5)) if channels == 6 else 1,
     )
+
+
+def is_small_hyper(path: Path) -> bool:
+    """Does the JSON beside a file say that it is a hypernetwork of our own?"""
+    beside = path.with_suffix(".json")
+    if not beside.is_file():
+        return False
+    try:
+        return read_json(beside, path.name).get("format") == HYPER_FORMAT
+    except ValueError:
+        return False
 
 
 def read_bundle_encoder(path: Path) -> BundleEncoder:

@@ -50,8 +50,12 @@ class TunedLayer:
         return self.kernel == 3 and self.inputs == self.outputs == WIDTH
 
 
-def layer_table(resolution: int) -> list[TunedLayer]:
-    """The layers of a StyleGAN2 (config-f) of that resolution, 26 at 1024 px, 20 at 256 px.
+def layer_table(resolution: int, channels: Sequence[int] = CHANNELS) -> list[TunedLayer]:
+    """The layers of a StyleGAN2 of that resolution, 26 at 1024 px, 20 at 256 px.
+
+    Args:
+        resolution: side of the pictures.
+        channels: of the generator at 4, 8, 16 px and so on; config-f by default.
 
     Raises:
         ValueError: no resolution of that family.
@@ -59,8 +63,8 @@ def layer_table(resolution: int) -> list[TunedLayer]:
     if resolution not in SIDES[2:]:
         raise ValueError(f"output_size {resolution} is not one of {SIDES[2:]}")
     layers: list[TunedLayer] = []
-    inputs = WIDTH
-    for side, outputs in zip(SIDES, CHANNELS, strict=True):
+    inputs = channels[0]
+    for side, outputs in zip(SIDES, channels, strict=False):
         if side > resolution:
             break
         names = ["conv1"] if side == 4 else ["conv0", "conv1"]

@@ -17,6 +17,7 @@ from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.encoders.encoder_files import load_strictly
 from multimodal.inversion.encoders.face_encoder import FaceEncoder
 from multimodal.inversion.encoders.hyper_network import HyperNetwork, layer_table
+from multimodal.inversion.encoders.small_hyper import SmallHyperNetwork
 from multimodal.types import Generator
 
 PASSES = 5
@@ -40,10 +41,13 @@ class HyperStyle(FaceEncoder):
         generator: the StyleGAN2 that is changed.
     """
 
-    network: HyperNetwork
+    network: HyperNetwork | SmallHyperNetwork
 
     def __init__(
-        self, network: HyperNetwork, first: FaceEncoder | None, generator: Generator | None
+        self,
+        network: HyperNetwork | SmallHyperNetwork,
+        first: FaceEncoder | None,
+        generator: Generator | None,
     ) -> None:
         super().__init__(network, None, PASSES, generator)
         self.first = first

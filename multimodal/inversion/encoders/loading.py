@@ -13,7 +13,9 @@ from multimodal.devices import pick_device
 from multimodal.files.variants import completed
 from multimodal.generators.checkpoints import load_generator
 from multimodal.inversion.encoders.encoder_files import (
+    ENCODER_FILE,
     is_hyperstyle,
+    is_small_hyper,
     options_of,
     public_content,
     read_bundle_encoder,
@@ -52,6 +54,8 @@ def load_encoder(
     """
     where = pick_device(device)
     path = _resolve(source)
+    if path.suffix == ".safetensors" and is_small_hyper(path):
+        return _small_hyper(path, where, generator)
     if path.is_dir() or path.suffix == ".safetensors":
         bundle = read_bundle_encoder(path)
         encoder = FaceEncoder(bundle, passes=bundle.config.passes)
@@ -88,6 +92,20 @@ def _decoder(
 
     contents = {"g_ema": state, "latent_avg": average}
     return build(read_rosinality(contents, path.name), path.name).to(device)
+
+
+def _small_hyper(path: Path, device: torch.device, generator: Generator | None) -> FaceEncoder:
+    """Our own hypernetwork, with the encoder and the generator beside its file."""
+    from multimodal.inversion.encoders import hyperstyle  # torchvision is slow to import
+    from multimodal.inversion.encoders.small_hyper import read_small_hyper
+
+    beside = path.parent / ENCODER_FILE
+    drawn = path.parent / GENERATOR
+    if generator is None and drawn.is_file():
+        generator = load_generator(drawn, device)
+    first = load_encoder(beside, device, generator) if beside.is_file() else None
+    encoder = hyperstyle.HyperStyle(read_small_hyper(path), first, None).to(device)
+    return encoder if generator is None else encoder.attach(generator)
 
 
 def _hyperstyle(

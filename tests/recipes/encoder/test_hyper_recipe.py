@@ -1,0 +1,114 @@
+"""Our own hypernetwork: shapes, training on a handful of pictures, inverting with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from multimodal.files.weights import WeightsError
+from multimodal.generators.native import save_native
+from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
+from multimodal.inversion import invert, load_encoder
+from multimodal.inversion.encoders.hyper_network import layer_table
+from multimodal.inversion.encoders.small_hyper import (
+    SmallHyperConfig,
+    SmallHyperNetwork,
+    read_small_hyper,
+    save_small_hyper,
+)
+from recipes.data import Faces
+from recipes.encoder.train_encoder import Judges
+from recipes.encoder.train_hyper import redrawn, train
+from recipes.loop import RunConfig, start
+
+
+@pytest.fixture(scope="module")
+def generator() -> StyleGAN2:
+    torch.manual_seed(0)
+    shape = StyleGAN2Config(32, (16, 16, 8, 8), z_dim=16, w_dim=16, mapping_layers=2)
+    model = StyleGAN2(shape).eval().requires_grad_(False)
+    model.mapping.w_avg.copy_(model.mapping(torch.randn(256, 16))[:, 0].mean(0))
+    return model
+
+
+def _network(generator: StyleGAN2) -> SmallHyperNetwork:
+    torch.manual_seed(0)
+    shape = SmallHyperConfig.of(generator, rank=2, side=16, widths=(8, 16), hidden=16)
+    return SmallHyperNetwork(shape)
+
+
+def _images(generator: StyleGAN2, count: int = 8) -> torch.Tensor:
+    return generator.synthesize(generator.sample(count, 5, 1.0).w).clamp(-1, 1)
+
+
+def test_changes_fit_the_generator(generator: StyleGAN2) -> None:
+    network = _network(generator)
+    state, images = generator.state_dict(), _images(generator, 2)
+    found = network(torch.cat([images, images], dim=1))
+    for layer, change in zip(network.layers, found, strict=True):
+        if change is not None:
+            assert change.shape[1:] == state[layer.key].shape
+            assert not change.any()  # untrained, it changes nothing
+    assert layer_table(256)[1].key == "synthesis.b4.torgb.weight"
+
+
+def test_training_draws_pictures_better_and_resumes(generator: StyleGAN2, tmp_path: Path) -> None:
+    network, images = _network(generator), _images(generator)
+    shard = tmp_path / "shard_00000"
+    shard.mkdir()
+    pixels = ((images + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
+    np.save(shard / "images.npy", pixels)
+    average = generator.w_avg.expand(1, generator.num_layers, -1)
+
+    def encoder(seen: torch.Tensor) -> torch.Tensor:
+        return average.expand(len(seen), -1, -1)
+
+    judges = Judges(lambda a, b: (a - b).abs().mean(dim=(1, 2, 3)), None)
+    for steps in (8, 16):
+        run = start(RunConfig(tmp_path / "run", steps, log_every=1000), "1", "cpu")
+        faces = Faces(tmp_path, generator.resolution)
+        train(run, generator, encoder, network, faces, judges, 4, rate=5e-3)
+        assert run.step == steps
+    codes = encoder(images)
+    with torch.no_grad():
+        (_, last), _ = redrawn(generator, network.eval(), images, codes, 2)
+        still = generator.synthesize(codes)
+    assert float((last - images).square().mean()) < float((still - images).square().mean())
+    _inverts(generator, network, images[:1], tmp_path / "model")
+
+
+def _inverts(
+    generator: StyleGAN2, network: SmallHyperNetwork, image: torch.Tensor, folder: Path
+) -> None:
+    folder.mkdir()
+    save_native(generator, folder / "generator.safetensors")
+    path = save_small_hyper(network, folder)
+    encoder = load_encoder(path, "cpu")
+    with pytest.raises(ValueError, match="needs its first encoder"):
+        encoder(image)
+    encoder.first = lambda seen: generator.w_avg.expand(len(seen), generator.num_layers, -1)
+    found = invert(generator, image, "hyperstyle", encoder=encoder, passes=2)
+    assert set(found.tuned) == {layer.key for layer in network.layers if layer.kernel == 3}
+
+
+def test_hostile_files_are_refused(generator: StyleGAN2, tmp_path: Path) -> None:
+    path = save_small_hyper(_network(generator), tmp_path)
+    assert read_small_hyper(path).config.rank == 2
+    beside = path.with_suffix(".json")
+    described = json.loads(beside.read_text())
+    for name, value in (
+        ("rank", 64),
+        ("hidden", 4096),
+        ("channels", [4096] * 9),
+        ("side", "large"),
+        ("channels", []),
+        ("extra", 1),
+    ):
+        changed = described | {"config": described["config"] | {name: value}}
+        beside.write_text(json.dumps(changed))
+        with pytest.raises(WeightsError, match="is not a hypernetwork"):
+            read_small_hyper(path)
