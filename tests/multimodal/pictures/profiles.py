@@ -36,12 +36,36 @@ def matrix_profile(space: str) -> bytes:
         (k + b"XYZ", _xyz(columns[3 * i : 3 * i + 3])) for i, k in enumerate((b"r", b"g", b"b"))
     ]
     parts += [(k + b"TRC", curve) for k in (b"r", b"g", b"b")]
+    return _profile(parts, b"mntrRGB XYZ ")
+
+
+INKS = {(0, 0, 0, 0): (95, 0, -2), (1, 0, 0, 0): (55, -35, -40), (0, 1, 0, 0): (50, 65, -5),
+        (0, 0, 1, 0): (85, -5, 80), (0, 0, 0, 1): (20, 0, 0)}  # fmt: skip
+"""Lab of paper and of each ink alone, about as offset presses print them; more inks are darker."""
+
+
+def ink_profile() -> bytes:
+    """An ICC v2 profile of a press: a table (`mft1`) of two steps an ink from CMYK to Lab."""
+    table = bytearray()
+    for number in range(16):
+        inks = tuple(number >> bit & 1 for bit in (3, 2, 1, 0))
+        light, a, b = INKS.get(inks, (15, 0, 0))
+        table += bytes((round(light * 255 / 100), a + 128, b + 128))
+    identity, straight = (1, 0, 0, 0, 1, 0, 0, 0, 1), bytes(range(256))
+    lut = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0))
+    lut += b"".join(struct.pack(">i", v << 16) for v in identity)
+    lut += straight * 4 + bytes(table) + straight * 3
+    parts = [(b"A2B0", lut), (b"A2B1", lut), (b"wtpt", _xyz(_D50))]
+    return _profile(parts, b"prtrCMYKLab ")
+
+
+def _profile(parts: list[tuple[bytes, bytes]], kind: bytes) -> bytes:
     at, table, body = 128 + 4 + 12 * len(parts), b"", b""
     for tag, data in parts:
         table += tag + struct.pack(">II", at + len(body), len(data))
-        body += data
+        body += data + bytes(-len(data) % 4)
     rest = struct.pack(">I", len(parts)) + table + body
-    head = struct.pack(">I", 128 + len(rest)) + b"lcms" + b"\x02\x10\0\0mntrRGB XYZ "
+    head = struct.pack(">I", 128 + len(rest)) + b"lcms" + b"\x02\x10\0\0" + kind
     head += bytes((7, 208, 0, 1, 0, 1)) + bytes(6) + b"acsp" + bytes(28)
     head += b"".join(struct.pack(">i", round(v * 65536)) for v in _D50) + bytes(48)
     return head + rest
@@ -50,7 +74,17 @@ def matrix_profile(space: str) -> bytes:
 def in_srgb(pixels: np.ndarray, space: str) -> np.ndarray:
     """Levels `[..., 3]` of a space as sRGB levels, by the book."""
     gamma, columns = SPACES[space]
-    linear = (pixels / 255) ** gamma @ np.reshape(columns, (3, 3)) @ _XYZ_TO_SRGB.T
-    light = np.clip(linear, 0, 1)
-    coded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return coded * 255
+    return _coded((pixels / 255) ** gamma @ np.reshape(columns, (3, 3)))
+
+
+def lab_in_srgb(light: float, a: float, b: float) -> np.ndarray:
+    """A CIE Lab colour under D50 as sRGB levels `[3]`."""
+    middle = (light + 16) / 116
+    roots = np.array([middle + a / 500, middle, middle - b / 200])
+    steep = roots > 6 / 29
+    return _coded(np.where(steep, roots**3, 3 * (6 / 29) ** 2 * (roots - 4 / 29)) * _D50)
+
+
+def _coded(xyz: np.ndarray) -> np.ndarray:
+    light = np.clip(xyz @ _XYZ_TO_SRGB.T, 0, 1)
+    return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)

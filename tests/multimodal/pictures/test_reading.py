@@ -20,7 +20,14 @@ from multimodal.images import (
     save_image,
 )
 from multimodal.pictures.colour import srgb_profile
-from tests.multimodal.pictures.profiles import SPACES, in_srgb, matrix_profile
+from tests.multimodal.pictures.profiles import (
+    INKS,
+    SPACES,
+    in_srgb,
+    ink_profile,
+    lab_in_srgb,
+    matrix_profile,
+)
 
 
 def smooth(size: tuple[int, int] = (64, 48)) -> Image.Image:
@@ -51,6 +58,21 @@ def test_profiles_decide_the_colours(space: str, kind: str):
     assert loaded.info == {}
     image.info["icc_profile"] = profile
     assert np.array_equal(load_image(image), loaded)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG"])
+def test_a_press_profile_decides_what_inks_mean(kind: str):
+    inks = [amounts for amounts in INKS if sum(amounts) == 1]
+    flat = np.repeat(np.array(inks, np.uint8) * 255, 16, axis=0).reshape(4, 16, 4)
+    image = Image.frombytes("CMYK", (16, 4), flat.tobytes()).resize((64, 64), Image.Resampling.BOX)
+    loaded = load_image(encoded(image, kind, icc_profile=ink_profile()))
+    for row, amounts in enumerate(inks):
+        found = loaded.getpixel((32, 16 * row + 8))
+        assert np.abs(np.subtract(found, lab_in_srgb(*INKS[amounts]))).max() <= 20, (
+            amounts
+        )  # black points are matched
+    naive = np.asarray(image.convert("RGB"), float)
+    assert np.abs(np.asarray(loaded, float) - naive).max() > 50
 
 
 def test_a_profile_of_srgb_moves_no_pixel():
