@@ -6,6 +6,7 @@ ever executed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,9 +18,10 @@ from multimodal.devices import pick_device
 from multimodal.files.torch_files import load_torch
 from multimodal.files.variants import completed
 from multimodal.files.weights import WeightsError, atomic, check_file, fetch, sha256_of
-from multimodal.generators import native, nvlabs, rosinality
+from multimodal.generators import native
 from multimodal.generators.families import reading
 from multimodal.generators.families.base import Found, Network
+from multimodal.generators.families.catalogue import find_family
 from multimodal.generators.layout import CheckpointError, Weights, build, refuse_foreign
 from multimodal.generators.nesting import generator_state
 from multimodal.generators.registry import MODELS, ModelSpec, find_model, made_in_memory
@@ -160,7 +162,9 @@ def convert(source: str | Path, target: str | Path) -> Path:
     `.safetensors` is ours (with JSON), `.pt` rosinality's, `.pth` a plain torch file
     `{"G_ema": state dict in NVlabs' layout, "config": dict}`. (A `.pkl` cannot be written: NVlabs'
     pickles contain the source code of their classes.) Other families than StyleGAN2 are written as
-    `.safetensors`, or as `.pth`: a bare state dict with the public keys that their class has.
+    `.safetensors`, or as `.pth`: a bare state dict with the public keys that their class has, and
+    where these do not say all (StyleGAN3, BigGAN-deep) `{"G_ema": ..., "family": str, "config":
+    dict}`.
 
     Returns:
         The target's path.
@@ -177,9 +181,7 @@ def convert(source: str | Path, target: str | Path) -> Path:
     elif not isinstance(model, StyleGAN2):
         if path.suffix == ".pt":
             raise ValueError(f"rosinality's layout holds StyleGAN2 only, not a {model.family}")
-        if not model.bare:
-            raise ValueError(f"a {model.family} needs its options beside the weights: .safetensors")
-        _write_torch(model.state_dict(), path)
+        _write_torch(model.state_dict() if model.bare else _with_options(model), path)
     elif path.suffix == ".pt":
         _write_torch(_as_rosinality(model), path)
     else:
@@ -224,6 +226,8 @@ def _load(path: Path) -> tuple[StyleGAN2 | Network, str]:
         return build(weights, path.name, config), weights.format
     if kind == "torch":
         return _load_torch(path)
+    from multimodal.generators import nvlabs  # few files are pickles
+
     weights = nvlabs.read_nvlabs(path.read_bytes(), path.name)
     other = reading.read_family(Found(weights.state, path.name, weights.options, path.parent))
     return other or build(weights, path.name), weights.format
@@ -232,12 +236,32 @@ def _load(path: Path) -> tuple[StyleGAN2 | Network, str]:
 def _load_torch(path: Path) -> tuple[StyleGAN2 | Network, str]:
     contents = _contents(path)
     state = reading.find_state(contents)
+    if state is not None and "family" in contents and "config" in contents:
+        return _own_torch(contents, state, path.name)
     if state is not None:
         other = reading.read_family(Found(state, path.name, reading.beside(path), path.parent))
         if other is not None:
             return other, f"{other.family} {path.suffix or 'file'}"
     weights = _read_torch(contents, path.name)
     return build(weights, path.name), weights.format
+
+
+def _own_torch(
+    contents: Mapping[Any, Any], state: Mapping[str, torch.Tensor], source: str
+) -> tuple[Network, str]:
+    """What `_with_options` wrote: a family that says its name and options itself."""
+    try:
+        family = find_family(contents["family"])
+    except ValueError as error:
+        raise CheckpointError(f"{source}: {error}") from error
+    network = reading.read_native_family(family.name, state, contents["config"], source)
+    return network, f"{family.name} file with its options"
+
+
+def _with_options(model: Network) -> dict[str, Any]:
+    # Plain lists and numbers: what a torch file may hold besides tensors.
+    values = json.loads(json.dumps(asdict(model.config)))
+    return {"G_ema": model.state_dict(), "family": model.family, "config": values}
 
 
 def _kind(path: Path) -> Kind:
@@ -276,6 +300,8 @@ def _contents(path: Path) -> Mapping[Any, Any]:
 
 
 def _read_torch(contents: Mapping[Any, Any], source: str) -> Weights:
+    from multimodal.generators import rosinality
+
     state = generator_state(contents)
     if state is not None and not rosinality.is_rosinality(state):
         refuse_foreign(state, source)
@@ -291,6 +317,8 @@ def _read_torch(contents: Mapping[Any, Any], source: str) -> Weights:
 
 
 def _as_rosinality(model: StyleGAN2) -> dict[str, Any]:
+    from multimodal.generators import rosinality
+
     config = model.config
     if config.z_dim != config.w_dim or config.mapping_lr_multiplier != 0.01:
         raise ValueError(

@@ -11,7 +11,7 @@ import torch
 
 from apps.cli import run
 from guidance.controls.attributes import ganspace, sefa
-from multimodal.generators import convert, inspect, load_generator, load_stylegan2
+from multimodal.generators import CheckpointError, convert, inspect, load_generator, load_stylegan2
 from multimodal.generators.families.base import Network
 from multimodal.generators.families.catalogue import FAMILIES
 from multimodal.generators.families.classes import class_number, imagenet_names
@@ -61,10 +61,6 @@ def test_spaces(model: Network) -> None:
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_files_there_and_back(model: Network, tmp_path: Path, suffix: str) -> None:
     name = f"tiny-{model.family}"
-    if not model.bare and suffix == ".pth":
-        with pytest.raises(ValueError, match="needs its options beside"):
-            convert(name, tmp_path / "g.pth")
-        return
     codes = model.sample(1, seed=2).w
     again = load_generator(convert(name, tmp_path / f"g{suffix}"), "cpu")
     assert again.config == model.config
@@ -73,6 +69,29 @@ def test_files_there_and_back(model: Network, tmp_path: Path, suffix: str) -> No
     assert (info.family, info.spaces, info.resolution) == (model.family, model.spaces, 32)
     with pytest.raises(ValueError, match="needs a StyleGAN2"):
         load_stylegan2(tmp_path / f"g{suffix}", "cpu")
+
+
+def test_families_that_say_their_name_are_held_to_it(tmp_path: Path) -> None:
+    path = convert("tiny-stylegan3", tmp_path / "g.pth")
+    held = torch.load(path, weights_only=True)
+    assert held["family"] == "stylegan3"
+    huge = held["config"] | {"resolution": 1 << 20}
+    wide = held["config"] | {"channels": [1 << 30] * 8}
+    for name, value in (
+        ("family", "stylegan9"),
+        ("family", "biggan-deep"),
+        ("family", ["stylegan3"]),
+        ("config", huge),
+        ("config", wide),
+        ("config", {}),
+        ("config", [1]),
+        ("config", held["config"] | {"extra": 1}),
+        ("G_ema", {}),
+        ("G_ema", {"mapping.w_avg": torch.zeros(3)}),
+    ):
+        torch.save(held | {name: value}, path)
+        with pytest.raises(CheckpointError, match=r"g\.pth"):
+            load_generator(path, "cpu")
 
 
 @pytest.mark.parametrize("method", ["hybrid", "projector", "cma", "pti"])
