@@ -39,9 +39,9 @@ def matrix_profile(space: str) -> bytes:
     return _profile(parts, b"mntrRGB XYZ ")
 
 
-INKS = {(0, 0, 0, 0): (95, 0, -2), (1, 0, 0, 0): (55, -35, -40), (0, 1, 0, 0): (50, 65, -5),
-        (0, 0, 1, 0): (85, -5, 80), (0, 0, 0, 1): (20, 0, 0)}  # fmt: skip
-"""Lab of paper and of each ink alone, about as offset presses print them; more inks are darker."""
+INKS = {(0, 0, 0, 0): (95, 0, -2), (1, 0, 0, 0): (60, -20, -25), (0, 1, 0, 0): (55, 40, -5),
+        (0, 0, 1, 0): (85, -5, 40), (0, 0, 0, 1): (20, 0, 0)}  # fmt: skip
+"""Lab of paper and of each ink alone, paler than offset presses print them; more inks are darker."""
 
 
 def ink_profile() -> bytes:
