@@ -22,6 +22,7 @@ from guidance.controls.control import ATTRIBUTES_NAME
 from guidance.methods.delta import FILE_NAME as DELTA
 from guidance.methods.directions import FILE_NAME as STATISTICS
 from guidance.methods.factor_moves import FILE_NAME as FACTORS
+from guidance.methods.flow import FILE_NAME as FLOW
 from guidance.methods.text_encoder import FILE_NAME as TEXT_ENCODER
 from multimodal.editing.assemble import CLIP, IDENTITY, SOUND
 from multimodal.files.variants import completed
@@ -280,6 +281,15 @@ def _probe_factors(folder: Path, _: Tensor) -> Tensor:
     return torch.cat([moves.weight @ moves.goals.T, moves.words.T]).flatten()
 
 
+def _probe_flow(folder: Path, _: Tensor) -> Tensor:
+    from guidance.methods.flow import load_flow
+
+    flow = load_flow(folder / FLOW)
+    source = torch.Generator().manual_seed(0)
+    noise = torch.randn(4, flow.config.style_dim, generator=source)
+    return flow.inverse(noise, torch.rand(4, flow.config.factors, generator=source)).flatten()
+
+
 def _probe_directions(folder: Path, _: Tensor) -> Tensor:
     """Every tensor at length one: what counts of a direction is where it points."""
     from guidance.common import load_tensors
@@ -322,6 +332,8 @@ PARTS: tuple[Part, ...] = (
          "train_delta's delta.safetensors", eight_bits=True),
     Part("factors", (FACTORS,), _place_as(FACTORS), _probe_factors, FACTORS,
          "factor_words' factors.safetensors"),
+    Part("flow", (FLOW,), _place_as(FLOW), _probe_flow, FLOW, "train_flow's flow.safetensors",
+         eight_bits=True),
     Part("judge", (JUDGE,), _place_as(JUDGE), _probe_judge, "judge.",
          "train_judge's judge.safetensors"),
     Part("parser", (PARSER_FILE,), _place_as(PARSER_FILE), _probe_parser, "parser.",

@@ -18,6 +18,7 @@ from guidance.common import conv_indices, style_sizes
 from guidance.controls.control import Attributes
 from guidance.methods.delta import DeltaConfig, DeltaNetwork, load_delta, save_delta
 from guidance.methods.factor_moves import FactorMoves
+from guidance.methods.flow import ConditionalFlow, FlowConfig, save_flow
 from guidance.methods.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
 from multimodal import FaceEditor
 from multimodal.files.bundled import find_bundle, verify_folder
@@ -73,7 +74,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         torch.eye(32)[:, :2], marks[0], word, *[marks] * 3, torch.ones(1, 8), ("old",)
     )
     moves.save(folder / "factors.safetensors")
-    names = ("generator", "delta", "factors", "identity", "judge")
+    save_flow(ConditionalFlow(FlowConfig(32, 2, 8, 2)), folder / "flow.safetensors")
+    names = ("generator", "delta", "factors", "flow", "identity", "judge")
     sources = {name: folder / f"{name}.safetensors" for name in names}
     sources |= {"encoder": folder, "directions": folder, "text-encoder": folder / "te.safetensors"}
     return Made(sources | {"clip": folder / "clip", "sound": folder / "sound"}, clip)
