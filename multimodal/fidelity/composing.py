@@ -31,12 +31,25 @@ def compose(photo: np.ndarray, transform: FaceTransform, change: Change) -> np.n
     box = touched(photo.shape, transform)
     if box is None:
         return result
-    left, top, right, bottom = box
     planes = planes_of(change, transform)
+    left, top, right, bottom = _narrowed(box, planes.reached, transform)
     for start in range(top, bottom, ROWS):
         band = (left, start, right, min(start + ROWS, bottom))
         result[band[1] : band[3], left:right] = _band(photo, transform, planes, band)
     return result
+
+
+def _narrowed(box: Box, reached: np.ndarray, transform: FaceTransform) -> Box:
+    """The part of a box in which a change reaches anything."""
+    ys, xs = np.nonzero(reached)
+    if not len(ys):
+        return (box[0], box[1], box[0], box[1])
+    corners = np.array([[x, y] for x in (xs.min(), xs.max() + 1) for y in (ys.min(), ys.max() + 1)])
+    points = corners / reached.shape[0] @ axes(transform) + np.array(transform.quad[0])
+    low, high = np.floor(points.min(axis=0)) - 1, np.ceil(points.max(axis=0)) + 2
+    left, top = np.maximum(low.astype(int), box[:2]).tolist()
+    right, bottom = np.minimum(high.astype(int), box[2:]).tolist()
+    return (left, top, max(left, right), max(top, bottom))
 
 
 def touched(shape: tuple[int, ...], transform: FaceTransform) -> Box | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import cv2
@@ -54,12 +54,14 @@ class Surroundings:
         picture: `[512, 512, 3]` float32 in [0, 1].
         likely: probabilities of the parser's classes `[16, 512, 512]`.
         room: its side in sides of the crop.
+        kept: colours of regions that were asked for.
     """
 
     place: FaceTransform
     picture: np.ndarray
     likely: np.ndarray
     room: float = 1.0
+    kept: dict[tuple[tuple[str, ...], float], np.ndarray] = field(default_factory=dict, repr=False)
 
     def where(self, names: tuple[str, ...]) -> np.ndarray:
         """Where it shows some classes of this head, `[512, 512]` in [0, 1]."""
@@ -68,7 +70,9 @@ class Surroundings:
 
     def levels(self, names: tuple[str, ...], sure: float = 0.8) -> np.ndarray:
         """Colours `[N, 3]` of the pixels that surely belong to some classes."""
-        return self.picture[share(self.likely, names) > sure]
+        if (names, sure) not in self.kept:
+            self.kept[names, sure] = self.picture[share(self.likely, names) > sure]
+        return self.kept[names, sure]
 
 
 @dataclass(frozen=True, eq=False)
