@@ -87,7 +87,7 @@ def ray_engine(factory: ProcessFactory, config: RayConfig | None = None) -> Engi
         import ray
         import torch
 
-        own = _connect(settings)
+        own = connect(settings)
         try:
             gpus = settings.gpus
             if gpus is None:
@@ -119,8 +119,12 @@ def _checked(told: Staged | str) -> Staged:
     return told
 
 
-def _connect(config: RayConfig) -> bool:
-    """Join or start a cluster; returns whether it must be left again."""
+def connect(config: RayConfig) -> bool:
+    """Join or start a cluster; returns whether it must be left again.
+
+    Raises:
+        ValueError: no cluster answers at the address.
+    """
     import logging
 
     import ray

@@ -8,7 +8,7 @@ folder beside the film until it is whole, so that the same command goes on after
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -44,6 +44,11 @@ CALM = 0.6
 
 OnFrames = Callable[[int, int, str], None]
 """Called with (frames done, frames planned, what is being done)."""
+
+
+Ahead = Callable[["Film", "Sequence[Shot]", Path, OnFrames], None]
+"""Called with (film, shots, folder, progress) before the film is written: may draw frames into the
+folder by other means."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,12 @@ class Shot:
 
 
 def edit_film(
-    editor: FaceEditor, path: Path, out: Path, how: Filming, on_frames: OnFrames | None = None
+    editor: FaceEditor,
+    path: Path,
+    out: Path,
+    how: Filming,
+    on_frames: OnFrames | None = None,
+    ahead: Ahead | None = None,
 ) -> dict[str, Any]:
     """Write an edited film; run again after an interruption, it goes on where it stopped.
 
@@ -99,6 +109,7 @@ def edit_film(
         out: `.mp4`.
         how: what changes in whom.
         on_frames: progress.
+        ahead: draws frames by other means, see `apps.clips.segments`; None draws one after another.
 
     Returns:
         what was done: frames, shots, and how many frames had no face.
@@ -119,6 +130,9 @@ def edit_film(
     stat = path.stat()
     key = cache_key(str(path.resolve()), stat.st_size, stat.st_mtime_ns, repr(how), editor.name)
     folder = out.with_name(f".{out.stem}.{key}.film")
+    folder.mkdir(parents=True, exist_ok=True)
+    if ahead is not None:
+        ahead(film, shots, folder, tell)
     _write(film, out, _finished(editor, film, shots, folder, tell))
     shutil.rmtree(folder, ignore_errors=True)
     faceless = film.frames - len({n for t in tracks for n in range(t.start, t.stop)})
@@ -164,20 +178,42 @@ def _finished(
     editor: FaceEditor, film: Film, shots: list[Shot], folder: Path, tell: OnFrames
 ) -> Iterator[Image.Image]:
     """The edited frames, those of an earlier run from their folder."""
-    folder.mkdir(parents=True, exist_ok=True)
     calm: dict[int, np.ndarray] = {}
     for number, frame in enumerate(frames_of(film.path)):
-        kept = folder / f"{number:06}.png"
-        edited = _kept(kept, frame.size)
-        if edited is None:
-            edited = frame
-            for index, shot in enumerate(shots):
-                if shot.track.start <= number < shot.track.stop:
-                    edited = _changed(editor, edited, shot, number, index, calm)
-            with atomic(kept) as part:
-                edited.save(part, compress_level=1)
-        yield edited
+        yield finished_frame(editor, frame, shots, number, folder, calm)[0]
         tell(number + 1, film.frames, "editing frames")
+
+
+def finished_frame(
+    editor: FaceEditor,
+    frame: Image.Image,
+    shots: Sequence[Shot],
+    number: int,
+    folder: Path | None,
+    calm: dict[int, np.ndarray],
+) -> tuple[Image.Image, bool]:
+    """A frame edited, and whether it was drawn now: one of an earlier run is taken from its folder.
+
+    Args:
+        editor: draws.
+        frame: as it is in the film.
+        shots: all of the film.
+        number: of the frame.
+        folder: where finished frames are kept, or None: it is not.
+        calm: meshes of the frame before, changed.
+    """
+    kept = None if folder is None else folder / f"{number:06}.png"
+    edited = None if kept is None else _kept(kept, frame.size)
+    if edited is not None:
+        return edited, False
+    edited = frame
+    for index, shot in enumerate(shots):
+        if shot.track.start <= number < shot.track.stop:
+            edited = _changed(editor, edited, shot, number, index, calm)
+    if kept is not None:
+        with atomic(kept) as part:
+            edited.save(part, compress_level=1)
+    return edited, True
 
 
 def _kept(path: Path, size: tuple[int, int]) -> Image.Image | None:

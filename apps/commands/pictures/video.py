@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,15 @@ from apps.commands import options as o
 from apps.commands.groups import ModelChoice, Wish, grouped
 from apps.console import counter, report, warn_of_sound
 
+if TYPE_CHECKING:
+    from apps.clips.filming import Ahead
+
 Source = Annotated[Path, typer.Argument(help="A film with a face in it.", show_default=False)]
 Out = Annotated[Path, typer.Option(help="The .mp4 to write.")]
+Ray = Annotated[
+    str | None, typer.Option(help="Draw segments on Ray: auto, local, or a cluster's address.")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Ray actors, each with its own model.")]
 Inversion = Annotated[str, typer.Option("--inversion", help="How key frames are inverted.")]
 
 
@@ -25,6 +32,8 @@ def video(
     face: Annotated[
         int | None, typer.Option(help="Only this face, from 0, largest first; default all.")
     ] = None,
+    ray: Ray = None,
+    workers: Workers = 2,
     seed: o.Seed = 0,
     *,
     model: ModelChoice,
@@ -40,8 +49,17 @@ def video(
         raise FileNotFoundError(f"no such file: {source}")
     editor = model.load()
     with counter("editing the film") as advance:
-        done = edit_film(editor, source, out, Filming(spec, inversion, face), advance)
+        ahead = None if ray is None else drawn_by(model, ray, workers)
+        done = edit_film(editor, source, out, Filming(spec, inversion, face), advance, ahead)
     report({"out": out, **done}, as_json)
+
+
+def drawn_by(model: ModelChoice, address: str, workers: int) -> Ahead:
+    """What draws segments of a film on Ray."""
+    from apps.batch.ray_engine import RayConfig
+    from apps.clips.segments import by_ray
+
+    return by_ray(model.load, RayConfig(address, workers))
 
 
 def register(app: typer.Typer) -> None:

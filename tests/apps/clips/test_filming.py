@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -12,8 +14,9 @@ import pytest
 from PIL import Image
 
 from apps.cli import run
-from apps.clips.filming import Filming, edit_film
-from apps.clips.reading import frames_of, read_film
+from apps.clips.filming import Filming, Shot, edit_film
+from apps.clips.reading import Film, frames_of, read_film
+from apps.clips.segments import edit_segment, segments
 from apps.edits import EditSpec
 from apps.samples import faces
 from multimodal import FaceEditor
@@ -89,13 +92,22 @@ def test_what_is_known_of_a_film(film: Path) -> None:
     assert len(list(frames_of(film))) == FRAMES
 
 
-def test_a_film_is_edited_where_the_face_is(film: Path, editor: FaceEditor, tmp_path: Path) -> None:
-    out = tmp_path / "out.mp4"
-    done = edit_film(editor, film, out, how())
+@pytest.fixture(scope="module")
+def edited(
+    film: Path, editor: FaceEditor, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, int]]:
+    out = tmp_path_factory.mktemp("edited") / "out.mp4"
+    return out, edit_film(editor, film, out, how())
+
+
+def test_a_film_is_edited_where_the_face_is(
+    film: Path, edited: tuple[Path, dict[str, int]]
+) -> None:
+    out, done = edited
     assert done == {"frames": FRAMES, "shots": 1, "without a face": 0}
     found = read_film(out)
     assert (found.size, found.frames, found.rate, found.sound) == (SIZE, FRAMES, 10, True)
-    assert [p.name for p in tmp_path.iterdir()] == ["out.mp4"]
+    assert [p.name for p in out.parent.iterdir()] == ["out.mp4"]
     before, after = (np.asarray(next(frames_of(p)), np.float32) for p in (film, out))
     away = np.abs(before - after).mean(axis=-1)
     assert float(away[:, :4].mean()) < 2.5
@@ -157,3 +169,43 @@ def test_bad_films(
     assert run(["video", str(tmp_path / "gone.mp4"), "--text", "old", "--out", "x.mp4"]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert not list(tmp_path.glob("*out*"))
+
+
+def test_segments_give_the_film_of_one_run(
+    film: Path, edited: tuple[Path, dict[str, int]], editor: FaceEditor, tmp_path: Path
+) -> None:
+    assert segments(7, 3) == [(0, 4), (4, 7)]
+    assert [b - a for a, b in segments(100, 48)] == [50, 50]
+    assert segments(2, 48) == [(0, 2)]
+    with pytest.raises(ValueError, match="at least 1"):
+        segments(10, 0)
+    told: list[int] = []
+
+    def ahead(found: Film, shots: Sequence[Shot], folder: Path, tell: object) -> None:
+        for start, stop in segments(found.frames, 3):
+            told.append(edit_segment(editor, found.path, shots, folder, start, stop))
+
+    parts = tmp_path / "parts.mp4"
+    edit_film(editor, film, parts, how(), ahead=ahead)
+    assert sum(told) == FRAMES
+    for one, two in zip(frames_of(edited[0]), frames_of(parts), strict=True):
+        away = np.abs(np.asarray(one, np.int16) - np.asarray(two, np.int16))
+        assert away.mean() < 0.5
+
+
+@pytest.mark.slow
+def test_ray_draws_a_film_by_segments(film: Path, editor: FaceEditor, tmp_path: Path) -> None:
+    from apps.batch.ray_engine import RayConfig
+    from apps.clips.segments import by_ray
+
+    out = tmp_path / "out.mp4"
+    ahead = by_ray(partial(tiny_editor, tmp_path), RayConfig("local", workers=1), 4)
+    done = edit_film(editor, film, out, how(), ahead=ahead)
+    assert done["frames"] == FRAMES
+    assert read_film(out).frames == FRAMES
+    with pytest.raises(ValueError, match="cannot load the model"):
+        edit_film(editor, film, out, how(), ahead=by_ray(broken, RayConfig("local", workers=1)))
+
+
+def broken() -> FaceEditor:
+    raise FileNotFoundError("no such model")
