@@ -9,7 +9,7 @@ import pytest
 
 from apps.batch.batch import loading_engine
 from benchmarks import __main__ as every
-from benchmarks import batch, edits, generator
+from benchmarks import batch, edits, generator, stylegan3
 from benchmarks.memory import peak, resident
 from benchmarks.table import HEADER, Figure, markdown
 from guidance.methods.text_encoder import FILE_NAME as TEXT_ENCODER
@@ -75,3 +75,11 @@ def test_one_command_runs_them_all(
         assert part in printed
     assert "| 0 wrong" in printed
     assert batch.SAME in printed
+
+
+def test_a_plain_stylegan3_draws_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--resolution", "32", "--width", "8", "--batch", "2", "--repeats", "1"]
+    stylegan3.main(sizes)
+    printed = capsys.readouterr().out
+    assert "StyleGAN3-T 32 px, batch 2" in printed
+    assert "StyleGAN3-R 32 px, batch 2" in printed

@@ -23,7 +23,7 @@ from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.weights import WeightsError, atomic, check_file
 from multimodal.generators.native import config_path, read_json, write_safetensors
 from multimodal.generators.stylegan2 import StyleGAN2
-from multimodal.inversion.encoders.encoder_files import HYPER_FORMAT
+from multimodal.inversion.encoders.encoder_files import HYPER_FORMAT, load_strictly
 from multimodal.inversion.encoders.hyper_network import TunedLayer, layer_table
 
 FILE_NAME = "hyper.safetensors"
@@ -146,7 +146,7 @@ def read_small_hyper(path: Path | str) -> SmallHyperNetwork:
         tensors = read_tensors(path)
         with within(tensors, config_path(path).name):
             network = SmallHyperNetwork(SmallHyperConfig(**plain))
-        network.load_state_dict({k: v.float() for k, v in tensors.items()})
+        load_strictly(network, {k: v.float() for k, v in tensors.items()}, path.name)
     except (OverflowError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path} is not a hypernetwork: {error}") from error
     return network.eval().requires_grad_(False)
