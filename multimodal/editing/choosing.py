@@ -13,6 +13,7 @@ from multimodal.types import Guidance, Toolkit
 AUTO_FILE = "methods.json"
 AUTO_ORDER = (
     ("factors", "factors.safetensors"),
+    ("flow", "flow.safetensors"),
     ("delta", "delta.safetensors"),
     ("direction", "directions.safetensors"),
     ("text-encoder", "text_encoder.safetensors"),

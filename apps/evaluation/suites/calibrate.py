@@ -34,6 +34,7 @@ FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 
 GAINS: dict[str, tuple[str, float]] = {
     "factors": ("gain", FactorOptions().gain),
+    "flow": ("gain", FactorOptions().gain),
     "direction": ("alpha", DirectionConfig().alpha),
     "delta": ("gain", DeltaOptions().gain),
     "text-encoder": ("gain", TextEncoderOptions().gain),
