@@ -300,6 +300,7 @@ class EditRequest:
         options: a method's own settings; unknown names are refused by the method.
         beside: unit embedding `[1, E]` of a sound that is wanted beside the words, or None.
         mix: its share of `target`, in 0..1.
+        photo: a photo is edited, into which colours can be painted that no code holds.
     """
 
     latent: Latent
@@ -310,6 +311,7 @@ class EditRequest:
     options: Mapping[str, Any] = field(default_factory=dict)
     beside: Tensor | None = None
     mix: float = 0.0
+    photo: bool = False
 
 
 class Guidance(Protocol):
@@ -330,7 +332,7 @@ class Reading(Protocol):
         """What a person should know: what was understood, what was not."""
         ...
 
-    def check(self, text: str) -> None:
+    def check(self, text: str, photo: bool = False) -> None:
         """Raise `ValueError` where a text means nothing to this model."""
         ...
 

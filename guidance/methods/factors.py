@@ -32,6 +32,8 @@ from guidance.wishes.vocabulary import load_vocabulary
 from multimodal.meant import Meant
 from multimodal.types import EditRequest, Offset, OnStep, Toolkit
 
+PAINTED = ("eye_color",)
+"""Attributes that no code holds, but that a photo can be painted with."""
 SETTLED = 1e-9
 """Change of a coefficient below which the sparse sum is found."""
 
@@ -175,7 +177,7 @@ class KnownFactors:
         if request.text is None or not self.reads:
             return self.moves.ways(factors, self._asked(request, request.target, options))
         if request.beside is None:
-            self.check(request.text)
+            self.check(request.text, request.photo)
         _, aims, _ = self.understand(request.text, options.gains)
         if request.beside is None:
             return ways_towards(aims, factors)
@@ -213,14 +215,15 @@ class KnownFactors:
         found = self._meant[0]
         return [] if found is None else found(phrase, attributes)
 
-    def check(self, text: str) -> None:
-        """Refuse words of which none means a class of this model.
+    def check(self, text: str, photo: bool = False) -> None:
+        """Refuse words of which none means a class of this model, nor what a photo is painted with.
 
         Raises:
             ValueError: says what is not understood, and what is near it.
         """
         understood, aims, left = self.understand(text) if self.reads else (None, [], [])
-        if understood is not None and not aims:
+        painted = photo and any(wish.attribute in PAINTED for wish in left)
+        if understood is not None and not aims and not painted:
             raise ValueError(refusal(understood, left, text, load_vocabulary()))
 
     def notes(self, request: EditRequest) -> tuple[str, ...]:
@@ -228,6 +231,7 @@ class KnownFactors:
         if request.text is None or not self.reads:
             return ()
         understood, _, left = self.understand(request.text)
+        left = [wish for wish in left if not (request.photo and wish.attribute in PAINTED)]
         return told(understood, left, load_vocabulary())
 
     def heard_as(self, target: Tensor, neutral: Tensor) -> Sequence[tuple[str, float]]:

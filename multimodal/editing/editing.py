@@ -28,7 +28,7 @@ from guidance.controls.regions import mask_from_image
 from guidance.targets import NEUTRAL, embed_image, embed_sound, embed_text, lone_weight
 from guidance.targets import mix as mixed
 from multimodal.editing.choosing import guidance_of, model_options, pick_method
-from multimodal.editing.finishing import DRAWING, PHOTO, Finished, check_fidelity
+from multimodal.editing.finishing import DRAWING, PHOTO, Finished, check_fidelity, is_photo
 from multimodal.editing.hearing import follow, sounds_of
 from multimodal.editing.names import kept_directions
 from multimodal.editing.places import named_mask
@@ -201,7 +201,7 @@ def edit(
     wanted = _wanted(editor, text, heard.sounds or None, neutral, mix)
     own = _method_options(tools, face, chosen, (region, mask), layers)
     settings = {**model_options(tools, chosen), **own, **options}
-    aim = (wanted.target, wanted.neutral, text, seed, settings, wanted.beside, mix)
+    aim = (wanted.target, wanted.neutral, text, seed, settings, wanted.beside, mix, is_photo(face))
     request, guidance = EditRequest(face.latent, *aim), guidance_of(editor, tools, chosen)
     offset = guidance.offset(request, on_step)
     reads = isinstance(guidance, Reading)

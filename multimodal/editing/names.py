@@ -49,7 +49,7 @@ def check_text(editor: Any, text: str, method: str = "auto") -> None:
     tools = editor.toolkit
     guidance = guidance_of(editor, tools, pick_method(tools) if method == "auto" else method)
     if isinstance(guidance, Reading):
-        guidance.check(text)
+        guidance.check(text, photo=True)
 
 
 def kept_directions(editor: Any, tools: Toolkit, keep: Sequence[str]) -> list[Tensor]:

@@ -14,12 +14,12 @@ from torch import Tensor
 
 from multimodal.faces.align import FaceTransform
 from multimodal.fidelity.change import Change, Cover, change_of, warped
-from multimodal.fidelity.colours.dyes import HAIR, LIPS, Names, dyes, natural, skin_gain
+from multimodal.fidelity.colours.dyes import HAIR, IRIS, LIPS, Names, dyes, natural, skin_gain
 from multimodal.fidelity.colours.tints import GREY, apply_tint, without_hue
 from multimodal.fidelity.composing import axes, compose, touched
 from multimodal.fidelity.drawn import Drawn, as_tensor, drawn_of, levels_of, shrinking
 from multimodal.fidelity.looks import together
-from multimodal.fidelity.mesh import INNER_LIPS, OVAL, face_meshes
+from multimodal.fidelity.mesh import EYES, INNER_LIPS, OVAL, face_meshes
 from multimodal.fidelity.reading import amounts_of
 from multimodal.fidelity.regions import (
     FACE,
@@ -88,18 +88,21 @@ class Subject:
         if names not in self.masks:
             found = mask_of(self.photo, self.around, names)
             if found is not None and names == LIPS and self.sure:
-                found = self._without_tongue(found)
+                found = Mask(found.box, found.alpha * (1 - self._filled(found, [INNER_LIPS])))
+            if found is not None and names == IRIS and self.sure:
+                found = Mask(found.box, found.alpha * self._filled(found, EYES))
             self.masks[names] = found
         return self.masks[names]
 
-    def _without_tongue(self, mask: Mask) -> Mask:
-        """A mask of the lips without what lies between them."""
-        points = self.mesh[list(INNER_LIPS)] @ axes(self.transform)
-        points = points + np.array(self.transform.quad[0]) - mask.box[:2]
-        between = np.zeros(mask.alpha.shape, np.float32)
-        cv2.fillPoly(between, [np.round(points * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
-        soft = cv2.GaussianBlur(between, (0, 0), max(self.transform.side / 300, 0.5))
-        return Mask(mask.box, mask.alpha * (1 - soft))
+    def _filled(self, mask: Mask, outlines: Sequence[Sequence[int]]) -> np.ndarray:
+        """The inside of outlines of the mesh over a mask's box, soft, in [0, 1]."""
+        found = np.zeros(mask.alpha.shape, np.float32)
+        for outline in outlines:
+            points = self.mesh[list(outline)] @ axes(self.transform)
+            points = points + np.array(self.transform.quad[0]) - mask.box[:2]
+            cv2.fillPoly(found, [np.round(points * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+        soft: np.ndarray = cv2.GaussianBlur(found, (0, 0), max(self.transform.side / 300, 0.5))
+        return soft
 
 
 @dataclass(frozen=True, eq=False)

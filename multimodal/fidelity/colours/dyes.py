@@ -14,9 +14,10 @@ from multimodal.fidelity.colours.tints import DARK, GREY, Tint, tint_towards
 from multimodal.fidelity.drawn import Drawn
 from multimodal.fidelity.regions import SKIN, Surroundings, share
 from multimodal.fidelity.wishes import Wishes
+from multimodal.meant import Meant
 
 Names = tuple[str, ...]
-HAIR, LIPS = ("hair",), ("lips",)
+HAIR, LIPS, IRIS = ("hair",), ("lips",), ("iris",)
 SURE = 0.8
 LEAST = 150
 """Pixels that a region has at least, to be spoken of."""
@@ -52,6 +53,9 @@ def dyes(
     own = around.levels(SKIN)
     if skin is not None and len(own) > LEAST:
         yield SKIN, tint_towards(own, _mean(own) + skin[1] - skin[0])
+    eyes, own = wishes.strongest("eye_color"), around.levels(IRIS, 0.5)
+    if eyes is not None and len(own) > LEAST / 10:
+        yield IRIS, _iris(own, eyes)
     own = around.levels(LIPS, 0.6)
     if len(own) > LEAST / 3:
         change = None if wishes.face_stays else _change(before, after, LIPS, wishes)
@@ -75,6 +79,17 @@ SHADES = {
     "white": (0.86, 0.85, 0.83),
 }
 """Mean colours of hair that words name."""
+IRISES = {
+    "blue": (0.30, 0.45, 0.62),
+    "green": (0.34, 0.46, 0.30),
+    "brown": (0.30, 0.18, 0.10),
+    "hazel": (0.42, 0.32, 0.16),
+    "gray": (0.45, 0.48, 0.50),
+    "grey": (0.45, 0.48, 0.50),
+}
+"""Mean colours of irises that words name."""
+BRIGHTER = 0.6
+"""The most by which irises become brighter, in logarithms."""
 LIPSTICK, USUAL = (0.80, 0.06, 0.16), 0.5
 """The colour of lipstick that is not named, and the brightness of lips in usual light."""
 
@@ -108,6 +123,19 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
     usual = float(np.interp(np.exp(wanted) @ GREY, *CONTRASTS))
     contrast = np.clip((usual / spread) ** 0.7, 0.5, 1.1)
     return tint_towards(own, wanted, 1 + follow * (contrast - 1), 0.75 * follow)
+
+
+def _iris(own: np.ndarray, named: Meant) -> Tint:
+    """The tint of irises `[N, 3]`; the pupil stays dark and the glint bright."""
+    value = named.sense.split(": ")[1]
+    usual = (0.45, 0.45, 0.45) if named.color is None else named.color
+    colour = np.array(IRISES.get(value, usual))
+    light = float(np.clip(np.exp(np.log(own @ GREY + DARK).mean()) / 0.25, 0.7, 1.3))
+    goal = np.log(np.clip(colour * light, 0.04, 0.8) + DARK)
+    much = 0.8 * min(named.amount, 1.0)
+    way = goal - _mean(own)
+    way -= max(float(way @ GREY) - BRIGHTER, 0.0)  # nearly black eyes do not become pale ones
+    return tint_towards(own, _mean(own) + much * way, 1.5, 0.8 * much, 0.3)
 
 
 def _lips(own: np.ndarray, change: np.ndarray | None, wishes: Wishes) -> Tint | None:

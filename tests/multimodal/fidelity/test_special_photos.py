@@ -156,3 +156,12 @@ def test_a_photo_of_twelve_megapixels() -> None:
     assert change.shape == (3464, 3464, 3)
     assert not change[lips == 0].any()
     assert np.abs(change[lips > 0.9]).max() > 20
+
+
+def test_eyes_are_painted_within_their_lids() -> None:
+    ready = subject("a child")
+    change = changed(ready, (Meant("eye_color: blue", 1.0, (0.0, 0.3, 0.9)),))
+    iris = within(ready, "iris")
+    assert not change[iris == 0].any()
+    red, _, blue = change[iris > 0.8].mean(axis=0)
+    assert blue - red > 10
