@@ -96,7 +96,7 @@ def upscale(scale: int = 8) -> Degradation:
     def keep(drawn: Tensor, given: Tensor) -> Tensor:
         for _ in range(2 * ROUNDS):
             lacking = F.interpolate(given - drawn, _part(drawn, scale), mode="area")
-            wide = F.interpolate(lacking, drawn.shape[-2:], mode="bicubic", align_corners=False)
+            wide = F.interpolate(lacking, drawn.shape[-2:], mode="bilinear", align_corners=False)
             drawn = (drawn + wide).clamp(-1, 1)
         return drawn
 
