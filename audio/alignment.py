@@ -41,6 +41,16 @@ class Hearing(Protocol):
         ...
 
 
+LOOKS = 0.7
+"""Share of a face's wording, against the sound's name, in what an edit aims at: the least at which
+each wording of `words.toml` is read as the expression that it names."""
+
+MEANT = 0.5
+"""Share of the strongest word's from which another word is meant by a sound too."""
+
+NEARNESS = 0.08
+"""How much farther a word may lie from a text, in cosine, for a logit more of its evidence."""
+
 Projection = Callable[[Tensor], Tensor]
 """Unit vectors `[B, D]` of an encoder's space to unit vectors `[B, E]` of a CLIP's."""
 
@@ -229,7 +239,8 @@ class SoundEmbedder:
         if (beside / ADAPTER).is_file():
             project = load_adapter(beside).to(device)
         ears = (folder / WEIGHTS).is_file()
-        return cls(load_ears(folder, device) if ears else load_encoder(folder, device), project)
+        hears = load_ears(folder, device) if ears else load_encoder(folder, device)
+        return cls(hears, project)
 
     def sentence(self, sound: SoundSource) -> Tensor:
         """What was heard as a unit vector `[1, D]` of the encoder's own space."""
@@ -240,15 +251,38 @@ class SoundEmbedder:
         """Unit `[1, E]` of a path, bytes or (rate, samples): what is heard, named. Errors are
         `load_sound`'s, but ears hear silence too."""
         if isinstance(self.encoder, Ears):
-            return self._summed(self._listened(self.encoder, sound), self.encoder.head.names)
+            return self._summed(self._listened(self.encoder, sound))
         return self._lead(self.sentence(sound))
 
     @torch.no_grad()
     def aim(self, sound: SoundSource) -> Tensor:
-        """As `embed`, of the face that makes the sound: what an edit by it aims at."""
-        if isinstance(self.encoder, Ears):
-            return self._summed(self._listened(self.encoder, sound), self.encoder.head.looks)
-        return self.embed(sound)
+        """As `embed`, of the face that makes the sound: what an edit by it aims at. The words that
+        there is most evidence of are meant, the others are doubt and no wish."""
+        ears = self.encoder
+        if not isinstance(ears, Ears):
+            return self.embed(sound)
+        shares = ears.clear(self._listened(ears, sound))
+        meant = shares * (shares >= MEANT * shares.amax(dim=1, keepdim=True))
+        return F.normalize(meant @ self._looks(ears).to(meant), dim=-1)
+
+    @torch.no_grad()
+    def evidence(self, sound: SoundSource, texts: Tensor) -> Tensor | None:
+        """How much of a sound speaks for each of some texts, `[1, C]`, in logits; None of an
+        encoder that knows no words.
+
+        A text is as likely as the likeliest word near it. In the vector of `embed` all that is
+        faintly heard pulls at what is heard; here it does not.
+
+        Args:
+            sound: as of `embed`.
+            texts: unit vectors `[C, E]` in the space of `embed`.
+        """
+        ears = self.encoder
+        if not isinstance(ears, Ears):
+            return None
+        heard = self._listened(ears, sound).clamp(min=1e-12).log()
+        near = (self._lead(ears.head.names).to(heard) @ texts.to(heard).T - 1) / NEARNESS
+        return (heard[:, :, None] + near[None]).amax(dim=1)
 
     @torch.no_grad()
     def heard(self, sound: SoundSource) -> Heard | None:
@@ -272,7 +306,7 @@ class SoundEmbedder:
         ears = self.encoder
         if isinstance(ears, Ears):
             shares = ears.over_time(whole.tensor().to(ears.faces.device))
-            aims = self._summed(shares, ears.head.looks)
+            aims = F.normalize(ears.clear(shares) @ self._looks(ears).to(shares), dim=-1)
             return moments_track(aims, ears.face_share(shares), whole, HALF_HOP / 100, fps)
         return sound_track(lambda x: self._lead(ears.hear(x)), whole, fps)
 
@@ -284,11 +318,19 @@ class SoundEmbedder:
         except SilentSound:
             return ears.nothing()
 
-    def _summed(self, shares: Tensor, vectors: Tensor) -> Tensor:
+    def _summed(self, shares: Tensor) -> Tensor:
         """Shares of words `[B, W]` as unit `[B, E]`: each word's vector is led to the CLIP's space
         for itself, where a sum of texts is what a mixture of texts is."""
         assert isinstance(self.encoder, Ears)
-        return F.normalize(self.encoder.clear(shares) @ self._lead(vectors).to(shares), dim=-1)
+        return F.normalize(
+            self.encoder.clear(shares) @ self._lead(self.encoder.head.names).to(shares), dim=-1
+        )
+
+    def _looks(self, ears: Ears) -> Tensor:
+        """Where the face of each word is, `[W, E]`: near its wording, but not far from the sound's
+        name, so that a cough's open mouth is still a cough's."""
+        looks = self._lead(ears.head.looks)
+        return F.normalize(LOOKS * looks + (1 - LOOKS) * self._lead(ears.head.names), dim=-1)
 
     def _lead(self, heard: Tensor) -> Tensor:
         return heard if self.project is None else F.normalize(self.project(heard), dim=-1)

@@ -63,7 +63,11 @@ def rank(
     heard: Tensor, vectors: Tensor, names: Sequence[str], temperature: float = TEMPERATURE
 ) -> list[tuple[str, float]]:
     """Names by falling probability: heard `[1, E]`, vectors `[C, E]`, both of unit length."""
-    shares = (heard @ vectors.to(heard).T / temperature).softmax(dim=-1)[0]
+    return ranked((heard @ vectors.to(heard).T / temperature).softmax(dim=-1)[0], names)
+
+
+def ranked(shares: Tensor, names: Sequence[str]) -> list[tuple[str, float]]:
+    """Names with their shares `[C]`, the largest first."""
     order = shares.argsort(descending=True).tolist()
     return [(names[i], float(shares[i])) for i in order]
 
@@ -90,4 +94,7 @@ def listen(
     if not isinstance(texts, Mapping):
         texts = {text: (text,) for text in texts}
     vectors = class_vectors(text_embed, texts)
+    known = embedder.evidence(sound, vectors)
+    if known is not None:
+        return ranked(known[0].softmax(dim=-1), list(texts))
     return rank(embedder.embed(sound), vectors, list(texts))

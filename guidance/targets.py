@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -173,10 +173,12 @@ def embed_image(clip: ClipModel, image: Tensor) -> Tensor:
 
 
 def embed_sound(sound: SoundEmbedder | None, source: object) -> Tensor:
-    """The target of a sound, unit `[1, E]`, by the model's sound encoder."""
+    """The target of a sound, unit `[1, E]`, by the model's sound encoder: the face that makes it,
+    where the encoder tells that from the sound's name (`aim`)."""
     if sound is None:
         raise ValueError("this model has no sound encoder; give a text, or load one that hears")
-    return F.normalize(sound.embed(source), dim=-1)
+    aim: Callable[[object], Tensor] = getattr(sound, "aim", sound.embed)
+    return F.normalize(aim(source), dim=-1)
 
 
 def mix(

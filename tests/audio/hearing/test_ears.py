@@ -81,6 +81,17 @@ def test_a_laugh_lies_where_its_words_lie(hears: SoundEmbedder) -> None:
     assert float(near) > 0.95
 
 
+def test_evidence_names_a_sound_among_texts(hears: SoundEmbedder) -> None:
+    ears = hears.encoder
+    names = [word.name for word in ears.words]  # type: ignore[attr-defined]
+    said = ("a person laughing", "a person crying", "a person screaming", "a person coughing")
+    texts = ears.head.names[[names.index(one) for one in said]]  # type: ignore[union-attr,index]
+    for file, right in (("1_laugh", 0), ("2_baby_cry", 1), ("3_scream", 2)):
+        found = hears.evidence(SAMPLES / f"{file}.ogg", texts)
+        assert found is not None
+        assert int(found.argmax()) == right
+
+
 def test_gain_changes_nothing(hears: SoundEmbedder) -> None:
     wave = np.random.default_rng(0).normal(size=16000).astype(np.float32) * 0.01
     first, second = hears.embed((16000, wave)), hears.embed((16000, wave * 30))
