@@ -22,7 +22,7 @@ ROOM = 1.8
 SIDE = 512
 REACH, EDGE = 7, 1.5e-3
 """Window of the guided filter in pixels of the square, and variance up to which edges are none."""
-FACE = ("skin", "nose", "lips", "mouth", "teeth", "eyes", "iris", "brows")
+FACE = ("skin", "nose", "lips", "eyes", "iris", "brows")
 SKIN = ("skin", "nose", "ears", "neck")
 
 

@@ -40,7 +40,7 @@ from multimodal.meant import Meant
 
 LEAST_SIDE, MOST_SIDE = 256, 512
 """Bounds of the side at which changes are worked out."""
-SHUT, OPEN = 0.015, 0.06
+SHUT, OPEN = 0.012, 0.03
 """How much wider, in heights of the face, the lips must part for nothing new, and for all new."""
 
 

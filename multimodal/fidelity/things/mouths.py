@@ -16,7 +16,9 @@ TEETH = np.array([0.86, 0.82, 0.75], np.float32)
 TONGUE = np.array([0.60, 0.27, 0.27], np.float32)
 USUAL = 0.6
 """Brightness of the skin that these colours go with."""
-TALL = 0.045
+SMILE, FILLED = (0.25, 0.6), (0.92, 0.4)
+"""Height of an opening in widths of it, and the share of it that teeth fill, smiling and round."""
+TALL = 0.055
 """Height of the upper teeth that show, in heights of the face."""
 
 
@@ -35,7 +37,8 @@ def open_mouth(scene: Scene, opened: float) -> Cover | None:
     cv2.fillPoly(mask, [np.round(rim * 16 - 8).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
     along, down, gap = _places(rim)
     tall = float(np.ptp(points[list(OVAL)][:, 1]))
-    teeth = _teeth(along, down * gap, tall, float(gap.max()))
+    wide = max(float(np.ptp(rim[:, 0])), 1.0)
+    teeth = _teeth(along, down * gap, tall, gap, wide)
     tongue = _step((down - 0.66 + 0.2 * along**2) / 0.2) * _step((0.85 - np.abs(along)) / 0.3)
     depth = 0.55 + 0.45 * np.abs(2 * down - 1)
     colours = DARK * depth[..., None]
@@ -43,7 +46,7 @@ def open_mouth(scene: Scene, opened: float) -> Cover | None:
     shaded = TEETH * (0.55 + 0.45 * np.sqrt(np.clip(1 - along**2, 0, 1)))[..., None]
     colours = colours + (shaded - colours) * teeth[..., None]
     near = cv2.GaussianBlur(mask, (0, 0), max(0.02 * tall, 1.0))
-    colours = colours * (0.55 + 0.45 * _step((near - 0.5) / 0.5))[..., None]
+    colours = colours * (0.72 + 0.28 * _step((near - 0.4) / 0.5))[..., None]
     skin = scene.small[share(scene.likely, ("skin", "nose")) > 0.8]
     light = float(np.clip(np.median(skin) / USUAL if len(skin) else 1.0, 0.35, 1.1))
     soft = cv2.GaussianBlur(mask, (0, 0), SIDE / 300)
@@ -70,9 +73,13 @@ def _places(rim: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return along.astype(np.float32), down.astype(np.float32), wide.astype(np.float32)
 
 
-def _teeth(along: np.ndarray, below: np.ndarray, tall: float, gap: float) -> np.ndarray:
-    """The row of the upper teeth, `[SIDE, SIDE]` in [0, 1]; `below` the upper lip in pixels."""
-    high = min(TALL * tall, 0.4 * gap) * (1 - 0.35 * along**2)
+def _teeth(
+    along: np.ndarray, below: np.ndarray, tall: float, gap: np.ndarray, wide: float
+) -> np.ndarray:
+    """The row of the upper teeth, `[SIDE, SIDE]` in [0, 1]; `below` the upper lip in pixels. They
+    fill a smile, and are a band of a mouth that is round."""
+    most = float(np.interp(float(gap.max()) / wide, SMILE, FILLED))
+    high = np.minimum(TALL * tall * (1 - 0.35 * along**2), most * gap)
     row = _step((high - below) / max(0.012 * tall, 1.0) + 0.5)
     row = row * _step((0.82 - np.abs(along)) / 0.25)
     seams = 1 - 0.16 * np.exp(-((np.sin(along * 9.5) / 0.22) ** 2))
