@@ -27,7 +27,7 @@ from multimodal.images import resize, to_pil, to_tensor
 from recipes.evaluate import survey_cases as cases
 
 BEGIN, END = "<!-- survey: begin -->", "<!-- survey: end -->"
-INVERSION = ("lpips", "identity", "seconds", "editability", "success", "acceptance")
+INVERSION = ("lpips", "identity", "seconds", "cpu", "editability", "success", "acceptance")
 DIRECTION = ("success", "identity", "flipped", "seconds")
 Say = Callable[[str], None]
 
@@ -83,14 +83,17 @@ def inversion_rows(setting: Setting, rows: Rows, share: float, say: Say) -> Iter
 
 def _inverted(setting: Setting, case: cases.Inversion, sample: Any) -> Row:
     editor, tools = setting.editor, setting.editor.toolkit
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     try:
         face = editor.invert(
             sample.image, case.method, aligned=True, seed=setting.plan.seed, **case.options
         )
     except ValueError as error:
         return {"why": str(error)}
-    row: Row = {"seconds": time.perf_counter() - began}
+    row: Row = {
+        "seconds": time.perf_counter() - began,
+        "cpu": time.process_time() - worked,
+    }
     with torch.no_grad():
         drawn = editor.draw(face).clamp(-1, 1)
         true = to_tensor(resize(sample.image, drawn.shape[-1])).to(drawn)
@@ -189,17 +192,19 @@ def moved(setting: Setting, subject: Subject, wish: Wish, offset: Any, strength:
     return row
 
 
-def tables(rows: Iterable[Row], faces: int, share: float) -> str:
-    """Both tables as Markdown."""
+def tables(rows: Iterable[Row], share: float) -> str:
+    """Both tables as Markdown, with the number of faces that each is of."""
     found = list(rows)
     inverted = [row for row in found if row["about"].startswith("inversion ")]
     directed = [row for row in found if row["about"].startswith("direction ")]
+    seen, edited = (len({r["about"].split()[-1] for r in part}) for part in (inverted, directed))
     parts = [
-        f"Every inversion of {faces} held-out renders, with {share:g} of the usual steps. "
+        f"Every inversion of {seen} held-out renders, with {share:g} of the usual steps. "
+        "`seconds` by the clock, `cpu` of the process alone. "
         "`editability`: cosine of an edit's change of the picture and of the words (method "
         "`direction`), `success`: share of these edits that the judge sees.",
         _table(inverted, INVERSION),
-        f"Every direction method on {faces} faces (optimisations on fewer). `flipped`: unrelated "
+        f"Every direction method on {edited} faces (optimisations on fewer). `flipped`: unrelated "
         "attributes that changed, an edit (leakage). Of SeFa, GANSpace and the Jacobian, the "
         "judge chose on other faces which of ten directions means a wish; they go two deviations.",
         _table(directed, DIRECTION),
@@ -260,7 +265,7 @@ def main(
         list(inversion_rows(setting, rows, share, say))
     if part != "inversions":
         list(direction_rows(setting, rows, say))
-    text = tables(rows.known.values(), faces, share)
+    text = tables(rows.known.values(), share)
     with atomic(out / "survey.md") as written:
         written.write_text(text + "\n", encoding="utf-8")
     if page is not None:

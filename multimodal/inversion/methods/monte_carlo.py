@@ -3,9 +3,9 @@
 A picture that is blurred, cropped or small is explained by many codes. The posterior is
 `exp(-sharpness * loss(x) - |q|^2 / 2)`, q the code in units of its space's spread about the centre
 (in Z the origin, where the prior is exact). Proposals follow Hamilton's equations by leapfrog steps
-(Neal 2011, "MCMC using Hamiltonian dynamics", equations 5.18-5.20); the step size adapts by dual
-averaging to an acceptance of 65% during warm-up (Hoffman and Gelman 2014, "The No-U-Turn Sampler",
-algorithms 4 and 5) and stays fixed after it.
+(Neal 2011, "MCMC using Hamiltonian dynamics", equations 5.18-5.20); the step size adapts to an
+acceptance of 65% during warm-up, by stochastic approximation (Robbins and Monro 1951; Andrieu and
+Thoms 2008, "A tutorial on adaptive MCMC"), and stays fixed after it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from multimodal.inversion.spaces import Space, make_space
 from multimodal.inversion.task import Outcome, Task
 from multimodal.types import Latent
 
-SHRINKAGE, DELAY, FORGETTING = 0.1, 5.0, 0.75
-"""Of dual averaging: gamma, t0 and kappa of Hoffman and Gelman 2014, where they are 0.05, 10 and
-0.75. What differs: calmer steps towards where they began, and a fresh start at each third of the
-warm-up, which is short here."""
+GAIN, DELAY, FORGETTING = 0.7, 1.0, 0.5
+"""Of the adaptation: the logarithm of the step moves by `GAIN (t + DELAY)^-FORGETTING` times what
+the acceptance lacks. Afresh at each third of the warm-up, which is short here. (Dual averaging, as
+in Hoffman and Gelman 2014, ended near 0.8 after so few proposals: its mean of logarithms lies below
+the step at which the mean acceptance is the target.)"""
 
 
 @dataclass(frozen=True)
@@ -108,16 +109,18 @@ def sample(task: Task, options: MonteCarloOptions) -> Posterior:
     source = torch.Generator().manual_seed(task.seed + 3)
     energy, place = _energy(task, space, options)
     state = _evaluated(energy, _begin(task, space, options, place))
-    adapting = _DualAveraging(_first_step(energy, state, source), options.target)
+    adapting = Coerced(_first_step(energy, state, source), options.target)
     kept: list[State] = []
     accepted, count = 0.0, options.warmup + options.samples
     for index in range(count):
         step = adapting.step if index < options.warmup else adapting.settled
+        # Steps of one length can go round in a circle (Neal 2011, section 5.4.2.2).
+        step *= 0.8 + 0.4 * float(torch.rand((), generator=source))
         state, chance = propose(energy, state, step, options.leapfrog, source)
         if index < options.warmup:
             adapting.learn(chance)
             if index + 1 in (options.warmup // 3, 2 * options.warmup // 3):
-                adapting = _DualAveraging(adapting.step, options.target)  # forget the way there
+                adapting = Coerced(adapting.step, options.target)  # forget the way there
         else:
             kept.append(state)
             accepted += chance
@@ -162,23 +165,20 @@ def propose(
     return (moved if drawn < chance else state), chance
 
 
-class _DualAveraging:
-    """The step size that keeps the mean acceptance at a target."""
+class Coerced:
+    """The step size that keeps the mean acceptance at a target, by stochastic approximation of its
+    logarithm; `settled` is the mean over the later half."""
 
     def __init__(self, first: float, target: float) -> None:
-        self.aim, self.target = math.log(first), target
-        self.step = self.settled = first
-        self.error, self.count, self._mean = 0.0, 0, 0.0
+        self.target, self.step, self.settled = target, first, first
+        self._logs = [math.log(first)]
 
     def learn(self, chance: float) -> None:
         """Take in the acceptance of one proposal."""
-        self.count += 1
-        weight = 1 / (self.count + DELAY)
-        self.error += weight * (self.target - chance - self.error)
-        log_step = self.aim - math.sqrt(self.count) / SHRINKAGE * self.error
-        share = self.count**-FORGETTING
-        self._mean = share * log_step + (1 - share) * self._mean
-        self.step, self.settled = math.exp(log_step), math.exp(self._mean)
+        gain = GAIN * (len(self._logs) + DELAY) ** -FORGETTING
+        self._logs.append(self._logs[-1] + gain * (chance - self.target))
+        late = self._logs[(len(self._logs) + 1) // 2 :]
+        self.step, self.settled = math.exp(self._logs[-1]), math.exp(sum(late) / len(late))
 
 
 def _energy(

@@ -10,6 +10,7 @@ import torch
 
 from multimodal.generators import load_generator
 from multimodal.inversion import Weights, invert, tuned_generator
+from multimodal.inversion.methods import monte_carlo
 from multimodal.inversion.methods.monte_carlo import MonteCarloOptions, sample
 from multimodal.inversion.methods.programs import AffineLayer, undo_layer, undo_network
 from multimodal.inversion.objective import Objective
@@ -116,6 +117,31 @@ def test_monte_carlo_samples_a_known_posterior() -> None:
     torch.testing.assert_close(codes.mean(0), 0.8 * target.flatten(), atol=0.12, rtol=0)
     torch.testing.assert_close(codes.var(0), torch.full((3,), 0.2), atol=0.08, rtol=0)
     assert 0.5 < found.acceptance < 0.85
+
+
+def test_the_step_size_settles_at_the_acceptance_asked_for() -> None:
+    found = []
+    for seed in range(6):
+        source = torch.Generator().manual_seed(seed)
+        scales = torch.exp(torch.randn(1, 64, generator=source))
+
+        def energy(
+            point: torch.Tensor, scales: torch.Tensor = scales
+        ) -> tuple[torch.Tensor, torch.Tensor]:
+            return (scales * point.square() / 2).sum(), scales * point
+
+        point = torch.randn(1, 64, generator=source)
+        state = monte_carlo.State(point, *energy(point))
+        adapting = monte_carlo.Coerced(0.1, 0.65)
+        for _ in range(60):
+            state, chance = monte_carlo.propose(energy, state, adapting.step, 8, source)
+            adapting.learn(chance)
+        chances = []
+        for _ in range(40):
+            state, chance = monte_carlo.propose(energy, state, adapting.settled, 8, source)
+            chances.append(chance)
+        found.append(sum(chances) / len(chances))
+    assert 0.55 < sum(found) / len(found) < 0.75
 
 
 def test_monte_carlo_reports_its_acceptance() -> None:

@@ -54,7 +54,7 @@ def test_rows_are_made_once_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [*survey.inversion_rows(setting, again, 0.02, said.append)] == made
     page = tmp_path / "page.md"
     page.write_text(f"before\n{survey.BEGIN}\nold\n{survey.END}\nafter\n")
-    text = survey.tables(rows.known.values(), 1, 0.02)
+    text = survey.tables(rows.known.values(), 0.02)
     survey.put_into(page, text)
     survey.put_into(page, text)
     found = page.read_text()
