@@ -51,10 +51,12 @@ class Condition:
     Args:
         about: one line for lists.
         read: makes a `Drawn` of a picture; a parser is there for those that need one.
+        parses: it needs one.
     """
 
     about: str
     read: Callable[[Image.Image, FaceParser | None, int], Drawn]
+    parses: bool = False
 
 
 def strokes(image: Image.Image, parser: FaceParser | None, side: int) -> Drawn:
@@ -173,7 +175,9 @@ def read_parts(image: Image.Image) -> np.ndarray:
 CONDITIONS: Mapping[str, Condition] = {
     "scribble": Condition("strokes of colour: what is painted keeps its colour", strokes),
     "sketch": Condition("lines: a face whose edges lie where they are", lines),
-    "labels": Condition("a map of parts: hair, skin, eyes, ... where they are painted", parts),
+    "labels": Condition(
+        "a map of parts: hair, skin, eyes, ... where they are painted", parts, True
+    ),
 }
 """Every kind of drawing by name."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,11 @@ from torch import Tensor
 from multimodal.editing.drawing.conditions import CONDITIONS, Drawn
 from multimodal.editing.editor import FaceEditor
 from multimodal.images import to_pil
+from multimodal.parsing.files import model_parser
 from multimodal.types import Face, Latent, OnStep, Progress
+
+if TYPE_CHECKING:
+    from multimodal.parsing import FaceParser
 
 SPREAD = 256
 """Codes by which the spread of W is judged."""
@@ -98,8 +102,10 @@ def draw_faces(
     options = options or DrawOptions()
     if condition not in CONDITIONS:
         raise ValueError(f"condition {condition!r} is not one of {', '.join(CONDITIONS)}")
-    parser: Any = editor.toolkit.parser
-    drawn = CONDITIONS[condition].read(_square(image), parser, editor.generator.resolution)
+    kind, parser = CONDITIONS[condition], cast("FaceParser | None", editor.toolkit.parser)
+    if kind.parses and parser is None:
+        parser = model_parser("default", editor.device)  # parts are the same for every model
+    drawn = kind.read(_square(image), parser, editor.generator.resolution)
     start = _start(editor, drawn, seed, options)
     if text:
         face = Face(Latent(start), Image.new("RGB", (editor.generator.resolution,) * 2))
