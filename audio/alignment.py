@@ -209,6 +209,18 @@ def adapter_target(folder: Path | str) -> str | None:
         raise ValueError(f"{Path(folder) / ADAPTER_CONFIG} cannot be read: {error}") from error
 
 
+def speaking_for(shares: Tensor, names: Tensor, texts: Tensor) -> Tensor:
+    """Evidence of texts `[B, C]`, in logits: each has that of the likeliest word near it.
+
+    Args:
+        shares: of the words in what is heard, `[B, W]`.
+        names: the words' unit vectors `[W, E]`.
+        texts: the texts' `[C, E]`.
+    """
+    near = (names @ texts.T - 1) / NEARNESS
+    return (shares.clamp(min=1e-12).log()[:, :, None] + near).amax(dim=1)
+
+
 class SoundEmbedder:
     """What the editor calls: sounds to unit vectors in the chosen CLIP's space.
 
@@ -280,9 +292,8 @@ class SoundEmbedder:
         ears = self.encoder
         if not isinstance(ears, Ears):
             return None
-        heard = self._listened(ears, sound).clamp(min=1e-12).log()
-        near = (self._lead(ears.head.names).to(heard) @ texts.to(heard).T - 1) / NEARNESS
-        return (heard[:, :, None] + near[None]).amax(dim=1)
+        shares = self._listened(ears, sound)
+        return speaking_for(shares, self._lead(ears.head.names).to(shares), texts.to(shares))
 
     @torch.no_grad()
     def heard(self, sound: SoundSource) -> Heard | None:

@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audio.alignment import Hearing
+from audio.alignment import Hearing, speaking_for
+from audio.hearing.ears import Ears
 from audio.io import RATE, Sound, load_sound, resample
 from audio.listen import class_vectors
 from audio.registry import load_sound_encoder
@@ -114,16 +115,22 @@ class Clips:
         rows: N clips.
         heard: the encoder's unit vectors `[N, D]`.
         scores: the teacher's scores `[N, 521]`, mean over patches.
+        shares: of the ears' words `[N, W]`; None of an encoder that knows no words.
+        names: those words' vectors `[W, D]`.
     """
 
     rows: list[Row]
     heard: Tensor
     scores: Tensor
+    shares: Tensor | None = None
+    names: Tensor | None = None
 
     def where(self, keep: Sequence[bool]) -> Clips:
         """Some of the clips."""
         index = [i for i, wanted in enumerate(keep) if wanted]
-        return Clips([self.rows[i] for i in index], self.heard[index], self.scores[index])
+        shares = None if self.shares is None else self.shares[index]
+        rows = [self.rows[i] for i in index]
+        return Clips(rows, self.heard[index], self.scores[index], shares, self.names)
 
 
 def hear(encoder: Hearing, sound: Sound | tuple[int, np.ndarray]) -> Tensor:
@@ -133,12 +140,15 @@ def hear(encoder: Hearing, sound: Sound | tuple[int, np.ndarray]) -> Tensor:
 
 def hear_all(encoder: Hearing, teacher: Yamnet, folder: Path, chosen: list[Row]) -> Clips:
     """Ask both networks about every clip."""
-    heard, scores = [], []
+    heard, scores, shares = [], [], []
     for row in chosen:
         samples = read(folder, row)
+        if isinstance(encoder, Ears):
+            shares.append(encoder.listen(load_sound((RATE, samples), 30.0).tensor()))
         heard.append(hear(encoder, (RATE, samples)))
         scores.append(torch.from_numpy(teacher(samples).scores.mean(axis=0)))
-    return Clips(chosen, torch.cat(heard), torch.stack(scores))
+    words = (torch.cat(shares), encoder.head.names) if isinstance(encoder, Ears) else (None, None)
+    return Clips(chosen, torch.cat(heard), torch.stack(scores), *words)
 
 
 def held_out(folder: Path, most: int, seed: int = 0) -> list[Row]:
@@ -159,7 +169,8 @@ def held_out(folder: Path, most: int, seed: int = 0) -> list[Row]:
 def forced_choice(
     clips: Clips, labels: Sequence[str | None], question: Question, names: list[str]
 ) -> dict[str, object]:
-    """Top-1 of encoder (mean wording, plain sentence) and teacher, and recall by class.
+    """Top-1 of encoder (mean wording, plain sentence), of the evidence of its words, and of the
+    teacher, and recall by class.
 
     Args:
         clips: with `labels`, one each; clips whose label answers nothing are left out.
@@ -178,6 +189,9 @@ def forced_choice(
         "encoder": (clips.heard @ mean.T).argmax(dim=1),
         "encoder_plain": (clips.heard @ plain.T).argmax(dim=1),
     }
+    if clips.shares is not None and clips.names is not None:
+        answers["evidence"] = speaking_for(clips.shares, clips.names, mean).argmax(dim=1)
+        answers["evidence_plain"] = speaking_for(clips.shares, clips.names, plain).argmax(dim=1)
     if all(choice.teacher for choice in question.values()):
         judged = [
             clips.scores[:, [names.index(n) for n in choice.teacher]].amax(dim=1)
