@@ -12,7 +12,7 @@ from PIL import Image
 
 from multimodal.faces.align import FaceTransform
 from multimodal.faces.native import native_crop
-from multimodal.fidelity.composing import Box, seen, touched
+from multimodal.fidelity.composing import ROWS, Box, seen, touched
 from multimodal.parsing.classes import class_indices
 from multimodal.parsing.files import model_parser
 from multimodal.parsing.parser import FaceParser
@@ -131,17 +131,31 @@ def mask_of(photo: np.ndarray, around: Surroundings, names: tuple[str, ...]) -> 
     if box is None or float(values.max()) < 0.5:
         return None
     box = _narrowed(box, around.place, values)
-    left, top, right, bottom = box
-    part = photo[top:bottom, left:right]
     guide = _line(values, around.picture.mean(axis=-1))
     planes = (*_rim(values, around), np.dstack(guide))
-    line, reach, along = (seen(plane, around.place, box, cv2.INTER_LINEAR, 0.0) for plane in planes)
+    left, top, right, bottom = box
+    alpha = np.empty((bottom - top, right - left), np.float32)
+    for start in range(top, bottom, ROWS):  # a large photo's planes would not fit all at once
+        stop = min(start + ROWS, bottom)
+        rows = alpha[start - top : stop - top]
+        rows[:] = _alpha(photo, around.place, planes, (left, start, right, stop))
+    return Mask(box, alpha)
+
+
+def _alpha(
+    photo: np.ndarray, place: FaceTransform, planes: tuple[np.ndarray, ...], box: Box
+) -> np.ndarray:
+    """How much each pixel of a box belongs to a region."""
+    left, top, right, bottom = box
+    part = photo[top:bottom, left:right]
+    line, reach, along = (seen(plane, place, box, cv2.INTER_LINEAR, 0.0) for plane in planes)
     (core, outer, sure), (slope, level) = cv2.split(reach), cv2.split(along)
     unit = np.float32(1 / 255)
     guided = slope * (cv2.cvtColor(part, cv2.COLOR_RGB2GRAY) * unit) + level
     mixed = np.einsum("hwc,hwc->hw", part, line[..., :3]) * unit + line[..., 3]
     rim = np.clip(guided, 0, 1) * (1 - sure) + np.clip(mixed, 0, 1) * sure
-    return Mask(box, core + (1 - core) * outer * rim)
+    found: np.ndarray = core + (1 - core) * outer * rim
+    return found
 
 
 def _rim(values: np.ndarray, around: Surroundings) -> tuple[np.ndarray, np.ndarray]:
