@@ -283,7 +283,10 @@ def quality(
 
     editor, folder = place.open()
     extract = FeatureExtractor("efficientnet-lite0").to(editor.generator.device)
-    usual = own_good(editor.generator, extract) if good is None else _features(good, extract)
+    if good is None:
+        usual = own_good(editor.generator, extract, min(200, samples))
+    else:
+        usual = _features(good, extract)
     scores = quality_scores(usual.to(editor.generator.device), extract)
     with steps("judging drawings") as on_step:
         found = quality_direction(editor.generator, scores, samples, seed, on_step)
