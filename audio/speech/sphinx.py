@@ -27,6 +27,10 @@ MOST_DOUBT = 0.6
 WEIGHT = 10.0
 """Of the sentences that are expected, against the sounds that are heard."""
 
+UNSEEN = 0.1
+"""Share of the language model's belief that is kept for words that no sentence has in a row: said
+sentences are the grammar's, so less than is usual in dictation."""
+
 NOISE = 1e-3
 """Of a quiet room, where a recording has none: the acoustic model knows no perfect silence."""
 
@@ -113,7 +117,8 @@ def _write_model(sentences: Sequence[str], path: Path) -> None:
     """A trigram model of sentences as an ARPA file."""
     from pocketsphinx.lm import ArpaBoLM
 
-    model = ArpaBoLM(text="".join(f"<s> {sentence} </s>\n" for sentence in sentences))
+    text = "".join(f"<s> {sentence} </s>\n" for sentence in sentences)
+    model = ArpaBoLM(text=text, discount_mass=UNSEEN)
     with redirect_stderr(StringIO()):
         model.compute()
     model.write_file(str(path))
