@@ -21,7 +21,7 @@ import numpy as np
 from audio.io import RATE, SoundSource, load_sound
 from audio.speech.types import LONGEST_S, Heard
 
-MOST_DOUBT = 0.6
+MOST_DOUBT = 0.25
 """Doubt from which nothing of what was heard is believed."""
 
 WEIGHT = 10.0
