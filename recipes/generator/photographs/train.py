@@ -47,12 +47,13 @@ from recipes.generator.photographs.look import LOOKS, Look
 from recipes.generator.photographs.memory import RememberedPairs
 from recipes.generator.photographs.parcel import ALEX, load_judge, load_parts, save_parts
 from recipes.generator.photographs.portraits import PortraitBatches, held_back, read_index
+from recipes.generator.photographs.shape import MeshDistance
 from recipes.generator.train_generator import EQUALISED, STEEPEST
 from recipes.loop import Average, Run, RunConfig, start
 
 WARM_UP, COOLEST = 60, 0.05
 """Steps over which rates rise, and the share they fall to at the end."""
-COURSE = ("photo", "render", "photo", "photo", "memory", "photo")
+COURSE = ("photo", "render", "photo", "memory", "photo", "render")
 """What the steps show, again and again; memory where there are no renders."""
 LOOK_EVERY = 102
 """Steps between looks for new shards: rendering may go on beside."""
@@ -71,6 +72,7 @@ class Weights:
         perceptual: LPIPS (alex) of the whole picture.
         closely: LPIPS of the face alone.
         alike: one less the identity cosine.
+        shape: distance of the 468 points of the face, in parts of the inter-ocular distance.
         deltas: pull of each row's departure from w towards zero (e4e, equation 5).
         look: squared error of where the code lies between render and photograph.
         adversarial: the critic's opinion, of photographs alone.
@@ -84,6 +86,7 @@ class Weights:
     perceptual: float = 1.5
     closely: float = 1.5
     alike: float = 1.5
+    shape: float = 5.0
     deltas: float = 0.01
     look: float = 0.02
     adversarial: float = 0.0
@@ -150,6 +153,7 @@ class Judges:
 
     features: LpipsFeatures
     likeness: Viewer
+    shape: MeshDistance
     factors: Tensor
 
     @classmethod
@@ -159,7 +163,8 @@ class Judges:
         factors = torch.ones(len(NAMES)) if vectors is None else factor_weights(vectors)
         features = LpipsFeatures(None if parcel is None else parcel / ALEX)
         face_net = load_dlib_face() if parcel is None else load_judge(parcel)
-        return cls(features.to(device), likeness(face_net.to(device)), factors.to(device))
+        alike, shape = likeness(face_net.to(device)), MeshDistance(device)
+        return cls(features.to(device), alike, shape, factors.to(device))
 
 
 def encoded(parts: Parts, images: Tensor, again: bool) -> tuple[Tensor, Tensor]:
@@ -205,6 +210,7 @@ def drawn_back(
         "perceptual": judges.features.distance(fake, real) * rule.perceptual,
         "closely": judges.features.distance(judges.features(face(made)), real_face) * rule.closely,
         "alike": judges.likeness(made, wanted) * rule.alike,
+        "shape": judges.shape(made, wanted) * rule.shape,
         "deltas": deltas.square().mean() * rule.deltas,
         "look": (parts.look.read(w) - target).square().mean() * rule.look,
     }
