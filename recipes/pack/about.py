@@ -90,12 +90,12 @@ DATA: tuple[dict[str, str], ...] = (
     {
         "data": "photographs: Face Research Lab London Set (DeBruine and Jones 2017), FairFace "
         "(Karkkainen and Joo 2021); US Congress (public domain); interfaces (CC0)",
-        "seen by": "the parser",
+        "seen by": "the parser; generator and encoder, where `photographs.train` is a stage",
         "licence": "CC-BY-4.0, public domain, CC0-1.0",
     },
     {
         "data": "faces of nobody: SFHQ, SFHQ-T2I, openpeople",
-        "seen by": "the parser",
+        "seen by": "the parser; generator and encoder, where `photographs.train` is a stage",
         "licence": "MIT",
     },
     {

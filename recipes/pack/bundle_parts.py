@@ -39,6 +39,8 @@ FREE = "CC0-1.0"
 OF_EFFICIENTNET = "Apache-2.0"
 OF_PARSER = f"{FREE} AND {OF_EFFICIENTNET} AND CC-BY-4.0 AND MIT"
 """Its trunk, MediaPipe's points and masks, and the photographs it was shown."""
+OF_PHOTOGRAPHS = "CC-BY-4.0 AND MIT"
+PHOTOGRAPHS_STAGE, ABOUT = "photographs.train", "about.json"
 OF_YAMNET, OF_MINILM = "Apache-2.0", "MIT"
 NON_COMMERCIAL = "CC-BY-NC-SA-4.0"
 ACTED_VOICES = "sound/voices_acted.safetensors"
@@ -106,10 +108,19 @@ def acted_licence(_: Path) -> str:
     return NON_COMMERCIAL
 
 
+def generator_licence(folder: Path) -> str:
+    """A generator that learnt from photographs names the licences of those that ask for it."""
+    path = folder / ABOUT
+    about = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    seen = {stage.get("stage") for stage in about.get("stages", ())}
+    return f"{FREE} AND {OF_PHOTOGRAPHS}" if PHOTOGRAPHS_STAGE in seen else FREE
+
+
 def encoder_licence(folder: Path) -> str:
-    """An encoder whose trunk knew ImageNet carries that trunk's licence."""
+    """The generator's; an encoder whose trunk knew ImageNet carries that trunk's licence too."""
     about = json.loads(config_path(folder / ENCODER_FILE).read_text(encoding="utf-8"))
-    return f"{FREE} AND {OF_EFFICIENTNET}" if about["config"].get("trunk") else FREE
+    trunk = f" AND {OF_EFFICIENTNET}" if about["config"].get("trunk") else ""
+    return generator_licence(folder) + trunk
 
 
 def clip_licence(folder: Path) -> str:
@@ -314,8 +325,8 @@ _SOUND_FILES = (
 )  # fmt: skip
 
 PARTS: tuple[Part, ...] = (
-    Part("generator", (GENERATOR,), _place_generator, _probe_generator, GENERATOR,
-         "a generator file of any format"),
+    Part("generator", (GENERATOR,), _place_generator, _probe_generator, "generator.",
+         "a generator file of any format", generator_licence),
     Part("encoder", (ENCODER_FILE,), _place_encoder, _probe_encoder, "encoder.",
          "an encoder.safetensors, or train_generator's folder", encoder_licence),
     Part("clip", _CLIP_FILES, _place_clip, _probe_clip, f"{CLIP}/", "train_clip's clip folder",

@@ -117,8 +117,8 @@ def _summary(bundle: Bundle) -> list[str]:
     return [
         f"A complete model of Semblance: a StyleGAN2 that {drawn}, and what inverts, reads, hears "
         f"and edits them, as far as the table of files goes: {size / 1e6:.1f} MB.",
-        "It draws rendered heads, nobody's faces. It is meant for trying the program, for tests "
-        "and for research on editing; what it reads off a face (age, sex, expression) is a "
+        "It draws nobody's faces unless a photo is given. It is meant for trying the program, for "
+        "tests and for research on editing; what it reads off a face (age, sex, expression) is a "
         "network's guess and no ground for judging anyone. Pictures that it wrote carry a mark "
         "that says so.",
     ]
