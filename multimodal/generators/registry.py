@@ -49,11 +49,8 @@ _FFHQ = "photographed faces (FFHQ)"
 MODELS: dict[str, ModelSpec] = {
     spec.name: spec
     for spec in (
-        ModelSpec("default", "rendered faces, shipped with Semblance", folder=BUNDLE / "default"),
         ModelSpec(
-            "portrait",
-            "the default model adapted to photo-like portraits, shipped with Semblance",
-            folder=BUNDLE / "portrait",
+            "default", "renders and photographs, shipped with Semblance", folder=BUNDLE / "default"
         ),
         ModelSpec(
             "tiny", "seeded random weights, 32 px: draws no faces, proves that everything runs"

@@ -29,7 +29,7 @@ GENERATOR = "generator.safetensors"
 
 BUNDLE = Path(__file__).resolve().parents[2] / "bundle"
 
-REGISTRY: dict[str, Path] = {name: BUNDLE / name for name in ("default", "portrait")}
+REGISTRY: dict[str, Path] = {"default": BUNDLE / "default"}
 """Folders of encoders by name."""
 
 
