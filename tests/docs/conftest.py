@@ -112,6 +112,11 @@ def _more_files(folder: Path) -> None:
     for method in ("ours", "theirs", "third", "reference"):
         (folder / "faces" / method).mkdir(parents=True)
         Image.new("RGB", (32, 32)).save(folder / "faces" / method / "anna.png")
+    for number in range(3):  # painted over what `sample` draws
+        painted = Image.new("L", (32, 32))
+        painted.paste(1, (8, 8, 24, 24))
+        painted.paste(2, (4, 12, 7, 16))
+        painted.save(folder / "faces" / f"sample-5-{number:04}.labels.png")
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import pytest
 
 import apps.batch.photo_edit
 import apps.edits
+import apps.heads.labels
 from apps.cli import run
 from guidance.registry import METHODS
 from multimodal import FaceEditor
@@ -61,6 +62,7 @@ def stand_in(tiny: FaceEditor, patched: pytest.MonkeyPatch) -> None:
     patched.setattr(FaceEditor, "from_pretrained", staticmethod(load))
     patched.setattr(apps.edits, "load_editor", load)
     patched.setattr(apps.batch.photo_edit, "load_editor", load)
+    patched.setattr(apps.heads.labels, "load_editor", load)
 
 
 def do(snippet: Snippet, module: types.ModuleType) -> None:

@@ -17,14 +17,15 @@ from recipes.fidelity import face_mesh, train_fidelity
 from tests.tiny_editor import tiny_editor
 
 PHOTOS = Path(__file__).parents[2] / "multimodal" / "fidelity" / "photos"
-GROUPS = ("child", "old", "woman", "man", "")
+GROUPS = {"023": "child", "046": "old", "051": "woman", "059": "man", "086": ""}
 
 
 @pytest.fixture
 def portraits(tmp_path: Path) -> Path:
     """Five aligned photographs, four with a group, and one as a pair that smiles."""
     rows = []
-    for group, path in zip(GROUPS, sorted(PHOTOS.glob("*.jpg")), strict=True):
+    for stem, group in GROUPS.items():
+        path = PHOTOS / f"{stem}.jpg"
         crop, _, _ = align_or_crop(Image.open(path).convert("RGB"), 256)
         for expression in ("neutral", "smiling") if not group else ("",):
             name = f"{path.stem}{expression}.png"
