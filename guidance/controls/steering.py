@@ -142,7 +142,8 @@ def learn_walk(
     for step in range(config.steps):
         codes = generator.sample(config.batch, config.seed + 1 + step, config.truncation).w
         amounts = (torch.rand(config.batch, generator=source) * 2 - 1).to(codes)
-        loss = walk_loss(generator, codes, walk * spread, edit, amounts)
+        walked = codes + amounts[:, None, None] * walk * spread
+        loss = walk_loss(generator, codes, walked, edit, amounts)
         (walk.grad,) = torch.autograd.grad(loss, walk)
         optimizer.step()
         if on_step is not None:
@@ -154,12 +155,20 @@ def learn_walk(
 
 @torch.enable_grad()
 def walk_loss(
-    generator: Generator, codes: Tensor, walk: Tensor, edit: str, amounts: Tensor
+    generator: Generator, codes: Tensor, walked: Tensor, edit: str, amounts: Tensor
 ) -> Tensor:
-    """Mean squared difference between walked and edited pictures where both are known."""
+    """Mean squared difference between walked and edited pictures where both are known.
+
+    Args:
+        generator: draws both.
+        codes: before the walk, `[B, L, D]`.
+        walked: after it, `[B, L, D]`.
+        edit: one of `EDITS`.
+        amounts: how far each was walked, `[B]` in [-1, 1].
+    """
     with torch.no_grad():
         wanted, known = EDITS[edit](small(generator.synthesize(codes)), amounts)
-    drawn = small(generator.synthesize(codes + amounts[:, None, None] * walk))
+    drawn = small(generator.synthesize(walked))
     return ((drawn - wanted).square() * known).sum() / (3 * known.sum().clamp(min=1))
 
 

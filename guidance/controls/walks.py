@@ -10,16 +10,14 @@ their own, so that amounts between whole steps and both signs are reached.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from guidance.common import load_tensors, save_tensors
-from guidance.controls.steering import EDITS, WalkConfig, learn_walk, small
-from multimodal.files.untrusted.building import within
-from multimodal.files.weights import WeightsError
+from guidance.controls.steering import EDITS, WalkConfig, learn_walk, walk_loss
+from guidance.methods.stored import load_network, save_network
 from multimodal.types import Generator, OnStep, Progress
 
 KIND = "non-linear walk"
@@ -121,8 +119,9 @@ def learn_bent_walk(
     for step in range(config.steps):
         codes = generator.sample(config.batch, config.seed + 9001 + step, config.truncation).w
         amounts = (torch.rand(config.batch, generator=source) * 2 - 1).to(codes)
-        loss = bent_loss(generator, codes, walk, amounts)
         parameters = list(walk.parameters())
+        with torch.enable_grad():
+            loss = walk_loss(generator, codes, walk(codes, amounts), edit, amounts)
         for parameter, slope in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = slope
         optimizer.step()
@@ -132,15 +131,6 @@ def learn_bent_walk(
     return walk.eval().requires_grad_(False)
 
 
-@torch.enable_grad()
-def bent_loss(generator: Generator, codes: Tensor, walk: BentWalk, amounts: Tensor) -> Tensor:
-    """Mean squared difference between walked and edited pictures where both are known."""
-    with torch.no_grad():
-        wanted, known = EDITS[walk.config.edit](small(generator.synthesize(codes)), amounts)
-    drawn = small(generator.synthesize(walk(codes, amounts)))
-    return ((drawn - wanted).square() * known).sum() / (3 * known.sum().clamp(min=1))
-
-
 def walk_file(edit: str) -> str:
     """Name of a walk's file in a model folder."""
     return f"walk_{edit}.safetensors"
@@ -148,8 +138,7 @@ def walk_file(edit: str) -> str:
 
 def save_walk(walk: BentWalk, folder: Path | str) -> Path:
     """Write a walk into a folder, under its edit's name."""
-    about = {"kind": KIND, "config": asdict(walk.config)}
-    return save_tensors(Path(folder) / walk_file(walk.config.edit), walk.state_dict(), about)
+    return save_network(walk, Path(folder) / walk_file(walk.config.edit), KIND, {})
 
 
 def load_walk(path: Path | str) -> BentWalk:
@@ -159,13 +148,4 @@ def load_walk(path: Path | str) -> BentWalk:
         FileNotFoundError: no such file.
         ValueError: it holds something else.
     """
-    tensors, about = load_tensors(path)
-    if about.get("kind") != KIND:
-        raise ValueError(f"{path} does not hold a {KIND}")
-    try:
-        with within(tensors, Path(path).name):
-            walk = BentWalk(BentWalkConfig(**about["config"]))
-        walk.load_state_dict({k: v.float() for k, v in tensors.items()})
-    except (KeyError, TypeError, RuntimeError, WeightsError) as error:
-        raise ValueError(f"{path} is not a {KIND} of this kind: {error}") from error
-    return walk.eval().requires_grad_(False)
+    return load_network(path, KIND, lambda config: BentWalk(BentWalkConfig(**config)))

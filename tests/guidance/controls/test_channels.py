@@ -80,8 +80,8 @@ def test_a_walk_does_what_the_edit_does(generator: StyleGAN2, edit: str) -> None
     assert walk.shape == (generator.num_layers, generator.style_dim)
     codes = generator.sample(4, seed=77).w
     amounts = torch.tensor([-1.0, -0.5, 0.5, 1.0])
-    walked = walk_loss(generator, codes, walk, edit, amounts)
-    still = walk_loss(generator, codes, torch.zeros_like(walk), edit, amounts)
+    walked = walk_loss(generator, codes, codes + amounts[:, None, None] * walk, edit, amounts)
+    still = walk_loss(generator, codes, codes, edit, amounts)
     assert float(walked) < float(still)
 
 

@@ -9,12 +9,11 @@ import torch
 
 from apps.cli import run
 from guidance.common import save_tensors
-from guidance.controls.steering import WalkConfig
+from guidance.controls.steering import WalkConfig, walk_loss
 from guidance.controls.walks import (
     PIECES,
     BentWalk,
     BentWalkConfig,
-    bent_loss,
     learn_bent_walk,
     load_walk,
     save_walk,
@@ -58,8 +57,10 @@ def test_bending_helps_and_is_kept(tmp_path: Path) -> None:
     codes = generator.sample(8, seed=77).w
     amounts = torch.linspace(-1, 1, 8)
     with torch.no_grad():
-        bent = float(bent_loss(generator, codes, walk, amounts))
-        assert bent < float(bent_loss(generator, codes, straight, amounts))
+        bent = float(walk_loss(generator, codes, walk(codes, amounts), "shift_x", amounts))
+        assert bent < float(
+            walk_loss(generator, codes, straight(codes, amounts), "shift_x", amounts)
+        )
     again = load_walk(save_walk(walk, tmp_path))
     assert torch.equal(again(codes, amounts), walk(codes, amounts))
 
