@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from multimodal.fidelity.looks import Look
+from multimodal.fidelity.looks.prototypes import Look
 from multimodal.fidelity.mesh import EYES, INNER_LIPS, OUTER_LIPS
 from multimodal.fidelity.registration import Maps
 
@@ -32,6 +32,8 @@ DETAIL = 0.012
 FEATHER = 0.06
 """Part of the crop's side over which changes fade in from its border."""
 BRIGHTER = 3.0
+LIT = 0.45
+"""Distance from white below which nothing brightens in full."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +75,7 @@ def change_of(
     kept: np.ndarray,
     opened: float,
     look: Look | None = None,
+    bare: np.ndarray | None = None,
 ) -> Change:
     """What an edit does to the pixels of a photo's crop.
 
@@ -83,6 +86,7 @@ def change_of(
         kept: where a difference between the drawings is one of the face, `[S, S]` in [0, 1].
         opened: how much the mouth's inside is new, in [0, 1].
         look: a look of photographs that the face takes on too.
+        bare: where the edited photo shows the face, which alone takes it on, `[S, S]` in [0, 1].
     """
     side = pictures[0].shape[0]
     places = (maps.photo, maps.before, maps.after)
@@ -94,7 +98,7 @@ def change_of(
     if opened > 0:  # moved lips are the photo's own; the drawing's would lie beside them
         difference *= 1 - 0.85 * opened * filled(maps.mesh[list(OUTER_LIPS)], side, 1.25)[..., None]
     if look is not None:
-        difference *= 1 - TRUSTED * look.weight
+        difference *= 1 - max(TRUSTED * look.weight, look.led)
     smooth = cv2.GaussianBlur(_cored(difference), (0, 0), coarse)
     ratio = (base[1] + smooth + FLOOR) / (base[1] + FLOOR)
     ratio = np.clip(ratio, 0.1, BRIGHTER)
@@ -103,7 +107,7 @@ def change_of(
     fine = _cored(difference - smooth) * _contrast(base[0], base[1])
     summand = brighter + fine
     if look is not None:
-        factor, summand = looked(here, factor, summand, look, maps)
+        factor, summand = looked(here, factor, summand, look, maps, bare)
     border = feathered(side)[..., None]
     factor, summand = 1 + (factor - 1) * border, summand * border
     motion = (maps.photo - _cells(maps.photo.shape[0])) * feathered(maps.photo.shape[0])[..., None]
@@ -112,15 +116,22 @@ def change_of(
 
 
 def looked(
-    here: np.ndarray, factor: np.ndarray, summand: np.ndarray, look: Look, maps: Maps
+    here: np.ndarray,
+    factor: np.ndarray,
+    summand: np.ndarray,
+    look: Look,
+    maps: Maps,
+    bare: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Factor and summand with a look of photographs: its colours, and its fine contrast."""
     planes = np.concatenate([look.texture, look.detail[..., None]], axis=-1).astype(np.float32)
     read = warped(planes, maps.places, here.shape[0], cv2.BORDER_CONSTANT)
-    read = read * (1 - inner_mouth(maps.mesh, here.shape[0]))[..., None]
+    kept = 1 - inner_mouth(maps.mesh, here.shape[0])
+    read = read * (kept if bare is None else kept * bare)[..., None]
     gain = np.exp(np.clip(read[..., :3], -1.2, 0.2))
     detail = np.exp(np.clip(read[..., 3:], -1.0, 1.0))
     base = cv2.GaussianBlur(here, (0, 0), DETAIL * here.shape[0])
+    gain = np.where(gain > 1, 1 + (gain - 1) * np.clip((1 - base) / LIT, 0, 1), gain)
     return factor * gain * detail, (summand + base * factor * (1 - detail)) * gain
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import Delaunay
 
-from multimodal.fidelity.looks import Look, looks
+from multimodal.fidelity.looks.prototypes import Look, looks, partners
 from multimodal.fidelity.mesh import OVAL
 
 GRID = 128
@@ -59,8 +59,8 @@ def register(
         look: a look of photographs that the face takes on too.
     """
     affine = fitted(photo, before)
-    motion = (after - before) @ np.linalg.inv(affine[:2])
-    moved = photo + _cored(motion)
+    motion = _even((after - before) @ np.linalg.inv(affine[:2]), photo)
+    moved = photo + _cored(motion) * (1.0 if look is None else 1 - look.led)
     if look is not None:
         moved = moved + look.shape @ fitted(looks().mesh, photo)[:2]
     inner, outer = _rings(photo)
@@ -83,6 +83,15 @@ def register(
     maps = _interpolated(targets, sources - np.tile(targets, 4))
     here, then, now, places = np.split(maps + np.tile(_grid(), 4), 4, axis=-1)
     return Maps(here, then, now, places, moved, moved - photo)
+
+
+def _even(motion: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+    """Motion that both sides of a face share: a drawing's mouth is crooked where none should be."""
+    straight = fitted(mesh, looks().mesh)[:2]
+    seen = motion @ straight
+    both = (seen + seen[partners()] * (-1.0, 1.0)) / 2
+    found: np.ndarray = both @ np.linalg.inv(straight)
+    return found
 
 
 def _cored(motion: np.ndarray) -> np.ndarray:

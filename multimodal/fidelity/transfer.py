@@ -18,9 +18,8 @@ from multimodal.fidelity.colours.dyes import HAIR, IRIS, LIPS, Names, dyes, natu
 from multimodal.fidelity.colours.tints import GREY, apply_tint, without_hue
 from multimodal.fidelity.composing import axes, compose, touched
 from multimodal.fidelity.drawn import Drawn, as_tensor, drawn_of, levels_of, shrinking
-from multimodal.fidelity.looks import together
+from multimodal.fidelity.looks.reading import look_of
 from multimodal.fidelity.mesh import EYES, INNER_LIPS, OVAL, face_meshes
-from multimodal.fidelity.reading import amounts_of
 from multimodal.fidelity.regions import (
     FACE,
     SKIN,
@@ -35,6 +34,7 @@ from multimodal.fidelity.registration import Maps, register
 from multimodal.fidelity.things.bald import bald_head, becomes_bald
 from multimodal.fidelity.things.covers import covers
 from multimodal.fidelity.things.scene import Scene
+from multimodal.fidelity.things.shaving import shaved_off
 from multimodal.fidelity.wishes import Wishes, wishes_of
 from multimodal.meant import Meant
 
@@ -173,7 +173,8 @@ def transfer(
     now = drawn_of(after, side)
     photo, small = recoloured(subject, then, now, wishes)
     if becomes_bald(then, now, wishes) and natural(subject.around.levels(HAIR)):
-        photo = shaved(subject, photo)
+        photo = without_hair(subject, photo)
+    photo, small = without_beard(subject, photo, small, wishes)
     change = planned(subject, small, then, now, wishes)
     result = compose(photo, subject.transform, change)
     return Edited(Image.fromarray(result), Image.fromarray(_face(subject, result)))
@@ -198,7 +199,23 @@ def recoloured(
     return photo, small
 
 
-def shaved(subject: Subject, photo: np.ndarray) -> np.ndarray:
+def without_beard(
+    subject: Subject, photo: np.ndarray, small: np.ndarray, wishes: Wishes
+) -> tuple[np.ndarray, np.ndarray]:
+    """The photo and its small crop without a beard, where words ask for a bare face."""
+    cover = shaved_off(small, subject.crop, subject.mesh, subject.likely, wishes)
+    if cover is None or not subject.sure:
+        return photo, small
+    still, none = np.zeros((8, 8, 2), np.float32), np.zeros((*small.shape[:2], 3), np.float32)
+    change = Change(still, none + 1, none, (cover,))
+    change = _without_colours(change) if subject.grey else change
+    side = (small.shape[1], small.shape[0])
+    alpha = cv2.resize(cover.alpha, side, interpolation=cv2.INTER_AREA)[..., None]
+    bare = cv2.resize(change.covers[0].colours, side, interpolation=cv2.INTER_AREA)
+    return compose(photo, subject.transform, change), small + (bare - small) * alpha
+
+
+def without_hair(subject: Subject, photo: np.ndarray) -> np.ndarray:
     """The photo without the hair of the head."""
     around = subject.around
     mesh = (subject.mesh - 0.5) / around.room + 0.5
@@ -229,7 +246,7 @@ def planned(
     elif wishes.face_stays:
         meshes, look = (before.mesh, before.mesh), None
     else:
-        look = together(amounts_of(before.levels, after.levels, meshes, wishes))
+        look = look_of((before.levels, after.levels), meshes, subject.mesh, wishes)
     maps = register(subject.mesh, *meshes, look)
     opened = _opened(subject.mesh, maps.mesh)
     gain = skin_gain(before, after, wishes)
@@ -238,7 +255,8 @@ def planned(
     kept = np.full(small.shape[:2], float(not wishes.face_stays), np.float32)
     if followed:  # else nothing is known of where what lies, and the whole crop takes part
         kept *= _face_alone(subject, before, after, maps)
-    change = change_of((small, then, after.levels), maps, kept, opened, look)
+    bare = _bare(subject, maps) if followed else None
+    change = change_of((small, then, after.levels), maps, kept, opened, look, bare)
     above = Scene(small, subject.likely, maps, before, after)
     change = replace(change, covers=tuple(covers(above, wishes, opened)))
     return _without_colours(change) if subject.grey else change
@@ -256,6 +274,14 @@ def _face_alone(subject: Subject, before: Drawn, after: Drawn, maps: Maps) -> np
     least = np.minimum.reduce(faces).clip(0, 1)
     worn = cv2.erode(least, np.ones((round(side / 85),) * 2, np.uint8))
     soft: np.ndarray = cv2.GaussianBlur(worn, (0, 0), side / 100)
+    return soft
+
+
+def _bare(subject: Subject, maps: Maps) -> np.ndarray:
+    """Where the edited photo shows the face's skin, brows, lips or beard, `[S, S]` in [0, 1]."""
+    side = subject.small.shape[0]
+    seen = warped(share(subject.likely, (*FACE, "beard")), maps.photo)
+    soft: np.ndarray = cv2.GaussianBlur(seen.clip(0, 1), (0, 0), side / 150)
     return soft
 
 

@@ -18,6 +18,8 @@ ADDED = (
     "eye_color",
 )
 """Attributes that leave the face itself as it is."""
+FACES = ("age", "sex", "expression")
+"""Attributes of which photographs tell how faces look, without a drawing."""
 MOST = 1.6
 """No word is followed further than this."""
 
@@ -35,6 +37,16 @@ class Wishes:
     def face_stays(self) -> bool:
         """Do they ask for nothing but what leaves the face itself as it is?"""
         return bool(self) and all(one.sense.split(": ")[0] in ADDED for one in self.meant)
+
+    @property
+    def names_a_face(self) -> bool:
+        """Do they ask for an age, a sex or an expression? What else a drawing shows is chance."""
+        return any(self.strongest(attribute) is not None for attribute in FACES)
+
+    @property
+    def need_no_drawing(self) -> bool:
+        """Do they ask for nothing that a drawing alone can tell?"""
+        return self.face_stays or self.names_a_face
 
     def amount(self, sense: str) -> float:
         """How much of a class ("lipstick: yes") is asked for, in [-1.6, 1.6]."""

@@ -4,8 +4,8 @@
 
 The portraits are aligned photographs with an `index.csv` (`file`, `split`, `person`,
 `expression`); those of the split `train` are used. `groups.csv` names old and young, men and
-women; pairs of one person neutral and smiling are found by the index. What was worked out stays
-in the folder, so that an interrupted run goes on.
+women, surprised faces; pairs of one person neutral and smiling are found by the index. What was
+worked out stays in the folder, so that an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from multimodal.fidelity.looks import Looks
-from multimodal.fidelity.mesh import EYES, OVAL, face_meshes
-from multimodal.fidelity.reading import features
+from multimodal.fidelity.looks.prototypes import Looks
+from multimodal.fidelity.looks.reading import features
+from multimodal.fidelity.mesh import BROWS, EYES, OUTER_LIPS, OVAL, face_meshes
+from multimodal.fidelity.things.beards import GROWN
 from multimodal.files.weights import atomic
 from multimodal.images import load_image, to_tensor
 from recipes.fidelity.averages import SIDE, Average, Frame, frame_of
+from recipes.fidelity.expressions import lively, sad
 
 if TYPE_CHECKING:
     from multimodal import FaceEditor
@@ -47,8 +49,8 @@ PROMPTS = {
 }  # fmt: skip
 """What is drawn for the reading, the look it is, and how much of it."""
 GAINS = {"old": 1.15, "child": 1.4, "man": 1.4, "smile": 1.9}
-"""How much of a look the median drawing of it calls for."""
-CONTRAST = {"old": 0.41, "man": 0.35, "child": 0.8}
+"""How much of a look the median drawing of it calls for; others are taken on by words alone."""
+CONTRAST = {"old": 0.3, "man": 0.35, "child": 0.8}
 """Share of the difference of fine contrast that is taken; elsewhere all."""
 RIDGE, RANK = 1.0, 90
 
@@ -102,12 +104,21 @@ def looks_of(folder: Path, frame: Frame, groups: dict[str, list[Photograph]]) ->
         (means["woman"].texture + means["man"].texture) / 2,
         np.sqrt(means["woman"].energy * means["man"].energy),
     )
-    return {
+    found = {
         "old": difference(frame, "old", means["old"], adult),
         "child": difference(frame, "child", means["child"], adult),
         "man": difference(frame, "man", means["man"], means["woman"]),
         "smile": difference(frame, "smile", means["smiling"], means["neutral"]),
+        "sad": _shape_alone(sad(frame)),
     }
+    if "surprised" in means:
+        shape = lively(frame, means["surprised"].shape - means["neutral"].shape)
+        found["surprised"] = _shape_alone(shape)
+    return found
+
+
+def _shape_alone(shape: np.ndarray) -> Average:
+    return Average(shape, np.zeros((SIDE, SIDE, 3)), np.zeros((SIDE, SIDE)))
 
 
 def difference(frame: Frame, name: str, group: Average, other: Average) -> Average:
@@ -119,14 +130,30 @@ def difference(frame: Frame, name: str, group: Average, other: Average) -> Avera
     broad = cv2.GaussianBlur(texture * face[..., None], (0, 0), 28)
     texture -= 0.7 * broad / (cv2.GaussianBlur(face, (0, 0), 28) + 1e-3)[..., None]
     grey = texture.mean(axis=-1, keepdims=True)
-    texture = (grey + 0.7 * (texture - grey)) * (face * (1 - 0.8 * eyes))[..., None]
+    lids = np.maximum(*(_inside(frame.places[list(eye)], 1.8, 4) for eye in EYES))
+    hue = (0.7 - 0.45 * lids)[..., None]  # reddened lids look ill
+    texture = (grey + hue * (texture - grey)) * (face * (1 - 0.8 * eyes))[..., None]
     contrast = np.log(group.energy / other.energy) @ np.array([0.6, 0.4, 0.0])
     contrast = contrast * face * (1 - 0.7 * eyes) * CONTRAST.get(name, 1.0)
     if name == "smile":
         texture = texture * 0.6
+    if name == "man":  # how the groups' foreheads and noses were lit is no matter of sex
+        texture = texture * _marked(frame)[..., None]
     if name == "child":  # hair that falls into children's foreheads is none of their skin
         texture = _without_fringe(texture)
     return Average(group.shape - other.shape, texture, contrast.astype(np.float32))
+
+
+def _marked(frame: Frame) -> np.ndarray:
+    """Where faces of men and women differ in colour: brows, eyes, lips, beard; `[S, S]`."""
+    outlines = [BROWS[0][:5] + BROWS[0][:4:-1], BROWS[1][:5] + BROWS[1][:4:-1], *EYES, OUTER_LIPS]
+    sizes, blurs = (1.5, 1.5, 1.7, 1.7, 1.15), (3, 3, 4, 4, 2)
+    parts = [
+        _inside(frame.places[list(outline)], size, blur)
+        for outline, size, blur in zip(outlines, sizes, blurs, strict=True)
+    ]
+    jaw = _inside(frame.places[list(GROWN)], 1.0, 8)
+    return np.maximum.reduce([*parts, 0.8 * jaw]).clip(0, 1)
 
 
 def _without_fringe(texture: np.ndarray) -> np.ndarray:
@@ -180,7 +207,7 @@ def reading_of(known: Looks, files: list[tuple[Path, str]]) -> np.ndarray:
     for index, name in enumerate(known.names):
         asked = wanted[:, index] > 0
         median = float(np.median(found[asked, index])) if asked.any() else 1.0
-        reading[:, index] *= GAINS[name] / max(median, 0.1)
+        reading[:, index] *= GAINS.get(name, 0.0) / max(median, 0.1)
     return reading
 
 
@@ -226,7 +253,7 @@ def packed(frame: Frame, looks: dict[str, Average]) -> Looks:
 
 
 def save(known: Looks, reading: np.ndarray, path: Path) -> Path:
-    """Write looks as `multimodal.fidelity.looks` reads them; returns the path."""
+    """Write looks as `multimodal.fidelity.looks.prototypes` reads them; returns the path."""
     tensors = {
         "shapes": torch.from_numpy(known.shapes).float(),
         "textures": torch.from_numpy(known.textures).half(),

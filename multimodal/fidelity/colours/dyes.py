@@ -49,7 +49,7 @@ def dyes(
         tint = _hair(own, hair, _light(around, before), wishes)
         if tint is not None:
             yield HAIR, tint
-    skin = None if wishes.face_stays else _change(before, after, SKIN, wishes)
+    skin = None if wishes.need_no_drawing else _change(before, after, SKIN, wishes)
     own = around.levels(SKIN)
     if skin is not None and len(own) > LEAST:
         yield SKIN, tint_towards(own, _mean(own) + skin[1] - skin[0])
@@ -88,6 +88,8 @@ IRISES = {
     "grey": (0.45, 0.48, 0.50),
 }
 """Mean colours of irises that words name."""
+GREYED = 0.9
+"""How grey words make the hair of who grows old."""
 BRIGHTER = 0.6
 """The most by which irises become brighter, in logarithms."""
 LIPSTICK, USUAL = (0.80, 0.06, 0.16), 0.5
@@ -105,7 +107,7 @@ def natural(levels: np.ndarray) -> bool:
 
 def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wishes) -> Tint | None:
     """The tint of hair `[N, 3]`, for a change `[2, 3]` of drawn hair and what words say of it."""
-    named = wishes.strongest("hair_color")
+    named = wishes.strongest("hair_color") or _greyed(wishes)
     if change is None and named is None:
         return None
     change = np.stack([_mean(own)] * 2) if change is None else change
@@ -123,6 +125,12 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
     usual = float(np.interp(np.exp(wanted) @ GREY, *CONTRASTS))
     contrast = np.clip((usual / spread) ** 0.7, 0.5, 1.1)
     return tint_towards(own, wanted, 1 + follow * (contrast - 1), 0.75 * follow)
+
+
+def _greyed(wishes: Wishes) -> Meant | None:
+    """The hair that an old person is taken to have."""
+    old = wishes.amount("age: old")
+    return Meant("hair_color: gray", GREYED * old) if old > 0 else None
 
 
 def _iris(own: np.ndarray, named: Meant) -> Tint:

@@ -46,10 +46,10 @@ def bald_head(
     """
     gone = _grown((hair > 0.12).astype(np.uint8), 15)
     far = 1 - _grown(gone, 9)
-    behind = _spread(around.picture, far * (share(around.likely, BEHIND) > 0.8))
+    behind = spread(around.picture, far * (share(around.likely, BEHIND) > 0.8))
     skull = _skull(mesh, hair.shape[0])
     skin = share(around.likely, ("skin", "nose")) > 0.85
-    flesh = _spread(around.picture, far * skin) * _rounded(skull, skin)[..., None]
+    flesh = spread(around.picture, far * skin) * _rounded(skull, skin)[..., None]
     colours = behind + (flesh - behind) * skull[..., None]
     grain = np.random.default_rng(0).standard_normal(colours.shape[:2]).astype(np.float32)
     colours = colours + 0.012 * cv2.GaussianBlur(grain, (0, 0), 0.8)[..., None]
@@ -99,8 +99,13 @@ def _grown(mask: np.ndarray, width: int) -> np.ndarray:
     return found
 
 
-def _spread(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Known colours spread over the rest, the nearer the stronger `[S, S, 3]`."""
+def spread(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Known colours of a picture spread over the rest, the nearer the stronger `[S, S, 3]`.
+
+    Args:
+        picture: `[S, S, 3]` in [0, 1].
+        known: where it is known, `[S, S]`.
+    """
     size = (picture.shape[0] // 2,) * 2
     weight = known.astype(np.float32)
     both = np.dstack([picture * weight[..., None], weight])

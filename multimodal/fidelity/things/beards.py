@@ -33,7 +33,7 @@ def beard(scene: Scene, wishes: Wishes) -> Cover | None:
     drawn = np.clip(scene.now("beard") - scene.then("beard"), 0, 1)
     if kind in ("full", "stubble") and named is not None:
         place, much = _jaw(scene.maps.mesh, drawn.shape[0]), min(named.amount, 1.0)
-    elif (wishes.face_stays and not kind) or kind == "none" or drawn.mean() < LEAST:
+    elif kind == "none" or drawn.mean() < LEAST or (not kind and wishes.need_no_drawing):
         return None
     else:
         place, much = drawn * _jaw(scene.maps.mesh, drawn.shape[0]), 1.0

@@ -32,7 +32,8 @@ def _glasses(scene: Scene, wishes: Wishes) -> Cover | None:
     named = wishes.strongest("glasses")
     drawn = np.clip(scene.now("glasses") - scene.then("glasses"), 0, 1).mean()
     asked = 0.0 if named is None or named.sense == "glasses: none" else named.amount
-    much = float(np.clip(max(asked, float(drawn) / SEEN), 0, 1))
+    seen = 0.0 if named is None and wishes.names_a_face else float(drawn) / SEEN
+    much = float(np.clip(max(asked, seen), 0, 1))
     if much < 0.15 or share(scene.likely, ("glasses",)).mean() > LEAST:
         return None
     dark = asked > 0 and named is not None and named.sense == "glasses: sunglasses"

@@ -13,9 +13,9 @@ from PIL import Image
 from multimodal.faces import align_or_crop
 from multimodal.faces.native import native_crop
 from multimodal.fidelity import Subject, subject_of, transfer
-from multimodal.fidelity.looks import looks, together
+from multimodal.fidelity.looks.prototypes import looks, together
+from multimodal.fidelity.looks.reading import amounts_of
 from multimodal.fidelity.mesh import EYES, INNER_LIPS, face_meshes
-from multimodal.fidelity.reading import amounts_of
 from multimodal.fidelity.registration import register
 from multimodal.images import to_tensor
 

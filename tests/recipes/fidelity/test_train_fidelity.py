@@ -53,11 +53,11 @@ def test_looks_are_made_and_read(
     given = ["--portraits", str(portraits), "--groups", str(portraits / "groups.csv")]
     train_fidelity.main([*given, "--out", str(out), "--faces", "1"])
     with safe_open(out / "looks.safetensors", "np") as file:
-        assert file.metadata()["names"] == "old,child,man,smile"
+        assert file.metadata()["names"] == "old,child,man,smile,sad"
         made = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    assert made["shapes"].shape == (4, 468, 2)
-    assert made["textures"].shape == (4, 128, 128, 3)
-    assert made["reading"].shape == (468 * 2 + 24 * 24 * 3, 4)
+    assert made["shapes"].shape == (5, 468, 2)
+    assert made["textures"].shape == (5, 128, 128, 3)
+    assert made["reading"].shape == (468 * 2 + 24 * 24 * 3, 5)
     assert all(np.isfinite(values).all() for values in made.values())
     assert not made["shapes"][3].any(), "the pair is one picture twice"
     assert np.abs(made["shapes"][0]).max() > 0

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
+from scipy.optimize import linear_sum_assignment
 
 WEIGHTS = Path(__file__).parent / "looks.safetensors"
 
@@ -47,12 +48,24 @@ class Look:
 
     Args:
         weight: how much of a look this is, in [0, 1].
+        led: how much of it words named, in [0, 1]: that much the drawing has no say.
     """
 
     weight: float
+    led: float
     shape: np.ndarray
     texture: np.ndarray
     detail: np.ndarray
+
+
+@lru_cache(maxsize=1)
+def partners() -> np.ndarray:
+    """For each point of the mesh the one on the other side of the face `[468]`."""
+    mesh = looks().mesh
+    turned = mesh * (-1.0, 1.0) + (2 * mesh[168, 0], 0.0)
+    away = np.linalg.norm(mesh[:, None] - turned[None], axis=-1)
+    found: np.ndarray = linear_sum_assignment(away)[1]
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -64,11 +77,17 @@ def looks() -> Looks:
     return Looks(names, **found)
 
 
-def together(amounts: np.ndarray) -> Look:
-    """Looks `[K]` laid over each other."""
+def together(amounts: np.ndarray, led: float = 0.0) -> Look:
+    """Looks `[K]` laid over each other.
+
+    Args:
+        amounts: of each look.
+        led: how much of it words named, in [0, 1].
+    """
     known = looks()
     # Going back along a look brightens what it darkens, and skin has no brighter brows in it.
     shape = np.tensordot(np.where(amounts < 0, 1.4, 1.0) * amounts, known.shapes, 1)
     softer = np.where(amounts < 0, 0.55, 1.0) * amounts
     texture, detail = (np.tensordot(softer, p, 1) for p in (known.textures, known.details))
-    return Look(float(np.abs(amounts).max().clip(0, 1)), shape, texture, detail)
+    weight = float(np.abs(amounts).max().clip(0, 1))
+    return Look(weight, min(max(led, 0.0), 1.0), shape, texture, detail)

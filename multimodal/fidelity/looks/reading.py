@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from scipy.spatial import Delaunay
 
-from multimodal.fidelity.looks import Looks, looks
+from multimodal.fidelity.looks.expressions import FELT, felt
+from multimodal.fidelity.looks.prototypes import Look, Looks, looks, together
 from multimodal.fidelity.registration import fitted
 from multimodal.fidelity.wishes import Wishes
 
@@ -21,8 +22,8 @@ UNREST = 0.12
 """Amounts up to this are taken for none."""
 NAMED = {
     "sex: female": ("man", -1.5),
-    "sex: male": ("man", 1.0),
-    "age: old": ("old", 1.0),
+    "sex: male": ("man", 1.4),
+    "age: old": ("old", 1.25),
     "age: child": ("child", 1.2),
 }
 """Classes whose words name a look, and how much of it they mean. A drawing between man and woman
@@ -31,31 +32,49 @@ SURPLUS = 1.6
 """No look is taken further than this."""
 
 
-def amounts_of(
-    before: np.ndarray,
-    after: np.ndarray,
+def look_of(
+    pictures: tuple[np.ndarray, np.ndarray],
     meshes: tuple[np.ndarray, np.ndarray],
-    wishes: Wishes | None = None,
+    own: np.ndarray,
+    wishes: Wishes,
+) -> Look:
+    """The look that an edit wants: the one that words name, else the one its drawings show.
+
+    Args:
+        pictures: the drawings before and after the edit, `[S, S, 3]` in [0, 1].
+        meshes: their meshes `[468, 2]` in parts of the side.
+        own: the mesh of the photo's face.
+        wishes: what the words say.
+    """
+    led = min(max(*(wishes.amount(sense) for sense in (*NAMED, *FELT)), 0.0), 1.0)
+    amounts = (1 - led) * amounts_of(*pictures, meshes)
+    names = looks().names
+    for sense, (name, much) in NAMED.items():
+        if wishes.amount(sense) > 0:
+            pick, index = np.maximum if much > 0 else np.minimum, names.index(name)
+            amounts[index] = pick(amounts[index], much * wishes.amount(sense))
+    for name, much in felt(own, wishes).items():
+        if name in names:
+            amounts[names.index(name)] = much
+    return together(amounts, led)
+
+
+def amounts_of(
+    before: np.ndarray, after: np.ndarray, meshes: tuple[np.ndarray, np.ndarray]
 ) -> np.ndarray:
-    """How much of each look an edit wants `[K]`; 1 is that look in full.
+    """How much of each look two drawings differ by `[K]`; 1 is that look in full.
 
     Args:
         before: the drawing before the edit, `[S, S, 3]` in [0, 1].
         after: the drawing after it.
         meshes: their meshes `[468, 2]` in parts of the side.
-        wishes: what the words say: where they name a look, it is that much at least.
     """
     known = looks()
     read = features(before, after, meshes, known) @ known.reading
     size = np.abs(read)
-    read = np.sign(read) * np.clip(size - UNREST, 0, None) * np.clip(SURPLUS / (size + 1e-6), 0, 1)
-    for sense, (name, much) in NAMED.items():
-        asked = 0.0 if wishes is None else wishes.amount(sense)
-        if asked > 0:
-            index = known.names.index(name)
-            pick = np.maximum if much > 0 else np.minimum
-            read[index] = pick(read[index], much * asked)
-    return read
+    bounded = np.clip(size - UNREST, 0, None) * np.clip(SURPLUS / (size + 1e-6), 0, 1)
+    found: np.ndarray = np.sign(read) * bounded
+    return found
 
 
 def features(

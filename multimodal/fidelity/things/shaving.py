@@ -1,0 +1,111 @@
+"""A beard taken off: skin as it is beside the beard, lit as a jaw is, with the photo's grain."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from multimodal.fidelity.change import Cover
+from multimodal.fidelity.mesh import OVAL
+from multimodal.fidelity.regions import share
+from multimodal.fidelity.things.bald import spread
+from multimodal.fidelity.things.scene import LEAST
+from multimodal.fidelity.wishes import Wishes
+
+SIDE = 768
+BARE = ("beard: none", "sex: female", "age: child")
+"""What words mean faces without a beard."""
+OTHER = ("lips", "mouth", "teeth", "nose", "background", "clothes", "glasses", "eyes", "brows")
+UNDER = 0.62
+"""Brightness below the jaw beside that of the face."""
+REACH = 1.3
+"""How far from the nose a beard reaches, in distances of the face's outline."""
+
+
+def shaved_off(
+    small: np.ndarray, crop: np.ndarray, mesh: np.ndarray, likely: np.ndarray, wishes: Wishes
+) -> Cover | None:
+    """Skin over the beard that the photo shows, or None: it shows none, or it stays.
+
+    Args:
+        small: the photo's crop `[S, S, 3]` in [0, 1].
+        crop: the same at its own resolution, `[N, N, 3]` uint8; of it is the grain.
+        mesh: of the face `[468, 2]`.
+        likely: probabilities of the parser's classes `[16, S, S]`.
+        wishes: what the words say.
+    """
+    much = min(max(wishes.amount(sense) for sense in BARE), 1.0)
+    beard = share(likely, ("beard",))
+    if much <= 0 or (beard > 0.5).mean() < LEAST:
+        return None
+    side = small.shape[0]
+    about = cv2.dilate(beard, np.ones((round(side / 40) | 1,) * 2, np.uint8))
+    skin = (share(likely, ("skin",)) > 0.85) & (about < 0.15)
+    light = small.mean(axis=-1)
+    if skin.sum() < 200:
+        return None
+    lit = skin & (light > 0.3 * float(np.median(light[skin])))  # no shadows, no nostrils
+    bare = spread(small, lit.astype(np.float32))
+    colours = bare * (_jaw_light(mesh, side) * _shade(light, bare, beard))[..., None]
+    colours = cv2.resize(colours, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    colours = colours * (1 + _grain(crop, skin))[..., None]
+    darker = np.clip((1 - light / (bare.mean(axis=-1) + 0.02) - 0.12) / 0.15, 0, 1)
+    wide = cv2.dilate(beard, np.ones((round(side / 9) | 1,) * 2, np.uint8))
+    about = np.maximum(
+        about, darker * np.maximum(wide, share(likely, ("hair",)) * _below(mesh, side))
+    )
+    alpha = np.clip((cv2.GaussianBlur(about, (0, 0), side / 130) - 0.12) / 0.4, 0, 1)
+    other = share(likely, OTHER)
+    alpha = alpha * (1 - np.clip(1.6 * other, 0, 1)) * _near(mesh, side) * much
+    alpha = cv2.resize(alpha, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    return Cover(colours.clip(0, 1).astype(np.float32), alpha.astype(np.float32), False)
+
+
+def _shade(light: np.ndarray, colours: np.ndarray, beard: np.ndarray) -> np.ndarray:
+    """How the light varies over a beard, of mean 1, `[S, S]`: one side of it may lie in shadow."""
+    ratio = light / (colours.mean(axis=-1) + 0.02)
+    wide = len(light) / 14
+    near = cv2.GaussianBlur(ratio * beard, (0, 0), wide) / (
+        cv2.GaussianBlur(beard, (0, 0), wide) + 1e-3
+    )
+    usual = float((ratio * beard).sum() / beard.sum())
+    return np.asarray(np.clip(near / max(usual, 1e-3), 0.35, 1.25))
+
+
+def _below(mesh: np.ndarray, side: int) -> np.ndarray:
+    """The middle of the face below the mouth's corners, where hair is a beard `[S, S]`."""
+    left, right, chin = mesh[61], mesh[291], mesh[152]
+    down = 1.35 * (chin - (left + right) / 2)
+    return _inside(np.stack([left, right, right + down, left + down]), side, 0.02)
+
+
+def _near(mesh: np.ndarray, side: int) -> np.ndarray:
+    """Where a beard grows: on the face, and somewhat below it, `[S, S]` in [0, 1]."""
+    rim = mesh[list(OVAL)]
+    middle = mesh[1]
+    return _inside(middle + (rim - middle) * REACH, side, 0.02)
+
+
+def _jaw_light(mesh: np.ndarray, side: int) -> np.ndarray:
+    """Brightness of a bare lower face beside that of the cheeks `[S, S]`: darker under the jaw."""
+    sharp, broad = (_inside(mesh[list(OVAL)], side, soft) for soft in (0.012, 0.05))
+    return UNDER + (1 - UNDER) * (0.6 * sharp + 0.4 * np.clip(broad * 1.3, 0, 1))
+
+
+def _inside(outline: np.ndarray, side: int, soft: float) -> np.ndarray:
+    """The inside of an outline `[N, 2]`, its rim `soft` sides wide, `[S, S]` in [0, 1]."""
+    found = np.zeros((side, side), np.float32)
+    cv2.fillPoly(found, [np.round(outline * side * 16 - 8).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+    blurred: np.ndarray = cv2.GaussianBlur(found, (0, 0), side * soft)
+    return blurred
+
+
+def _grain(crop: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """Noise as uneven as the photo's skin `[SIDE, SIDE]`, of mean 0."""
+    small = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    grey = cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    fine = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 2)) / (grey + 0.05)
+    where = cv2.resize(skin.astype(np.float32), (SIDE, SIDE)) > 0.5
+    noise = np.random.default_rng(0).standard_normal((SIDE, SIDE)).astype(np.float32)
+    soft: np.ndarray = cv2.GaussianBlur(noise, (0, 0), 1.2)
+    return soft * (1.25 * float(np.median(fine[where])) / (float(soft.std()) + 1e-6))

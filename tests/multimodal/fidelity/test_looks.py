@@ -1,0 +1,115 @@
+"""Ages, sexes and expressions that words name, taken on by photographs."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from apps.samples import faces
+from multimodal.faces import align_or_crop
+from multimodal.faces.native import native_crop
+from multimodal.fidelity import Subject, subject_of, transfer
+from multimodal.fidelity.drawn import as_tensor, drawn_of
+from multimodal.fidelity.looks.expressions import felt, smile_of
+from multimodal.fidelity.looks.prototypes import looks, partners, together
+from multimodal.fidelity.mesh import INNER_LIPS
+from multimodal.fidelity.regions import share
+from multimodal.fidelity.registration import fitted, register
+from multimodal.fidelity.transfer import planned
+from multimodal.fidelity.wishes import Wishes
+from multimodal.meant import Meant
+
+SMILING, RESTING, BEARDED = "01_smiling", "03_woman", "04_old_man"
+SIDE = 256
+
+
+@lru_cache(maxsize=4)
+def subject(name: str) -> Subject:
+    path = next(path for path in faces() if path.name.startswith(name))
+    photo = Image.open(path).convert("RGB")
+    _, place, _ = align_or_crop(photo, SIDE)
+    assert place is not None
+    return subject_of(photo, place, native_crop(photo, place, SIDE), SIDE)
+
+
+def asked(sense: str, amount: float = 1.0) -> Wishes:
+    return Wishes((Meant(sense, amount),))
+
+
+def edited(name: str, sense: str) -> np.ndarray:
+    """The mesh of a sample's face after words, without any drawn change."""
+    ready = subject(name)
+    drawn = as_tensor(ready.small)
+    face = transfer(ready, drawn, drawn.clone(), (Meant(sense),)).face.resize((SIDE, SIDE))
+    return drawn_of(as_tensor(np.asarray(face, np.float32) / 255), SIDE).mesh
+
+
+def gap(mesh: np.ndarray) -> float:
+    rim = mesh[list(INNER_LIPS)]
+    return float(np.linalg.norm(rim[5] - rim[15]) / np.linalg.norm(mesh[33] - mesh[263]))
+
+
+def test_smiles_are_measured_and_one_that_is_there_grows_little() -> None:
+    smiling, resting = (smile_of(subject(name).mesh) for name in (SMILING, RESTING))
+    assert smiling > 0.8 > -0.4 > resting
+    much = felt(subject(RESTING).mesh, asked("expression: smile"))
+    little = felt(subject(SMILING).mesh, asked("expression: smile"))
+    assert much["smile"] > 3 * little["smile"] > 0.5
+    assert felt(subject(RESTING).mesh, asked("hair_color: red")) == {}
+    half = felt(subject(RESTING).mesh, asked("expression: smile", 0.5))
+    assert half["smile"] == pytest.approx(much["smile"] / 2)
+
+
+@pytest.mark.parametrize("name", [SMILING, RESTING])
+def test_faces_do_what_words_say_whatever_the_drawing_shows(name: str) -> None:
+    before = subject(name).mesh
+    assert smile_of(edited(name, "expression: smile")) > smile_of(before) - 0.15
+    assert gap(edited(name, "expression: surprised")) > gap(before) + 0.08
+    assert smile_of(edited(name, "expression: sad")) < smile_of(before) - 0.15
+
+
+def test_named_expressions_leave_no_drawn_difference() -> None:
+    ready = subject(SMILING)
+    then = drawn_of(as_tensor(ready.small), SIDE)
+    blotched = ready.small.copy()
+    blotched[150:190, 90:110] = 1.0  # as drawings have at the corners of mouths
+    now = drawn_of(as_tensor(blotched), SIDE)
+    wishes = asked("expression: smile")
+    clean = planned(ready, ready.small, then, then, wishes)
+    spotted = planned(ready, ready.small, then, now, wishes)
+    assert np.abs(spotted.summand - clean.summand).max() < 0.02
+    assert np.abs(spotted.motion - clean.motion).max() < 0.005
+
+
+def test_drawn_motion_is_even_on_both_sides() -> None:
+    mesh = subject(RESTING).mesh
+    crooked = mesh.copy()
+    crooked[61] += (0.0, 0.02)
+    moved = register(mesh, mesh, crooked).motion @ fitted(mesh, looks().mesh)[:2]
+    assert partners()[61] == 291
+    assert np.abs(moved[61] - moved[291] * (-1, 1)).max() < 1e-9
+    assert np.abs(moved[61]).max() > 0.003
+
+
+def test_looks_of_sex_leave_forehead_and_nose_as_they_are_lit() -> None:
+    man = together(np.array([float(name == "man") for name in looks().names]))
+    places = (looks().places * man.texture.shape[0]).astype(int)
+    for point in (151, 9, 1, 4, 5, 195):
+        x, y = places[point]
+        assert np.abs(man.texture[y, x]).max() < 0.06
+    assert np.abs(man.texture).max() > 0.2
+
+
+def test_women_have_no_beards() -> None:
+    ready = subject(BEARDED)
+    drawn = as_tensor(ready.small)
+    beard = share(ready.likely, ("beard",)) > 0.7
+    for sense in ("beard: none", "sex: female"):
+        face = transfer(ready, drawn, drawn.clone(), (Meant(sense),)).face.resize((SIDE, SIDE))
+        left = drawn_of(as_tensor(np.asarray(face, np.float32) / 255), SIDE).likely
+        assert (share(left, ("beard",)) > 0.7).sum() < 0.3 * beard.sum()
+    kept = transfer(ready, drawn, drawn.clone(), (Meant("beard: full"),))
+    assert kept.photo.size == (ready.photo.shape[1], ready.photo.shape[0])
