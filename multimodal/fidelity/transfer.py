@@ -79,6 +79,12 @@ class Subject:
     masks: dict[Names, Mask | None] = field(default_factory=dict, repr=False)
 
     @cached_property
+    def bald(self) -> tuple[np.ndarray, np.ndarray]:
+        """The square about the head without hair: colours, and where they replace the photo."""
+        mesh = (self.mesh - 0.5) / self.around.room + 0.5
+        return bald_head(mesh, self.around, self.around.where(HAIR))
+
+    @cached_property
     def around(self) -> Surroundings:
         """The square about the head, and what it shows; found when it is first asked for."""
         return surroundings_of(self.photo, self.transform, self.small, self.likely)
@@ -218,12 +224,11 @@ def without_beard(
 def without_hair(subject: Subject, photo: np.ndarray) -> np.ndarray:
     """The photo without the hair of the head."""
     around = subject.around
-    mesh = (subject.mesh - 0.5) / around.room + 0.5
-    colours, alpha = bald_head(mesh, around, around.where(HAIR))
+    colours, alpha = subject.bald
     still = np.zeros((8, 8, 2), np.float32)
     none = np.zeros_like(colours)
     bare = Change(still, none + 1, none, (Cover(colours, alpha, False),))
-    return compose(photo, around.place, bare)
+    return compose(photo, around.place, _without_colours(bare) if subject.grey else bare)
 
 
 def planned(

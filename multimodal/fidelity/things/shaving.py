@@ -8,7 +8,7 @@ import numpy as np
 from multimodal.fidelity.change import Cover
 from multimodal.fidelity.mesh import OVAL
 from multimodal.fidelity.regions import share
-from multimodal.fidelity.things.bald import spread
+from multimodal.fidelity.things.filling import spread
 from multimodal.fidelity.things.scene import LEAST
 from multimodal.fidelity.wishes import Wishes
 

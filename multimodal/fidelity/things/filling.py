@@ -1,0 +1,115 @@
+"""What lies behind something that goes: the colours about it, and the pattern beside it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from multimodal.fidelity.regions import Surroundings, share
+
+WIDTHS = (1.5, 4, 10, 25, 60)
+SHARP = 6.0
+"""Standard deviation that parts pattern from colour, in pixels of the square."""
+UNSURE = 5.0
+"""Over how many pixels one thing goes over into another behind what is gone."""
+
+
+STEEP = 3.0
+"""How much further away clothes count above the shoulders."""
+FADED = 22.0
+"""Over how many pixels from the rim a mirrored pattern fades."""
+
+
+def filled_in(around: Surroundings, known: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+    """A picture with background, clothes and neck where nothing is known.
+
+    Args:
+        around: the square about a head.
+        known: what stays, `[S, S]` in {0, 1}.
+        mesh: of the face `[468, 2]` in parts of the square's side.
+
+    Returns:
+        `[S, S, 3]`.
+    """
+    side = known.shape[0]
+    total, weights = np.zeros((side, side, 3), np.float32), np.full((side, side), 1e-9, np.float32)
+    places = [
+        ((share(around.likely, (name,)) > 0.75) * known) for name in ("background", "clothes")
+    ]
+    places.append((share(around.likely, ("neck",)) > 0.75) * known * _throat(mesh, side))
+    calm = cv2.erode(known.astype(np.float32), np.ones((25, 25), np.uint8))  # no loose strands
+    away = np.stack([_distance(place) for place in places])
+    away[2] += 1e3 * (1 - _throat(mesh, side))
+    away[1] += STEEP * np.clip(_shoulders(mesh) * side - np.arange(side), 0, None)[:, None]
+    nearest = away.min(axis=0)
+    for place, far in zip(places, away, strict=True):
+        if place.sum() < 60:
+            continue
+        weight = cv2.GaussianBlur(np.exp(-(far - nearest) / UNSURE).astype(np.float32), (0, 0), 3)
+        total += weight[..., None] * (
+            spread(around.picture, place) + _pattern(around.picture, place * calm)
+        )
+        weights += weight
+    return total / weights[..., None]
+
+
+def _shoulders(mesh: np.ndarray) -> float:
+    """About where shoulders lie, in parts of the square's side."""
+    chin, top = mesh[152], mesh[10]
+    return float(chin[1] + 0.3 * (chin[1] - top[1]))
+
+
+def spread(
+    picture: np.ndarray, known: np.ndarray, widths: tuple[float, ...] = WIDTHS
+) -> np.ndarray:
+    """Known colours of a picture spread over the rest, the nearer the stronger `[S, S, 3]`.
+
+    Args:
+        picture: `[S, S, 3]` in [0, 1].
+        known: where it is known, `[S, S]`.
+        widths: standard deviations of the spread, in pixels of half the size.
+    """
+    size = (picture.shape[0] // 2,) * 2
+    weight = known.astype(np.float32)
+    both = np.dstack([picture * weight[..., None], weight])
+    small = cv2.resize(both, size, interpolation=cv2.INTER_AREA)
+    total = np.sum([cv2.GaussianBlur(small, (0, 0), w) / w**3 for w in widths], axis=0)
+    found = total[..., :3] / (total[..., 3:] + 1e-9)
+    return cv2.resize(found, picture.shape[:2], interpolation=cv2.INTER_LINEAR)
+
+
+def _pattern(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The pattern of what is known, mirrored into the rest at its rim `[S, S, 3]`."""
+    weight = known.astype(np.float32)
+    both = cv2.GaussianBlur(np.dstack([picture * weight[..., None], weight]), (0, 0), SHARP)
+    sharp = (picture - both[..., :3] / (both[..., 3:] + 1e-6)) * weight[..., None]
+    unknown = (weight < 0.5).astype(np.uint8)
+    far, labels = cv2.distanceTransformWithLabels(
+        unknown, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    ys, xs = np.nonzero(unknown == 0)
+    spot = np.zeros((int(labels.max()) + 1, 2), np.float32)
+    spot[labels[ys, xs]] = np.stack([xs, ys], axis=1)
+    here = np.stack(np.meshgrid(np.arange(known.shape[1]), np.arange(known.shape[0])), axis=-1)
+    way = cv2.GaussianBlur(spot[labels] - here.astype(np.float32), (0, 0), 5)
+    mirrored = (here + 2 * way).astype(np.float32)
+    found = cv2.remap(sharp, mirrored[..., 0], mirrored[..., 1], cv2.INTER_LINEAR)
+    faded = np.exp(-far / FADED)[..., None]
+    return np.where(unknown[..., None] > 0, found * faded, sharp)
+
+
+def _distance(place: np.ndarray) -> np.ndarray:
+    found: np.ndarray = cv2.distanceTransform((place < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    return found
+
+
+def _throat(mesh: np.ndarray, side: int) -> np.ndarray:
+    """Where a neck may be: below the jaw and narrower than it, `[S, S]` in {0, 1}."""
+    left, right, chin, top = mesh[58], mesh[288], mesh[152], mesh[10]
+    down = 0.5 * (chin - top)
+    inner = 0.24 * (right - left)
+    low = 0.18 * (right - left)
+    points = np.stack([left + inner, right - inner, right - low + down, left + low + down])
+    found = np.zeros((side, side), np.float32)
+    cv2.fillPoly(found, [np.round(points * side).astype(np.int32)], 1.0)
+    return found

@@ -1,0 +1,64 @@
+"""Heads without hair: round, with ears, and with what is behind the hair about them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from multimodal.fidelity.drawn import as_tensor
+from multimodal.fidelity.regions import share
+from multimodal.fidelity.things.filling import filled_in
+from multimodal.fidelity.things.skulls import ears, skull_of
+from multimodal.fidelity.transfer import parsed, transfer
+from multimodal.meant import Meant
+from tests.multimodal.fidelity.test_looks import SIDE, subject
+
+WORDS = (Meant("hair_style: bald"),)
+
+
+@pytest.mark.parametrize("name", ["03_woman", "09_woman", "12_man"])
+def test_bald_heads_have_no_hair_left_and_keep_their_faces(name: str) -> None:
+    ready = subject(name)
+    drawn = as_tensor(ready.small)
+    face = transfer(ready, drawn, drawn.clone(), WORDS).face.resize((SIDE, SIDE))
+    levels = np.asarray(face, np.float32) / 255
+    then, now = (share(likely, ("hair",)) > 0.6 for likely in (ready.likely, parsed(levels)))
+    assert now.sum() < 0.2 * then.sum()
+    kept = share(ready.likely, ("eyes", "iris", "lips", "nose")) > 0.9
+    assert np.abs(levels - ready.small)[kept].mean() < 0.02
+
+
+def test_skulls_are_rounder_than_faces_are_wide_and_even() -> None:
+    mesh = (subject("03_woman").mesh - 0.5) / 1.8 + 0.5
+    skull = skull_of(mesh, 512)
+    widths = (skull.whole > 0.5).sum(axis=1)
+    rows = np.nonzero(widths)[0]
+    top, eyes = rows[0], round(float(mesh[168, 1]) * 512)
+    assert eyes - top > 0.7 * (float(mesh[152, 1]) * 512 - eyes)
+    quarter = widths[top + (eyes - top) // 4]
+    assert 0.5 * widths[eyes] < quarter < 0.95 * widths[eyes]
+    assert (np.diff(widths[top : (top + eyes) // 2]) >= -1).all()
+
+
+def test_ears_grow_where_hair_hid_them_alone() -> None:
+    mesh = (subject("03_woman").mesh - 0.5) / 1.8 + 0.5
+    colours, skin = np.zeros((512, 512, 3), np.float32), np.full(3, 0.6, np.float32)
+    _, both = ears(mesh, colours, skin, np.zeros((512, 512), np.float32))
+    _, none = ears(mesh, colours, skin, np.ones((512, 512), np.float32))
+    assert not none.any()
+    middle = round(float(mesh[1, 0]) * 512)
+    assert (both[:, :middle] > 0.5).sum() > 100
+    assert (both[:, middle:] > 0.5).sum() > 100
+
+
+def test_what_lies_behind_has_the_colours_about_it() -> None:
+    ready = subject("09_woman")
+    around = ready.around
+    bare = 1 - (around.where(("hair",)) > 0.1).astype(np.float32)
+    known: np.ndarray = cv2.erode(bare, np.ones((25, 25), np.uint8))
+    found = filled_in(around, known, (ready.mesh - 0.5) / around.room + 0.5)
+    behind = (known == 0) & (np.indices(known.shape)[0] < 128)
+    seen = around.picture[share(around.likely, ("background",)) > 0.9]
+    assert np.isfinite(found).all()
+    assert np.abs(found[behind].mean(axis=0) - seen.mean(axis=0)).max() < 0.1
