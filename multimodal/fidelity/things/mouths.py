@@ -11,13 +11,18 @@ from multimodal.fidelity.regions import share
 from multimodal.fidelity.things.scene import Scene
 
 SIDE = 768
-DARK = np.array([0.10, 0.035, 0.035], np.float32)
+DARK = np.array([0.15, 0.05, 0.05], np.float32)
 TEETH = np.array([0.86, 0.82, 0.75], np.float32)
 TONGUE = np.array([0.60, 0.27, 0.27], np.float32)
-USUAL = 0.6
-"""Brightness of the skin that these colours go with."""
-SMILE, FILLED = (0.25, 0.6), (0.92, 0.4)
+USUAL, WHITE = 0.6, 0.68
+"""Brightness of the skin and of the white of the eyes that these colours go with."""
+WARM = np.array([1.22, 0.95, 0.83], np.float32)
+"""Colour of skin in white light, beside its mean."""
+TINTED = 0.4
+"""How much of the light's colour teeth take on."""
+SMILE, FILLED = (0.25, 0.6), (0.92, 0.3)
 """Height of an opening in widths of it, and the share of it that teeth fill, smiling and round."""
+TOOTH = 9.5
 TALL = 0.055
 """Height of the upper teeth that show, in heights of the face."""
 
@@ -39,7 +44,7 @@ def open_mouth(scene: Scene, opened: float) -> Cover | None:
     tall = float(np.ptp(points[list(OVAL)][:, 1]))
     wide = max(float(np.ptp(rim[:, 0])), 1.0)
     teeth = _teeth(along, down * gap, tall, gap, wide)
-    tongue = _step((down - 0.66 + 0.2 * along**2) / 0.2) * _step((0.85 - np.abs(along)) / 0.3)
+    tongue = _step((down - 0.56 + 0.3 * along**2) / 0.28) * _step((0.85 - np.abs(along)) / 0.3)
     depth = 0.55 + 0.45 * np.abs(2 * down - 1)
     colours = DARK * depth[..., None]
     colours = colours + (TONGUE * (0.55 + 0.5 * down[..., None]) - colours) * tongue[..., None]
@@ -47,10 +52,21 @@ def open_mouth(scene: Scene, opened: float) -> Cover | None:
     colours = colours + (shaded - colours) * teeth[..., None]
     near = cv2.GaussianBlur(mask, (0, 0), max(0.02 * tall, 1.0))
     colours = colours * (0.72 + 0.28 * _step((near - 0.4) / 0.5))[..., None]
-    skin = scene.small[share(scene.likely, ("skin", "nose")) > 0.8]
-    light = float(np.clip(np.median(skin) / USUAL if len(skin) else 1.0, 0.35, 1.1))
+    light = _light(scene)
     soft = cv2.GaussianBlur(mask, (0, 0), SIDE / 300)
     return Cover((colours * light).clip(0, 1).astype(np.float32), soft * opened, False)
+
+
+def _light(scene: Scene) -> np.ndarray:
+    """Light beside the usual one, by what is white in the eyes and by the skin `[3]`."""
+    skin = scene.small[share(scene.likely, ("skin", "nose")) > 0.8]
+    eyes = scene.small[share(scene.likely, ("eyes",)) > 0.6]
+    seen = float(np.median(skin)) / USUAL if len(skin) else 1.0
+    if len(eyes) > 30:  # dark skin says nothing of how bright teeth are
+        seen = max(seen, 0.9 * float(np.quantile(eyes.mean(axis=-1), 0.8)) / WHITE)
+    tone = skin.mean(axis=0) / (skin.mean() + 1e-3) / WARM if len(skin) else np.ones(3)
+    found = np.clip(seen, 0.35, 1.1) * np.clip(tone, 0.6, 1.5) ** TINTED
+    return np.asarray(found, np.float32)
 
 
 def _places(rim: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -80,9 +96,10 @@ def _teeth(
     fill a smile, and are a band of a mouth that is round."""
     most = float(np.interp(float(gap.max()) / wide, SMILE, FILLED))
     high = np.minimum(TALL * tall * (1 - 0.35 * along**2), most * gap)
+    high = high * (0.9 + 0.1 * np.sqrt(np.abs(np.sin(along * TOOTH))))
     row = _step((high - below) / max(0.012 * tall, 1.0) + 0.5)
     row = row * _step((0.82 - np.abs(along)) / 0.25)
-    seams = 1 - 0.16 * np.exp(-((np.sin(along * 9.5) / 0.22) ** 2))
+    seams = 1 - 0.16 * np.exp(-((np.sin(along * TOOTH) / 0.22) ** 2))
     return np.asarray(row * seams, np.float32)
 
 
