@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from multimodal import FaceEditor
     from multimodal.types import Generator, Latent
 
 _CLASS_HELP = "Draw this class: a number, or ImageNet's name for it (BigGAN)."
@@ -37,27 +38,30 @@ class Motion:
 
 @dataclass(frozen=True)
 class Kind:
-    """What is drawn, where a generator knows classes."""
+    """What is drawn, where a generator knows classes or looks."""
 
     label: Annotated[str | None, typer.Option("--class", help=_CLASS_HELP)] = None
+    look: Annotated[
+        str | None,
+        typer.Option(help="photo or render; photographs where the model knows them."),
+    ] = None
 
 
-def sampled(
-    generator: Generator, count: int, seed: int, truncation: float, label: str | None = None
-) -> Latent:
-    """Random codes, of a class where one is given.
+def sampled(editor: FaceEditor, count: int, seed: int, truncation: float, kind: Kind) -> Latent:
+    """Random codes, of a class and a look where they are given.
 
     Raises:
-        ValueError: a class where the family has none, or an unknown one.
+        ValueError: a class or a look where the model has none, or an unknown one.
     """
     from multimodal.latents import require_space
 
-    if label is not None:
+    generator = editor.generator
+    if kind.label is not None:
         require_space(generator, "class", "--class")
-        generator.choose(label)  # type: ignore[attr-defined]
+        generator.choose(kind.label)  # type: ignore[attr-defined]
     if isinstance(getattr(generator, "truncation", None), float):
         generator.truncation = max(truncation, 0.02)  # type: ignore[attr-defined]
-    return generator.sample(count, seed, truncation)
+    return editor.sampled(count, seed, truncation, kind.look)
 
 
 def draw(generator: Generator, codes: Tensor, motion: Motion) -> Tensor:

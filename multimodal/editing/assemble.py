@@ -27,6 +27,7 @@ from multimodal.files.lpips_weights import lpips_backbone
 from multimodal.files.variants import DIFFERENCE, VARIANT, completed, is_variant
 from multimodal.files.weights import cache_dir
 from multimodal.generators import load_generator
+from multimodal.generators.photo_codes import PhotoCodes, load_photo_codes
 from multimodal.inversion import FaceEncoder, load_encoder
 from multimodal.inversion.objective import local_lpips
 from multimodal.types import (
@@ -54,6 +55,7 @@ class Parts:
     aligner: FaceAligner
     directions: Mapping[str, Offset]
     name: str
+    photographs: PhotoCodes | None
 
 
 class NoClip:
@@ -122,6 +124,7 @@ def assemble(
         aligner=FaceAligner(),
         directions=_directions([folder, own_folder(name), kept], generator),
         name=str(name),
+        photographs=None if folder is None else load_photo_codes(folder, generator),
     )
 
 

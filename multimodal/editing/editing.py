@@ -33,7 +33,7 @@ from multimodal.editing.hearing import follow, sounds_of
 from multimodal.editing.names import kept_directions
 from multimodal.editing.places import named_mask
 from multimodal.editing.stacking import Applied, meant_by, meant_in, stacked
-from multimodal.images import ImageSource, load_image, to_pil, to_tensor
+from multimodal.images import ImageSource, load_image, to_tensor
 from multimodal.meant import Meant
 from multimodal.types import (
     EditRequest,
@@ -321,20 +321,6 @@ def _here(editor: EditorParts, face: Face) -> tuple[Face, Toolkit]:
     """The face where its generator is, for a loaded one comes on the CPU, and the parts for it."""
     tools = replace(editor.toolkit, generator=editor.generator_for(face))
     return face.with_latent(face.latent.to(tools.generator.device)), tools
-
-
-def generate(
-    editor: EditorParts, text: str, seed: int = 0, truncation: float = 0.8, candidates: int = 4
-) -> Face:
-    """A new face for a caption; another seed gives another face."""
-    from guidance.methods.text_encoder import TextEncoding
-
-    method = guidance_of(editor, editor.toolkit, "text-encoder")
-    assert isinstance(method, TextEncoding)
-    with torch.no_grad():
-        latent = method.generate(embed(editor, text), seed, truncation, candidates)
-        picture = to_pil(draw(editor.toolkit.generator, latent))
-    return Face(latent, picture, report={"seed": seed})
 
 
 @torch.no_grad()

@@ -19,6 +19,7 @@ from torch import Tensor
 from multimodal.editing.finishing import PHOTO, Finished, Finishing
 from multimodal.editing.fitting import check_code
 from multimodal.faces.native import MOST, native_crop
+from multimodal.generators.photo_codes import PhotoCodes, sampled_as
 from multimodal.images import ImageSource, load_image, resize, to_pil
 from multimodal.inversion import invert, tuned_generator
 from multimodal.meant import Meant
@@ -62,6 +63,7 @@ class FaceEditor:
         aligner: finds faces in photos, or None: pictures are then taken as already aligned.
         directions: named offsets for sliders ("age", "smile", ...).
         name: of the model, for reports.
+        photographs: where the model draws photographs, or None: it has one look.
     """
 
     toolkit: Toolkit
@@ -69,6 +71,7 @@ class FaceEditor:
     aligner: Aligner | None = None
     directions: Mapping[str, Offset] = field(default_factory=dict)
     name: str = ""
+    photographs: PhotoCodes | None = None
     _tuned: list[tuple[Mapping[str, Tensor], Generator]] = field(default_factory=list, repr=False)
     _finishing: Finishing = field(default_factory=Finishing, repr=False)
 
@@ -206,11 +209,26 @@ class FaceEditor:
         before = rest or self.reconstruct(face)
         return self.aligner.paste(face.photo, image, face.transform, before)
 
-    def sample(self, seed: int = 0, truncation: float = 0.7) -> Face:
-        """A face that nobody has."""
-        latent = self.generator.sample(1, seed, truncation)
+    def sample(self, seed: int = 0, truncation: float = 0.7, look: str | None = None) -> Face:
+        """A face that nobody has.
+
+        Args:
+            seed: the same seed gives the same face.
+            truncation: 1 is all variety, 0 the average.
+            look: "photo" or "render"; None means a photograph where the model can.
+
+        Raises:
+            ValueError: another look, or one that this model has not.
+        """
+        latent = self.sampled(1, seed, truncation, look)
         face = Face(latent, Image.new("RGB", (self.generator.resolution,) * 2))
         return replace(face, aligned=self.reconstruct(face), report={"seed": seed})
+
+    def sampled(
+        self, count: int, seed: int, truncation: float = 0.7, look: str | None = None
+    ) -> Latent:
+        """Codes of faces that nobody has, `[count, L, D]`; see `sample`."""
+        return sampled_as(look, self.generator, self.photographs, count, seed, truncation)
 
     def generator_for(self, face: Face) -> Generator:
         """The generator with this face's own weights, where pivotal tuning made some.
@@ -269,10 +287,10 @@ class FaceEditor:
         return editing.apply(self, face, offset, strength, **options)
 
     def generate(self, text: str, seed: int = 0, **options: Any) -> Face:
-        """A new face for a caption, see `multimodal.editing.editing.generate`."""
-        from multimodal.editing import editing
+        """A new face for a caption, see `multimodal.editing.drawing.captioned.generate`."""
+        from multimodal.editing.drawing import captioned
 
-        return editing.generate(self, text, seed, **options)
+        return captioned.generate(self, text, seed, **options)
 
     def _cut(self, photo: Image.Image, face_index: int | None, aligned: bool) -> Aligned:
         side = self.generator.resolution

@@ -16,6 +16,7 @@ A model folder (the shipped ones are `multimodal/bundle/<name>`) is a complete S
     attributes.safetensors        named directions of W+
     directions.safetensors        S-space statistics of the global directions
     sefa.safetensors              SeFa's directions, and ganspace.safetensors GANSpace's
+    photo_codes.safetensors       where W+ holds photographs, for faces of nobody
     about.json                    what the model was made of
     MODEL_CARD.md pictures/       what it can do, measured and shown
 

@@ -15,6 +15,8 @@ from recipes.generator.pairs import FaceBatch
 
 CLOSE = 64
 """Least side at which the face alone is compared."""
+EYES = (64, 208)
+"""Height and width that the eyes are enlarged to: what is small is little to a whole picture."""
 LEAST_SPREAD = 0.15
 """Standard deviation that a factor is taken to have at least when errors are weighed."""
 
@@ -80,6 +82,15 @@ def face(images: Tensor) -> Tensor:
     if size >= CLOSE:
         return face
     return nn.functional.interpolate(face, (CLOSE, CLOSE), mode="bilinear")
+
+
+def eyes(images: Tensor) -> Tensor:
+    """The band of an FFHQ crop in which eyes and brows lie, enlarged: `[B, 3, *EYES]`."""
+    side = images.shape[-1]
+    band = images[
+        :, :, round(0.39 * side) : round(0.55 * side), round(0.24 * side) : round(0.76 * side)
+    ]
+    return nn.functional.interpolate(band, EYES, mode="bilinear")
 
 
 def factor_weights(factors: Tensor) -> Tensor:

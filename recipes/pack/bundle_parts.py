@@ -27,6 +27,7 @@ from guidance.methods.text_encoder import FILE_NAME as TEXT_ENCODER
 from multimodal.editing.assemble import CLIP, IDENTITY, SOUND
 from multimodal.files.variants import completed
 from multimodal.generators.native import config_path
+from multimodal.generators.photo_codes import FILE_NAME as PHOTO_CODES
 from multimodal.inversion.encoders.encoder_files import ENCODER_FILE
 from multimodal.parsing import PARSER_FILE
 from multimodal.recognition.judge import FILE_NAME as JUDGE
@@ -301,6 +302,12 @@ def _probe_flow(folder: Path, _: Tensor) -> Tensor:
     return flow.inverse(noise, torch.rand(4, flow.config.factors, generator=source)).flatten()
 
 
+def _probe_photo_codes(folder: Path, _: Tensor) -> Tensor:
+    from multimodal.generators.photo_codes import PhotoCodes
+
+    return PhotoCodes.load(folder).sample(4, 0).w.flatten()
+
+
 def _probe_directions(folder: Path, _: Tensor) -> Tensor:
     """Every tensor at length one: what counts of a direction is where it points."""
     from guidance.common import load_tensors
@@ -345,6 +352,8 @@ PARTS: tuple[Part, ...] = (
          "factor_words' factors.safetensors"),
     Part("flow", (FLOW,), _place_as(FLOW), _probe_flow, FLOW, "train_flow's flow.safetensors",
          eight_bits=True),
+    Part("photo-codes", (PHOTO_CODES,), _place_as(PHOTO_CODES), _probe_photo_codes, PHOTO_CODES,
+         "photo_codes' photo_codes.safetensors", generator_licence),
     Part("judge", (JUDGE,), _place_as(JUDGE), _probe_judge, "judge.",
          "train_judge's judge.safetensors"),
     Part("parser", (PARSER_FILE,), _place_as(PARSER_FILE), _probe_parser, "parser.",

@@ -73,7 +73,7 @@ def latent_of(editor: FaceEditor, source: str) -> Latent:
         seed = source.removeprefix("seed:")
         if not (seed.isdecimal() and len(seed) < 20):
             raise ValueError(f"{source[:40]!r}: a seed is a whole number of 64 bits, as in seed:7")
-        return editor.generator.sample(1, int(seed), 0.7)
+        return editor.sampled(1, int(seed))
     face = load_face(editor, Path(source))
     extra = {
         "noise maps": face.latent.noise,

@@ -36,8 +36,9 @@ def sample(
     from multimodal.images import save_image, to_pil
     from multimodal.types import Face, Latent
 
-    generator = load_editor(model, device).generator
-    latents = sampled(generator, count, seed, truncation, kind.label).w
+    editor = load_editor(model, device)
+    generator = editor.generator
+    latents = sampled(editor, count, seed, truncation, kind).w
     paths = []
     with counter("drawing") as advance:
         for start in range(0, count, _BATCH):

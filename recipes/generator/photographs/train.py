@@ -35,6 +35,7 @@ from recipes.generator.factor_code import FactorCode
 from recipes.generator.generator_losses import (
     Viewer,
     attention,
+    eyes,
     face,
     factor_weights,
     likeness,
@@ -71,6 +72,7 @@ class Weights:
         pixels: L1.
         perceptual: LPIPS (alex) of the whole picture.
         closely: LPIPS of the face alone.
+        eyes: LPIPS of the eyes and brows alone.
         alike: one less the identity cosine.
         shape: distance of the 468 points of the face, in parts of the inter-ocular distance.
         deltas: pull of each row's departure from w towards zero (e4e, equation 5).
@@ -85,6 +87,7 @@ class Weights:
     pixels: float = 2.0
     perceptual: float = 1.5
     closely: float = 1.5
+    eyes: float = 1.0
     alike: float = 1.5
     shape: float = 5.0
     deltas: float = 0.01
@@ -202,13 +205,15 @@ def drawn_back(
     if batch.edited is not None:
         weight = attention(FaceBatch(sized(batch.images, side), sized(batch.edited, side)), pair)
     with torch.no_grad():
-        real, real_face = judges.features(wanted), judges.features(face(wanted))
+        real, *real_parts = (judges.features(part) for part in (wanted, face(wanted), eyes(wanted)))
     fake = judges.features(made)
     target = LOOKS["photo" if photographs else "render"]
     terms = {
         "pixels": ((made - wanted).abs() * weight).mean() * rule.pixels,
         "perceptual": judges.features.distance(fake, real) * rule.perceptual,
-        "closely": judges.features.distance(judges.features(face(made)), real_face) * rule.closely,
+        "closely": judges.features.distance(judges.features(face(made)), real_parts[0])
+        * rule.closely,
+        "eyes": judges.features.distance(judges.features(eyes(made)), real_parts[1]) * rule.eyes,
         "alike": judges.likeness(made, wanted) * rule.alike,
         "shape": judges.shape(made, wanted) * rule.shape,
         "deltas": deltas.square().mean() * rule.deltas,

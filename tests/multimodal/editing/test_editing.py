@@ -17,6 +17,7 @@ from guidance.controls.edits import Edit, EditList
 from guidance.methods.directions import StatisticsConfig, compute_statistics
 from guidance.methods.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
 from multimodal.editing import choosing, editing
+from multimodal.editing.drawing import captioned
 from multimodal.editing.finishing import Finished
 from multimodal.editing.names import check_edit
 from multimodal.editing.stacking import Applied, stacked
@@ -28,6 +29,7 @@ from multimodal.types import Face, Generator, Offset, Toolkit
 @dataclass(frozen=True, eq=False)
 class _Editor:
     toolkit: Toolkit
+    photographs: None = None
 
     def generator_for(self, face: Face) -> Generator:
         return self.toolkit.generator
@@ -284,7 +286,7 @@ def test_two_places_do_not_mix(editor: _Editor, face: Face) -> None:
 
 
 def test_generate_is_seeded(editor: _Editor) -> None:
-    one, same, other = (editing.generate(editor, "an old man", seed) for seed in (1, 1, 2))
+    one, same, other = (captioned.generate(editor, "an old man", seed) for seed in (1, 1, 2))
     assert _same(one.aligned, same.aligned)
     assert not _same(one.aligned, other.aligned)
 
@@ -295,7 +297,7 @@ def test_auto_picks_what_the_model_has(editor: _Editor, tmp_path: Path) -> None:
     (tmp_path / "methods.json").write_text('{"auto": "text-encoder"}')
     assert choosing.pick_method(replace(editor.toolkit, folder=tmp_path)) == "text-encoder"
     with pytest.raises(ValueError, match="not one of"):
-        editing.edit(editor, editing.generate(editor, "a man"), text="x", method="magic")
+        editing.edit(editor, captioned.generate(editor, "a man"), text="x", method="magic")
 
 
 def test_measured_options_are_defaults_and_given_ones_win(

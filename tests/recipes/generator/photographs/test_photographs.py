@@ -12,11 +12,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from multimodal.generators import save_generator
+from multimodal.generators.photo_codes import PhotoCodes
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoderConfig
 from multimodal.inversion.encoders.encoder_files import save_bundle_encoder
 from recipes.checkpoint import EDITS_FILE, save_edits
 from recipes.generator import train_generator
-from recipes.generator.photographs import parcel, train
+from recipes.generator.photographs import parcel, photo_codes, train
 from recipes.generator.photographs.drawing import drawn_at
 from recipes.generator.photographs.look import Look
 from recipes.generator.photographs.portraits import held_back, read_index
@@ -101,6 +102,17 @@ def test_a_parcel_holds_all_that_a_training_needs(
     assert (tmp_path / "out" / "parts" / "parts.json").is_file()
     with pytest.raises(FileExistsError, match="give a new folder"):
         parcel.pack(photos, model, box)
+
+
+def test_where_photographs_are_drawn_is_fitted_to_their_codes(
+    model: Path, photos: Path, tmp_path: Path
+) -> None:
+    said = _run(photo_codes.main, photos=photos, model=model, out=tmp_path, axes=4)
+    assert "4 axes of 8 codes" in said
+    generator = train.Parts.of(model, torch.device("cpu")).generator
+    found = PhotoCodes.load(tmp_path)
+    assert found.axes.shape == (4, generator.num_layers, generator.style_dim)
+    assert found.sample(2, 0).w.shape == (2, generator.num_layers, generator.style_dim)
 
 
 def test_large_states_are_cut_into_parts(tmp_path: Path) -> None:
