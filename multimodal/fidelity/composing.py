@@ -39,6 +39,12 @@ def compose(photo: np.ndarray, transform: FaceTransform, change: Change) -> np.n
     return result
 
 
+def overlaid(photo: np.ndarray, transform: FaceTransform, cover: Cover) -> np.ndarray:
+    """The photo with a cover over its crop, and nothing else changed; arguments as above."""
+    none = np.zeros((256, 256, 3), np.float32)
+    return compose(photo, transform, Change(none[:8, :8, :2], none + 1, none, (cover,)))
+
+
 def _narrowed(box: Box, reached: np.ndarray, transform: FaceTransform) -> Box:
     """The part of a box in which a change reaches anything."""
     ys, xs = np.nonzero(reached)
@@ -67,10 +73,13 @@ def _band(photo: np.ndarray, transform: FaceTransform, planes: Planes, box: Box)
     reached = seen(planes.reached, transform, box, cv2.INTER_LINEAR, 0.0) > 0
     if not reached.any():
         return own
-    motion = seen(planes.motion, transform, box, cv2.INTER_LINEAR, 0.0)
-    levels = moved(photo, box, motion)
-    levels *= seen(planes.factor, transform, box, cv2.INTER_LINEAR, 1.0)
-    levels += seen(planes.summand, transform, box, cv2.INTER_CUBIC, 0.0)
+    if planes.still:
+        levels = own.astype(np.float32)
+    else:
+        motion = seen(planes.motion, transform, box, cv2.INTER_LINEAR, 0.0)
+        levels = moved(photo, box, motion)
+        levels *= seen(planes.factor, transform, box, cv2.INTER_LINEAR, 1.0)
+        levels += seen(planes.summand, transform, box, cv2.INTER_CUBIC, 0.0)
     for cover in planes.covers:
         over = seen(cover.levels, transform, box, cv2.INTER_CUBIC, 0.0)
         alpha = np.clip((over[..., 3:] - 0.5) * cover.steep + 0.5, 0, 1) * cover.most
@@ -90,13 +99,15 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Planes:
-    """A change in the units of a photo: pixels and levels; and where there is one."""
+    """A change in the units of a photo: pixels and levels; where there is one, and whether it is
+    but covers."""
 
     motion: np.ndarray
     factor: np.ndarray
     summand: np.ndarray
     reached: np.ndarray
     covers: tuple[Layer, ...] = ()
+    still: bool = False
 
 
 def planes_of(change: Change, transform: FaceTransform) -> Planes:
@@ -105,6 +116,7 @@ def planes_of(change: Change, transform: FaceTransform) -> Planes:
     motion = (change.motion @ axes(transform)).astype(np.float32)
     moving = cv2.resize((motion != 0).any(axis=-1).astype(np.float32), (side, side)) > 0
     other = (change.factor != 1).any(axis=-1) | (change.summand != 0).any(axis=-1)
+    still = not (moving.any() or other.any())
     for cover in change.covers:
         over = cv2.resize(cover.alpha, (side, side), interpolation=cv2.INTER_AREA)
         other |= over > 0.002
@@ -114,7 +126,8 @@ def planes_of(change: Change, transform: FaceTransform) -> Planes:
         Layer(_not_finer(cover, transform.side), finer if cover.sharp else 1.0)
         for cover in change.covers
     )
-    return Planes(motion, change.factor, change.summand * np.float32(255), reached, layers)
+    summand = change.summand * np.float32(255)
+    return Planes(motion, change.factor, summand, reached, layers, still)
 
 
 def _not_finer(cover: Cover, side: float) -> np.ndarray:

@@ -16,7 +16,7 @@ from multimodal.faces.align import FaceTransform
 from multimodal.fidelity.change import Change, Cover, change_of, warped
 from multimodal.fidelity.colours.dyes import HAIR, IRIS, LIPS, Names, dyes, natural, skin_gain
 from multimodal.fidelity.colours.tints import GREY, apply_tint, without_hue
-from multimodal.fidelity.composing import axes, compose, touched
+from multimodal.fidelity.composing import axes, compose, overlaid, touched
 from multimodal.fidelity.drawn import Drawn, as_tensor, drawn_of, levels_of, shrinking
 from multimodal.fidelity.looks.reading import look_of
 from multimodal.fidelity.mesh import EYES, INNER_LIPS, OVAL, face_meshes
@@ -34,7 +34,8 @@ from multimodal.fidelity.registration import Maps, register
 from multimodal.fidelity.things.bald import bald_head, becomes_bald
 from multimodal.fidelity.things.covers import covers
 from multimodal.fidelity.things.scene import Scene
-from multimodal.fidelity.things.shaving import shaved_off
+from multimodal.fidelity.things.shaving import bared, shaved_off
+from multimodal.fidelity.things.tresses import lengthened, tresses
 from multimodal.fidelity.wishes import Wishes, wishes_of
 from multimodal.meant import Meant
 
@@ -79,15 +80,31 @@ class Subject:
     masks: dict[Names, Mask | None] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def bald(self) -> tuple[np.ndarray, np.ndarray]:
-        """The square about the head without hair: colours, and where they replace the photo."""
-        mesh = (self.mesh - 0.5) / self.around.room + 0.5
-        return bald_head(mesh, self.around, self.around.where(HAIR))
-
-    @cached_property
     def around(self) -> Surroundings:
         """The square about the head, and what it shows; found when it is first asked for."""
         return surroundings_of(self.photo, self.transform, self.small, self.likely)
+
+    @cached_property
+    def bald(self) -> Cover:
+        """What the square about the head shows without hair."""
+        return bald_head(self._mesh_around, self.around, self.around.where(HAIR))
+
+    @cached_property
+    def locks(self) -> Cover | None:
+        """Long hair beside the face, likewise; None: it is long, or there is none."""
+        own = self.small[share(self.likely, HAIR) > 0.8]
+        if not natural(own):
+            return None
+        return tresses(self._mesh_around, self.around.where(HAIR), own)
+
+    @cached_property
+    def chin(self) -> Cover | None:
+        """The crop's skin where a beard grows; None: none does."""
+        return shaved_off(self.small, self.crop, self.mesh, self.likely)
+
+    @property
+    def _mesh_around(self) -> np.ndarray:
+        return np.asarray((self.mesh - 0.5) / self.around.room + 0.5)
 
     def mask(self, names: Names) -> Mask | None:
         """Where the photo shows some classes, or None: nowhere."""
@@ -181,6 +198,7 @@ def transfer(
     if becomes_bald(then, now, wishes) and natural(subject.around.levels(HAIR)):
         photo = without_hair(subject, photo)
     photo, small = without_beard(subject, photo, small, wishes)
+    photo = with_long_hair(subject, photo, small, wishes)
     change = planned(subject, small, then, now, wishes)
     result = compose(photo, subject.transform, change)
     return Edited(Image.fromarray(result), Image.fromarray(_face(subject, result)))
@@ -209,26 +227,40 @@ def without_beard(
     subject: Subject, photo: np.ndarray, small: np.ndarray, wishes: Wishes
 ) -> tuple[np.ndarray, np.ndarray]:
     """The photo and its small crop without a beard, where words ask for a bare face."""
-    cover = shaved_off(small, subject.crop, subject.mesh, subject.likely, wishes)
-    if cover is None or not subject.sure:
+    much = bared(wishes)
+    if much <= 0 or not subject.sure or subject.chin is None:
         return photo, small
-    still, none = np.zeros((8, 8, 2), np.float32), np.zeros((*small.shape[:2], 3), np.float32)
-    change = Change(still, none + 1, none, (cover,))
-    change = _without_colours(change) if subject.grey else change
+    cover = _faded(subject, subject.chin, much)
     side = (small.shape[1], small.shape[0])
     alpha = cv2.resize(cover.alpha, side, interpolation=cv2.INTER_AREA)[..., None]
-    bare = cv2.resize(change.covers[0].colours, side, interpolation=cv2.INTER_AREA)
-    return compose(photo, subject.transform, change), small + (bare - small) * alpha
+    bare = cv2.resize(cover.colours, side, interpolation=cv2.INTER_AREA)
+    return overlaid(photo, subject.transform, cover), small + (bare - small) * alpha
+
+
+def with_long_hair(
+    subject: Subject, photo: np.ndarray, small: np.ndarray, wishes: Wishes
+) -> np.ndarray:
+    """The photo with hair to the shoulders, where words ask for it and the hair is short."""
+    much = lengthened(wishes)
+    if much <= 0 or not subject.sure or subject.locks is None:
+        return photo
+    hair = share(subject.likely, HAIR) > 0.8
+    dyed = small[hair].mean(axis=0) / (subject.small[hair].mean(axis=0) + 1e-3)
+    locks = replace(subject.locks, colours=(subject.locks.colours * dyed).clip(0, 1))
+    return overlaid(photo, subject.around.place, _faded(subject, locks, much))
 
 
 def without_hair(subject: Subject, photo: np.ndarray) -> np.ndarray:
     """The photo without the hair of the head."""
-    around = subject.around
-    colours, alpha = subject.bald
-    still = np.zeros((8, 8, 2), np.float32)
-    none = np.zeros_like(colours)
-    bare = Change(still, none + 1, none, (Cover(colours, alpha, False),))
-    return compose(photo, around.place, _without_colours(bare) if subject.grey else bare)
+    return overlaid(photo, subject.around.place, _faded(subject, subject.bald, 1.0))
+
+
+def _faded(subject: Subject, cover: Cover, much: float) -> Cover:
+    """A cover, more or less of it, without colours where the photo has none."""
+    colours = cover.colours
+    if subject.grey:
+        colours = (colours @ GREY)[..., None].repeat(3, -1)
+    return replace(cover, colours=colours, alpha=cover.alpha * np.float32(much))
 
 
 def planned(
@@ -264,7 +296,7 @@ def planned(
     change = change_of((small, then, after.levels), maps, kept, opened, look, bare)
     above = Scene(small, subject.likely, maps, before, after)
     change = replace(change, covers=tuple(covers(above, wishes, opened)))
-    return _without_colours(change) if subject.grey else change
+    return _without_colours(subject, change) if subject.grey else change
 
 
 def _face_alone(subject: Subject, before: Drawn, after: Drawn, maps: Maps) -> np.ndarray:
@@ -305,11 +337,10 @@ def _gap(mesh: np.ndarray) -> float:
     return float((lower - upper)[:, 1].mean() / height)
 
 
-def _without_colours(change: Change) -> Change:
+def _without_colours(subject: Subject, change: Change) -> Change:
     mean = [plane.mean(axis=-1, keepdims=True) for plane in (change.factor, change.summand)]
     same = [np.ascontiguousarray(np.repeat(plane, 3, axis=-1)) for plane in mean]
-    tops = [(cover.colours @ GREY)[..., None].repeat(3, -1) for cover in change.covers]
-    grey = tuple(replace(c, colours=top) for c, top in zip(change.covers, tops, strict=True))
+    grey = tuple(_faded(subject, cover, 1.0) for cover in change.covers)
     return Change(change.motion, same[0], same[1], grey)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from multimodal.fidelity.change import Cover
 from multimodal.fidelity.drawn import Drawn
 from multimodal.fidelity.mesh import BROWS, EYES, OUTER_LIPS
 from multimodal.fidelity.regions import Surroundings, share
@@ -32,18 +33,13 @@ def becomes_bald(before: Drawn, after: Drawn, wishes: Wishes) -> bool:
     return now < 0.35 * then and then - now > BALD
 
 
-def bald_head(
-    mesh: np.ndarray, around: Surroundings, hair: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover:
     """The square about a head without its hair.
 
     Args:
         mesh: of the face `[468, 2]`, in parts of the square's side.
         around: the square.
         hair: where it shows hair, `[S, S]` in [0, 1].
-
-    Returns:
-        colours `[S, S, 3]` in [0, 1], and where they replace the photo `[S, S]`.
     """
     side = hair.shape[0]
     skull = skull_of(mesh, side)
@@ -59,7 +55,7 @@ def bald_head(
     grain = np.random.default_rng(0).standard_normal((side, side)).astype(np.float32)
     colours = colours + 0.012 * cv2.GaussianBlur(grain, (0, 0), 0.8)[..., None]
     alpha = cv2.GaussianBlur(np.maximum(gone, covered).astype(np.float32), (0, 0), 2.0)
-    return colours.clip(0, 1).astype(np.float32), alpha * (1 - kept)
+    return Cover(colours.clip(0, 1).astype(np.float32), alpha * (1 - kept), False)
 
 
 def _gone(around: Surroundings, hair: np.ndarray, skull: Skull) -> np.ndarray:

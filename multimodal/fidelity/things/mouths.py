@@ -37,11 +37,28 @@ def open_mouth(scene: Scene, opened: float) -> Cover | None:
     if opened <= 0:
         return None
     points = scene.maps.mesh * SIDE
-    rim = points[list(INNER_LIPS)]
-    mask = np.zeros((SIDE, SIDE), np.float32)
-    cv2.fillPoly(mask, [np.round(rim * 16 - 8).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
-    along, down, gap = _places(rim)
     tall = float(np.ptp(points[list(OVAL)][:, 1]))
+    low = np.clip(points[list(INNER_LIPS)].min(axis=0) - 0.08 * tall, 0, SIDE - 8).astype(int)
+    high = np.clip(points[list(INNER_LIPS)].max(axis=0) + 0.08 * tall, low + 8, SIDE).astype(int)
+    part = (slice(low[1], high[1]), slice(low[0], high[0]))
+    colours, alpha = np.zeros((SIDE, SIDE, 3), np.float32), np.zeros((SIDE, SIDE), np.float32)
+    inside, soft = _inside(points[list(INNER_LIPS)] - low, (high - low)[::-1], tall)
+    colours[part] = (inside * _light(scene)).clip(0, 1)
+    alpha[part] = soft * opened
+    return Cover(colours, alpha, False)
+
+
+def _inside(rim: np.ndarray, shape: np.ndarray, tall: float) -> tuple[np.ndarray, np.ndarray]:
+    """Colours `[h, w, 3]` and place `[h, w]` of a mouth's inside, in usual light.
+
+    Args:
+        rim: of the lips `[20, 2]` in pixels.
+        shape: height and width of what is drawn.
+        tall: height of the face in pixels.
+    """
+    mask = np.zeros(tuple(shape), np.float32)
+    cv2.fillPoly(mask, [np.round(rim * 16 - 8).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+    along, down, gap = _places(rim, shape)
     wide = max(float(np.ptp(rim[:, 0])), 1.0)
     teeth = _teeth(along, down * gap, tall, gap, wide)
     tongue = _step((down - 0.56 + 0.3 * along**2) / 0.28) * _step((0.85 - np.abs(along)) / 0.3)
@@ -52,9 +69,7 @@ def open_mouth(scene: Scene, opened: float) -> Cover | None:
     colours = colours + (shaded - colours) * teeth[..., None]
     near = cv2.GaussianBlur(mask, (0, 0), max(0.02 * tall, 1.0))
     colours = colours * (0.72 + 0.28 * _step((near - 0.4) / 0.5))[..., None]
-    light = _light(scene)
-    soft = cv2.GaussianBlur(mask, (0, 0), SIDE / 300)
-    return Cover((colours * light).clip(0, 1).astype(np.float32), soft * opened, False)
+    return colours, cv2.GaussianBlur(mask, (0, 0), SIDE / 300)
 
 
 def _light(scene: Scene) -> np.ndarray:
@@ -69,30 +84,30 @@ def _light(scene: Scene) -> np.ndarray:
     return np.asarray(found, np.float32)
 
 
-def _places(rim: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _places(rim: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each pixel: where it lies between the corners in [-1, 1], how far down from the upper lip
-    to the lower in [0, 1], and how far these are apart there, `[SIDE, SIDE]` each."""
+    to the lower in [0, 1], and how far these are apart there, `[h, w]` each."""
     upper, lower = rim[:11], np.concatenate([rim[10:], rim[:1]])[::-1]
     order = np.sign(upper[-1, 0] - upper[0, 0]) or 1.0
-    columns = np.arange(SIDE, dtype=np.float64)
+    columns = np.arange(shape[1], dtype=np.float64)
     xs = [line[:, 0] * order for line in (upper, lower)]
     lines = [
         np.interp(columns * order, np.maximum.accumulate(x), line[:, 1])
         for x, line in zip(xs, (upper, lower), strict=True)
     ]
     gap = np.maximum(lines[1] - lines[0], 1.0)
-    rows = np.arange(SIDE, dtype=np.float64)[:, None]
+    rows = np.arange(shape[0], dtype=np.float64)[:, None]
     down = np.clip((rows - lines[0]) / gap, 0, 1)
     middle, half = (rim[0, 0] + rim[10, 0]) / 2, max(abs(rim[10, 0] - rim[0, 0]) / 2, 1.0)
-    along = np.repeat(np.clip((columns - middle) / half, -1, 1)[None], SIDE, axis=0)
-    wide = np.repeat(gap[None], SIDE, axis=0)
+    along = np.repeat(np.clip((columns - middle) / half, -1, 1)[None], shape[0], axis=0)
+    wide = np.repeat(gap[None], shape[0], axis=0)
     return along.astype(np.float32), down.astype(np.float32), wide.astype(np.float32)
 
 
 def _teeth(
     along: np.ndarray, below: np.ndarray, tall: float, gap: np.ndarray, wide: float
 ) -> np.ndarray:
-    """The row of the upper teeth, `[SIDE, SIDE]` in [0, 1]; `below` the upper lip in pixels. They
+    """The row of the upper teeth, `[h, w]` in [0, 1]; `below` the upper lip in pixels. They
     fill a smile, and are a band of a mouth that is round."""
     most = float(np.interp(float(gap.max()) / wide, SMILE, FILLED))
     high = np.minimum(TALL * tall * (1 - 0.35 * along**2), most * gap)

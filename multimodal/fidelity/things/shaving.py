@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from multimodal.fidelity.change import Cover
+from multimodal.fidelity.change import Cover, feathered
 from multimodal.fidelity.mesh import OVAL
 from multimodal.fidelity.regions import share
 from multimodal.fidelity.things.filling import spread
@@ -22,21 +22,24 @@ REACH = 1.3
 """How far from the nose a beard reaches, in distances of the face's outline."""
 
 
+def bared(wishes: Wishes) -> float:
+    """How much words ask for a bare face, in [0, 1]."""
+    return float(np.clip(max(wishes.amount(sense) for sense in BARE), 0, 1))
+
+
 def shaved_off(
-    small: np.ndarray, crop: np.ndarray, mesh: np.ndarray, likely: np.ndarray, wishes: Wishes
+    small: np.ndarray, crop: np.ndarray, mesh: np.ndarray, likely: np.ndarray
 ) -> Cover | None:
-    """Skin over the beard that the photo shows, or None: it shows none, or it stays.
+    """Skin over the beard that the photo shows, or None: it shows none.
 
     Args:
         small: the photo's crop `[S, S, 3]` in [0, 1].
         crop: the same at its own resolution, `[N, N, 3]` uint8; of it is the grain.
         mesh: of the face `[468, 2]`.
         likely: probabilities of the parser's classes `[16, S, S]`.
-        wishes: what the words say.
     """
-    much = min(max(wishes.amount(sense) for sense in BARE), 1.0)
     beard = share(likely, ("beard",))
-    if much <= 0 or (beard > 0.5).mean() < LEAST:
+    if (beard > 0.5).mean() < LEAST:
         return None
     side = small.shape[0]
     about = cv2.dilate(beard, np.ones((round(side / 40) | 1,) * 2, np.uint8))
@@ -56,7 +59,7 @@ def shaved_off(
     )
     alpha = np.clip((cv2.GaussianBlur(about, (0, 0), side / 130) - 0.12) / 0.4, 0, 1)
     other = share(likely, OTHER)
-    alpha = alpha * (1 - np.clip(1.6 * other, 0, 1)) * _near(mesh, side) * much
+    alpha = alpha * (1 - np.clip(1.6 * other, 0, 1)) * _near(mesh, side) * feathered(side)
     alpha = cv2.resize(alpha, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     return Cover(colours.clip(0, 1).astype(np.float32), alpha.astype(np.float32), False)
 
@@ -76,7 +79,7 @@ def _below(mesh: np.ndarray, side: int) -> np.ndarray:
     """The middle of the face below the mouth's corners, where hair is a beard `[S, S]`."""
     left, right, chin = mesh[61], mesh[291], mesh[152]
     down = 1.35 * (chin - (left + right) / 2)
-    return _inside(np.stack([left, right, right + down, left + down]), side, 0.02)
+    return _inside(np.stack([left, right, right + down, left + down]), side, 0.045)
 
 
 def _near(mesh: np.ndarray, side: int) -> np.ndarray:
