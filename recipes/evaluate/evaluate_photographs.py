@@ -32,6 +32,7 @@ from multimodal.metrics import landmark_distance
 from multimodal.recognition.dlib_resnet import load_dlib_face
 from recipes.checkpoint import load_run
 from recipes.data import Faces
+from recipes.generator.looking import looked
 from recipes.generator.photographs.portraits import Portrait, held_back, read_index, read_pictures
 from recipes.generator.photographs.train import HELD_BACK
 
@@ -94,12 +95,7 @@ def drawings(
     drawn, seconds = [], []
     for batch in pictures.split(BATCH):
         begun = time.perf_counter()
-        w, deltas = encoder.codes(batch)
-        w_plus = w[:, None] + deltas
-        for _ in range(encoder.config.passes - 1):
-            w, deltas = encoder.codes(batch, draw(w_plus))
-            w_plus = w_plus + w[:, None] + deltas
-        drawn.append(draw(w_plus).clamp(-1, 1))
+        drawn.append(draw(looked(encoder, draw, batch)).clamp(-1, 1))
         seconds.append((time.perf_counter() - begun) / len(batch))
     return torch.cat(drawn), float(np.median(seconds))
 

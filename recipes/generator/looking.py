@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -18,6 +20,18 @@ def codes(
     with fast_autocast(images.device):
         w, deltas = encoder.codes(images, current)
     return w.float(), deltas.float()
+
+
+@torch.no_grad()
+def looked(encoder: BundleEncoder, draw: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
+    """Codes `[B, L, D]` of pictures `[B, 3, R, R]` in [-1, 1], by as many looks as the encoder
+    takes; `draw` makes pictures of codes."""
+    w, deltas = encoder.codes(pictures)
+    w_plus = w[:, None] + deltas
+    for _ in range(encoder.config.passes - 1):
+        w, deltas = encoder.codes(pictures, draw(w_plus))
+        w_plus = w_plus + w[:, None] + deltas
+    return w_plus
 
 
 def corrected(

@@ -17,9 +17,10 @@ import typer
 from torch import Tensor
 
 from multimodal.generators.photo_codes import PhotoCodes
+from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoder
 from recipes.checkpoint import load_run
-from recipes.generator.looking import codes
+from recipes.generator.looking import looked
 from recipes.generator.photographs.portraits import held_back, read_index, read_pictures
 from recipes.generator.photographs.train import HELD_BACK
 
@@ -27,13 +28,15 @@ BATCH = 16
 
 
 @torch.no_grad()
-def seen_codes(encoder: BundleEncoder, pictures: Tensor) -> Tensor:
-    """Codes `[N, L, D]` of uint8 pictures `[N, 3, R, R]`, by one look of the encoder."""
-    found = []
-    for part in pictures.split(BATCH):
-        w, deltas = codes(encoder, part.float() / 127.5 - 1)
-        found.append(w[:, None] + deltas)
-    return torch.cat(found)
+def seen_codes(generator: StyleGAN2, encoder: BundleEncoder, pictures: Tensor) -> Tensor:
+    """Codes `[N, L, D]` of uint8 pictures `[N, 3, R, R]`, by one call of the encoder."""
+
+    def draw(w_plus: Tensor) -> Tensor:
+        return generator.synthesize(w_plus[:, : generator.num_layers], noise="none")
+
+    parts = pictures.split(BATCH)
+    found = torch.cat([looked(encoder, draw, part.float() / 127.5 - 1) for part in parts])
+    return found[:, : generator.num_layers]
 
 
 def main(
@@ -46,8 +49,8 @@ def main(
     """Fit and write."""
     generator, encoder = load_run(model)
     learnt, _ = held_back(read_index(photos, "train", leave_out or ()), HELD_BACK)
-    found = seen_codes(encoder, read_pictures(learnt, generator.resolution))
-    path = PhotoCodes.fit(found[:, : generator.num_layers], axes).save(out)
+    found = seen_codes(generator, encoder, read_pictures(learnt, generator.resolution))
+    path = PhotoCodes.fit(found, axes).save(out)
     typer.echo(f"{path}: {axes} axes of {len(found)} codes")
 
 
