@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from scipy.spatial import Delaunay
 
-from multimodal.fidelity.looks.expressions import FELT, felt
+from multimodal.fidelity.looks.expressions import FELT, felt, shut
 from multimodal.fidelity.looks.prototypes import Look, Looks, looks, together
 from multimodal.fidelity.registration import fitted
 from multimodal.fidelity.wishes import Wishes
@@ -56,7 +57,8 @@ def look_of(
     for name, much in felt(own, wishes).items():
         if name in names:
             amounts[names.index(name)] = much
-    return together(amounts, led)
+    look = together(amounts, led)
+    return replace(look, shape=shut(own, look.shape, wishes))
 
 
 def amounts_of(

@@ -59,6 +59,7 @@ def test_smiles_are_measured_and_one_that_is_there_grows_little() -> None:
     little = felt(subject(SMILING).mesh, asked("expression: smile"))
     assert much["smile"] > 3 * little["smile"] > 0.5
     assert felt(subject(RESTING).mesh, asked("hair_color: red")) == {}
+    assert felt(subject(SMILING).mesh, asked("expression: neutral"))["smile"] < -1
     half = felt(subject(RESTING).mesh, asked("expression: smile", 0.5))
     assert half["smile"] == pytest.approx(much["smile"] / 2)
 
@@ -69,6 +70,12 @@ def test_faces_do_what_words_say_whatever_the_drawing_shows(name: str) -> None:
     assert smile_of(edited(name, "expression: smile")) > smile_of(before) - 0.15
     assert gap(edited(name, "expression: surprised")) > gap(before) + 0.08
     assert smile_of(edited(name, "expression: sad")) < smile_of(before) - 0.15
+
+
+def test_sad_and_resting_mouths_are_shut() -> None:
+    open_before = gap(subject(SMILING).mesh)
+    for sense in ("expression: sad", "expression: neutral"):
+        assert gap(edited(SMILING, sense)) < 0.5 * open_before
 
 
 def test_named_expressions_leave_no_drawn_difference() -> None:
