@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 MAX_BYTES = 4 << 30
@@ -84,19 +86,63 @@ def read_film(path: Path) -> Film:
     return Film(path, first.size, tuple(times), Fraction(base), sound)
 
 
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture of a film; turned into pixels only where somebody looks.
+
+    Args:
+        frame: as it was decoded.
+    """
+
+    frame: Any
+
+    def pixels(self, longest: int | None = None) -> np.ndarray:
+        """`[H, W, 3]` uint8, upright; the longer side at most `longest` pixels, or its own."""
+        width, height = self.frame.width, self.frame.height
+        shrink = 1.0 if longest is None else max(1.0, max(width, height) / longest)
+        size = (round(width / shrink), round(height / shrink))
+        found: np.ndarray = self.frame.reformat(*size, format="rgb24").to_ndarray()
+        turn = int(getattr(self.frame, "rotation", 0) or 0) % 360
+        if turn % 90:
+            return np.asarray(Image.fromarray(found).rotate(turn, expand=True))
+        return np.ascontiguousarray(np.rot90(found, turn // 90)) if turn else found
+
+
 def frames_of(path: Path) -> Iterator[Image.Image]:
     """Its pictures upright, one at a time, in the order in which they are shown.
 
     Raises:
         ValueError: the file breaks off or cannot be decoded.
     """
+    for picture in _decoded(path):
+        yield Image.fromarray(picture.pixels())
+
+
+def numbered(film: Film, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, Picture]]:
+    """Pictures from one number up to another, with their numbers; one that cannot be decoded is
+    left out.
+
+    Raises:
+        ValueError: the file breaks off or cannot be decoded.
+    """
+    stop = film.frames if stop is None else stop
+    for picture in _decoded(film.path, film.times[start] if start else None):
+        number = bisect_left(film.times, picture.frame.pts or 0)
+        if number >= stop:
+            return
+        if number >= start:
+            yield number, picture
+
+
+def _decoded(path: Path, since: int | None = None) -> Iterator[Picture]:
+    """Pictures from the last before a time that can be decoded on its own; None: from the first."""
     with _opened(path) as container:
         stream = _pictures(container, path)
         stream.thread_type = "AUTO"
+        if since is not None:
+            container.seek(since, stream=stream)
         for frame in container.decode(stream):
-            turn = int(getattr(frame, "rotation", 0) or 0)
-            image = frame.to_image()
-            yield image.rotate(turn, expand=True) if turn % 360 else image
+            yield Picture(frame)
 
 
 @contextmanager

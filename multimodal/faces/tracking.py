@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -26,6 +27,10 @@ SMOOTH = 2.0
 """Deviation in frames of the smoothing of a crop's place."""
 JUMP = 0.35
 """How far a face may move between two frames, in its own widths."""
+ASTRAY = 0.12
+"""How far points may lie from where they are expected, likewise, to be believed."""
+LEAST_POINTS = 12
+"""Points that must be followed for a face to be followed."""
 THUMBNAIL = (32, 18)
 
 
@@ -36,10 +41,12 @@ class Track:
     Args:
         start: its first frame.
         points: its 68 points in every frame from there, each `[68, 2]` in pixels of the frame.
+        box: the detector's box about it in the last frame, `[2, 2]`, likewise.
     """
 
     start: int
     points: list[np.ndarray] = field(default_factory=list)
+    box: np.ndarray = field(default_factory=lambda: np.zeros((2, 2)))
 
     @property
     def stop(self) -> int:
@@ -49,19 +56,22 @@ class Track:
     def places(self, size: int) -> list[FaceTransform]:
         """Where the crop of `size` pixels lies in each frame, smoothed over time."""
         quads = np.stack([ffhq_quad(points) for points in self.points])
-        smoothed = np.stack([_smoothed(side) for side in quads.reshape(len(quads), -1).T], axis=1)
+        calm = smoothed(quads.reshape(len(quads), -1))
         return [
             FaceTransform(tuple((float(x), float(y)) for x, y in quad), size)  # type: ignore[arg-type]
-            for quad in smoothed.reshape(-1, 4, 2)
+            for quad in calm.reshape(-1, 4, 2)
         ]
 
 
-def track_faces(frames: Iterable[Image.Image], which: int | None = None) -> list[Track]:
+def track_faces(
+    frames: Iterable[Image.Image], which: int | None = None, width: int | None = None
+) -> list[Track]:
     """The faces of a film.
 
     Args:
         frames: its pictures, one at a time; none is kept.
         which: only the face of that index of each search, largest first; None follows all.
+        width: of the film's pictures where these are smaller ones of them; points are in its own.
 
     Returns:
         tracks in the order in which they begin.
@@ -71,33 +81,77 @@ def track_faces(frames: Iterable[Image.Image], which: int | None = None) -> list
     before: np.ndarray | None = None
     for number, frame in enumerate(frames):
         small, scale = _small(frame)
-        seen = _thumbnail(small)
-        if before is not None and float(np.abs(seen - before).mean()) > CUT:
+        scale *= 1.0 if width is None else width / frame.width
+        grey = np.asarray(small.convert("L"))
+        if before is not None and float(np.abs(_thumbnail(grey) - _thumbnail(before)).mean()) > CUT:
             done, live = [*done, *live], []
-        before = seen
-        lost = [track for track in live if not _follow(track, small, scale)]
+        lost = [track for track in live if not _follow(track, small, (before, grey), scale)]
         live = [track for track in live if track not in lost]
-        done += lost
+        done, before = done + lost, grey
         if number % EVERY == 0 or lost or not live:
             for face in _searched(small, which):
-                if not any(_same(face, track, scale) for track in live):
-                    live.append(Track(number, [_full(face.landmarks, scale)]))
+                points, box = (
+                    _full(face.landmarks, scale),
+                    _full(np.reshape(face.box, (2, 2)), scale),
+                )
+                known = next((track for track in live if _same(points, track)), None)
+                if known is None:
+                    live.append(Track(number, [points], box))
+                else:
+                    known.points[-1], known.box = points, box
     return sorted([*done, *live], key=lambda track: track.start)
 
 
-def _follow(track: Track, small: Image.Image, scale: float) -> bool:
-    """Add the points of the next frame; False where the face is lost."""
-    last = (track.points[-1] + 0.5) / scale - 0.5
-    low, high = last.min(axis=0), last.max(axis=0)
-    width = float(high[0] - low[0])
-    top = low[1] - 0.15 * width  # the detector's boxes begin above the brows
-    face = points_in(small, (low[0], top, high[0], high[1]))
-    moved = np.abs(face.landmarks.mean(axis=0) - last.mean(axis=0)).max()
-    wide = float(np.ptp(face.landmarks[:, 0])) / max(width, 1e-6)
-    if moved > JUMP * width or not 0.7 < wide < 1.4:
+def _follow(
+    track: Track, small: Image.Image, greys: tuple[np.ndarray | None, np.ndarray], scale: float
+) -> bool:
+    """Add the points of the next frame; False where the face is lost.
+
+    The box follows what moved between the two frames, not the points found in it: these would lead
+    it astray step by step.
+    """
+    last, box = ((points + 0.5) / scale - 0.5 for points in (track.points[-1], track.box))
+    move = _motion(greys, last)
+    if move is None:
         return False
-    track.points.append(_full(face.landmarks, scale))
+    expected, middle = _moved(move, last), _moved(move, box.mean(axis=0))
+    half = np.ptp(box, axis=0) / 2 * np.sqrt(np.abs(np.linalg.det(move[:, :2])))
+    face = points_in(small, (*(middle - half), *(middle + half)))
+    width = float(np.ptp(expected[:, 0]))
+    away = float(np.linalg.norm(face.landmarks - expected, axis=1).mean())
+    points = face.landmarks if away < ASTRAY * width else expected
+    moved = np.abs(points.mean(axis=0) - last.mean(axis=0)).max()
+    if moved > JUMP * width:
+        return False
+    track.points.append(_full(points, scale))
+    track.box = _full(np.stack([middle - half, middle + half]), scale)
     return True
+
+
+def _motion(greys: tuple[np.ndarray | None, np.ndarray], points: np.ndarray) -> np.ndarray | None:
+    """The similarity `[2, 3]` by which a face moved from one frame to the next; None: it is gone.
+
+    Points are followed there and back (Lucas and Kanade 1981; Bouguet's pyramids).
+    """
+    first, second = greys
+    start = points.astype(np.float32)[:, None]
+    if first is None or first.shape != second.shape:
+        return None
+    there, seen, _ = cv2.calcOpticalFlowPyrLK(first, second, start, None)  # type: ignore[call-overload]
+    back, seen_back, _ = cv2.calcOpticalFlowPyrLK(second, first, there, None)  # type: ignore[call-overload]
+    good = (seen & seen_back)[:, 0] > 0
+    good &= np.linalg.norm(back - start, axis=-1)[:, 0] < 1.5
+    if good.sum() < LEAST_POINTS:
+        return None
+    move, agree = cv2.estimateAffinePartial2D(start[good], there[good], ransacReprojThreshold=2.0)
+    if move is None or agree.sum() < LEAST_POINTS / 2:
+        return None
+    return np.asarray(move)
+
+
+def _moved(move: np.ndarray, points: np.ndarray) -> np.ndarray:
+    found: np.ndarray = points @ move[:, :2].T + move[:, 2]
+    return found
 
 
 def _searched(small: Image.Image, which: int | None) -> list[DetectedFace]:
@@ -105,10 +159,9 @@ def _searched(small: Image.Image, which: int | None) -> list[DetectedFace]:
     return found if which is None else found[which : which + 1]
 
 
-def _same(face: DetectedFace, track: Track, scale: float) -> bool:
-    theirs = track.points[-1].mean(axis=0)
-    ours = _full(face.landmarks, scale)
-    return bool(np.linalg.norm(ours.mean(axis=0) - theirs) < 0.6 * np.ptp(ours[:, 0]))
+def _same(points: np.ndarray, track: Track) -> bool:
+    away = np.linalg.norm(points.mean(axis=0) - track.points[-1].mean(axis=0))
+    return bool(away < 0.6 * np.ptp(points[:, 0]))
 
 
 def _full(points: np.ndarray, scale: float) -> np.ndarray:
@@ -124,8 +177,14 @@ def _small(frame: Image.Image) -> tuple[Image.Image, float]:
     return frame.convert("RGB").resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0), scale
 
 
-def _thumbnail(small: Image.Image) -> np.ndarray:
-    return np.asarray(small.convert("L").resize(THUMBNAIL), np.float32) / 255
+def _thumbnail(grey: np.ndarray) -> np.ndarray:
+    found: np.ndarray = cv2.resize(grey, THUMBNAIL, interpolation=cv2.INTER_AREA)
+    return found.astype(np.float32) / 255
+
+
+def smoothed(series: np.ndarray) -> np.ndarray:
+    """Columns of a series `[N, C]`, one row a frame, smoothed over time from both sides."""
+    return np.stack([_smoothed(column) for column in series.T], axis=1)
 
 
 def _smoothed(values: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ reason to touch stays the photo's own, at the photo's own resolution.
 """
 
 from multimodal.fidelity.drawn import Drawn, drawn_of
-from multimodal.fidelity.transfer import Edited, Subject, subject_of, transfer
+from multimodal.fidelity.subjects import Subject, subject_of
+from multimodal.fidelity.transfer import Edited, transfer
 
 __all__ = ["Drawn", "Edited", "Subject", "drawn_of", "subject_of", "transfer"]

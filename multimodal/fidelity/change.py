@@ -44,11 +44,13 @@ class Cover:
         colours: `[S, S, 3]` float32 in [0, 1].
         alpha: how much of it there is, `[S, S]` float32 in [0, 1].
         sharp: its rim is as sharp as the photo allows.
+        name: what it is.
     """
 
     colours: np.ndarray
     alpha: np.ndarray
     sharp: bool
+    name: str
 
 
 @dataclass(frozen=True, eq=False)

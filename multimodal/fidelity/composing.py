@@ -84,8 +84,14 @@ def _band(photo: np.ndarray, transform: FaceTransform, planes: Planes, box: Box)
         over = seen(cover.levels, transform, box, cv2.INTER_CUBIC, 0.0)
         alpha = np.clip((over[..., 3:] - 0.5) * cover.steep + 0.5, 0, 1) * cover.most
         levels += (over[..., :3] - levels) * alpha
-    np.clip(np.rint(levels, out=levels), 0, 255, out=levels)
-    return np.where(reached[..., None], levels.astype(np.uint8), own)
+    result: np.ndarray = own.copy()
+    return cv2.copyTo(rounded(levels), reached.view(np.uint8), result)
+
+
+def rounded(levels: np.ndarray) -> np.ndarray:
+    """Levels as the nearest whole ones from 0 to 255, uint8."""
+    found: np.ndarray = cv2.add(levels, np.zeros(4), dtype=cv2.CV_8U)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

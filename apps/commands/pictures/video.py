@@ -41,12 +41,14 @@ def video(
 ) -> None:
     """Edit the faces of a film; run it again to go on where it stopped."""
     from apps.clips.filming import Filming, edit_film
+    from apps.threads import import_meanwhile
 
     spec = wish.spec(seed)
     for path in spec.sounds:
         warn_of_sound(path)
     if not source.is_file():
         raise FileNotFoundError(f"no such file: {source}")
+    import_meanwhile("open_clip")
     editor = model.load()
     with counter("editing the film") as advance:
         ahead = None if ray is None else drawn_by(model, ray, workers)

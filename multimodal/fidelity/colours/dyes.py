@@ -6,7 +6,7 @@ elsewhere, and is dark where the drawn is light, does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -38,28 +38,36 @@ CONTRASTS = ((0.05, 0.3, 0.6, 0.9), (0.36, 0.3, 0.22, 0.15))
 
 
 def dyes(
-    around: Surroundings, before: Drawn, after: Drawn, wishes: Wishes
+    near: Callable[[], Surroundings], before: Drawn, after: Drawn, wishes: Wishes
 ) -> Iterator[tuple[Names, Tint]]:
-    """The regions that change their colours, and their tints."""
-    own = around.levels(HAIR)
+    """The regions that change their colours, and their tints.
+
+    Args:
+        near: gives what lies around the face; it takes long, so only what needs it calls it.
+        before: the drawing before the edit.
+        after: the drawing after it.
+        wishes: what the words say.
+    """
     gone = share(after.likely, HAIR).sum() < 0.5 * share(before.likely, HAIR).sum()
-    if not gone and len(own) > LEAST and natural(own):
-        plain = wishes.face_stays and wishes.strongest("hair_color") is None
-        hair = None if plain else _change(before, after, HAIR, wishes)
-        tint = _hair(own, hair, _light(around, before), wishes)
+    named = wishes.strongest("hair_color") or _greyed(wishes)
+    plain = wishes.face_stays and named is None
+    hair = None if plain else _change(before, after, HAIR, wishes)
+    wanted = named is not None or hair is not None
+    if not gone and wanted and natural(near().levels(HAIR)):
+        tint = _hair(near().levels(HAIR), hair, _light(near(), before), wishes)
         if tint is not None:
             yield HAIR, tint
     skin = None if wishes.need_no_drawing else _change(before, after, SKIN, wishes)
-    own = around.levels(SKIN)
-    if skin is not None and len(own) > LEAST:
+    if skin is not None and len(near().levels(SKIN)) > LEAST:
+        own = near().levels(SKIN)
         yield SKIN, tint_towards(own, _mean(own) + skin[1] - skin[0])
-    eyes, own = wishes.strongest("eye_color"), around.levels(IRIS, 0.5)
-    if eyes is not None and len(own) > LEAST / 10:
-        yield IRIS, _iris(own, eyes)
-    own = around.levels(LIPS, 0.6)
-    if len(own) > LEAST / 3:
-        change = None if wishes.face_stays else _change(before, after, LIPS, wishes)
-        tint = _lips(own, change, wishes)
+    eyes = wishes.strongest("eye_color")
+    if eyes is not None and len(near().levels(IRIS, 0.5)) > LEAST / 10:
+        yield IRIS, _iris(near().levels(IRIS, 0.5), eyes)
+    change = None if wishes.face_stays else _change(before, after, LIPS, wishes)
+    painted = wishes.amount("lipstick: yes") > 0
+    if (painted or change is not None) and len(near().levels(LIPS, 0.6)) > LEAST / 3:
+        tint = _lips(near().levels(LIPS, 0.6), change, wishes)
         if tint is not None:
             yield LIPS, tint
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from multimodal.fidelity.composing import rounded
 from multimodal.fidelity.regions import Mask
 
 DARK = 0.03
@@ -80,8 +81,8 @@ def apply_tint(photo: np.ndarray, mask: Mask, tint: Tint) -> None:
             veil = cv2.LUT(cv2.merge([grey] * 3), tint.veil[None])
             wanted = cv2.addWeighted(wanted, 1 - tint.share, veil, tint.share, 0)
         own = part.astype(np.float32)
-        own += (wanted - own) * alpha[..., None]
-        photo[start:stop, left:right] = np.clip(np.rint(own), 0, 255).astype(np.uint8)
+        own += (wanted - own) * cv2.merge([alpha] * 3)
+        photo[start:stop, left:right] = rounded(own)
 
 
 def _shouldered(levels: np.ndarray) -> np.ndarray:

@@ -55,7 +55,7 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     grain = np.random.default_rng(0).standard_normal((side, side)).astype(np.float32)
     colours = colours + 0.012 * cv2.GaussianBlur(grain, (0, 0), 0.8)[..., None]
     alpha = cv2.GaussianBlur(np.maximum(gone, covered).astype(np.float32), (0, 0), 2.0)
-    return Cover(colours.clip(0, 1).astype(np.float32), alpha * (1 - kept), False)
+    return Cover(colours.clip(0, 1).astype(np.float32), alpha * (1 - kept), False, "bald")
 
 
 def _gone(around: Surroundings, hair: np.ndarray, skull: Skull) -> np.ndarray:

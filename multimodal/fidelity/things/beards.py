@@ -50,7 +50,7 @@ def beard(scene: Scene, wishes: Wishes) -> Cover | None:
     over = most * t * t * (3 - 2 * t) * np.clip(0.88 + 0.1 * hairs, 0.5, 1)
     colours = _colour(scene, named.color if named else None) * _shade(scene)
     colours = colours * (1 + 0.3 * other[..., None])
-    return Cover(colours.clip(0, 1).astype(np.float32), over.astype(np.float32), False)
+    return Cover(colours.clip(0, 1).astype(np.float32), over.astype(np.float32), False, "beard")
 
 
 def _jaw(mesh: np.ndarray, side: int) -> np.ndarray:

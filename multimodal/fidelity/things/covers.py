@@ -45,4 +45,4 @@ def _glasses(scene: Scene, wishes: Wishes) -> Cover | None:
     hidden = scene.of_photo("hair", "hat", "clothes", "background")
     free = cv2.GaussianBlur(1 - np.clip(1.5 * hidden, 0, 1), (0, 0), 1)
     alpha = alpha * cv2.resize(free, (alpha.shape[0],) * 2, interpolation=cv2.INTER_LINEAR)
-    return Cover(colours, alpha * much, False)
+    return Cover(colours, alpha * much, False, "glasses")

@@ -45,7 +45,7 @@ def open_mouth(scene: Scene, opened: float) -> Cover | None:
     inside, soft = _inside(points[list(INNER_LIPS)] - low, (high - low)[::-1], tall)
     colours[part] = (inside * _light(scene)).clip(0, 1)
     alpha[part] = soft * opened
-    return Cover(colours, alpha, False)
+    return Cover(colours, alpha, False, "mouth")
 
 
 def _inside(rim: np.ndarray, shape: np.ndarray, tall: float) -> tuple[np.ndarray, np.ndarray]:

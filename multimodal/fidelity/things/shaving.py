@@ -61,7 +61,7 @@ def shaved_off(
     other = share(likely, OTHER)
     alpha = alpha * (1 - np.clip(1.6 * other, 0, 1)) * _near(mesh, side) * feathered(side)
     alpha = cv2.resize(alpha, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-    return Cover(colours.clip(0, 1).astype(np.float32), alpha.astype(np.float32), False)
+    return Cover(colours.clip(0, 1).astype(np.float32), alpha.astype(np.float32), False, "chin")
 
 
 def _shade(light: np.ndarray, colours: np.ndarray, beard: np.ndarray) -> np.ndarray:

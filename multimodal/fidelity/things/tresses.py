@@ -63,7 +63,7 @@ def tresses(mesh: np.ndarray, hair: np.ndarray, own: np.ndarray) -> Cover | None
         depth = 0.62 + 0.38 * _step((across * sign / seen - deep) / 0.2)
         colours += (shade * depth[..., None] - colours) * (lock > 0)[..., None]
         alpha = np.maximum(alpha, lock)
-    return Cover(colours.clip(0.01, 1), alpha, False) if alpha.max() > 0.3 else None
+    return Cover(colours.clip(0.01, 1), alpha, False, "locks") if alpha.max() > 0.3 else None
 
 
 def _before(mesh: np.ndarray, down: np.ndarray, away: float) -> np.ndarray:

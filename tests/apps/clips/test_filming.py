@@ -7,21 +7,26 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import get_num_threads
 
 from apps.cli import run
-from apps.clips.filming import Filming, Shot, edit_film
+from apps.clips.filming import Filming, OnFrames, Span, edit_film, write_parts
+from apps.clips.parts import is_whole, spans
 from apps.clips.reading import Film, frames_of, read_film
-from apps.clips.segments import FilmActor, edit_segment, segments
+from apps.clips.segments import FilmActor
+from apps.clips.shots import Shot, chosen_keys, coded_among
 from apps.edits import EditSpec
 from apps.samples import faces
 from multimodal import FaceEditor
 from multimodal.faces.tracking import track_faces
+from multimodal.types import Offset
 from tests.tiny_editor import tiny_editor
 
 SIZE = (256, 208)
@@ -69,7 +74,9 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> FaceEditor:
 
 
 def how() -> Filming:
-    return Filming(EditSpec(text="a smiling person", strength=2.0, method="delta"), "encoder")
+    return Filming(
+        EditSpec(text="a smiling person", strength=2.0, method="delta"), "encoder", length=3
+    )
 
 
 def test_a_face_is_followed_and_its_crop_held_still() -> None:
@@ -118,26 +125,56 @@ def test_a_film_is_edited_where_the_face_is(
 def test_a_broken_run_goes_on(
     film: Path, editor: FaceEditor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, drawn = tmp_path / "out.mp4", []
+    out, drawn, short = tmp_path / "out.mp4", list[Any](), how()
 
     def stop_at(done: int, total: int, what: str) -> None:
-        if what.startswith("editing") and done == 3:
+        if what.startswith("editing") and done == 6:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        edit_film(editor, film, out, how(), stop_at)
-    kept = sorted(next(tmp_path.glob(".out.*.film")).glob("*.png"))
-    assert len(kept) >= 3
+        edit_film(editor, film, out, short, stop_at)
+    kept = sorted(next(tmp_path.glob(".out.*.film")).glob("*.mp4"))
+    assert [part.stem for part in kept] == ["000000-000004"]
     assert not out.exists()
-    kept[0].write_bytes(b"broken")
     import apps.clips.filming as filming
 
-    real = filming._changed
-    monkeypatch.setattr(filming, "_changed", lambda *words: drawn.append(words[3]) or real(*words))
-    edit_film(editor, film, out, how())
-    assert drawn[0] == 0
-    assert len(drawn) < FRAMES
+    real = filming.finished
+    monkeypatch.setattr(filming, "finished", lambda *words: drawn.append(words[3:]) or real(*words))
+    edit_film(editor, film, out, short)
+    assert drawn == [(4, FRAMES)]
     assert read_film(out).frames == FRAMES
+    assert not list(tmp_path.glob(".out.*"))
+
+
+def test_a_damaged_part_is_written_anew(tmp_path: Path) -> None:
+    part = tmp_path / "part.mp4"
+    assert not is_whole(part)
+    part.write_bytes(b"broken")
+    assert not is_whole(part)
+
+
+def test_frames_between_planned_ones_follow_them() -> None:
+    tracks = track_faces([frame(n) for n in range(FRAMES)])
+    places = tracks[0].places(64)
+    keys = chosen_keys(tracks[0], places, 10, 4, [3])
+    assert keys == [0, 3, 6]  # the face is carried along, it does not change
+    shot = Shot(tracks[0], places, keys, [0, 6], torch.zeros(2, 1, 1), Offset(), 1.0)
+    assert shot.about(0) == (0, 0, 0)
+    assert shot.about(2) == (0, 3, pytest.approx(2 / 3))
+    assert shot.about(3) == (3, 3, 0)
+    assert coded_among(keys, 1.0) == [0, 3, 6]
+
+
+def test_times_and_sound_stay(film: Path, edited: tuple[Path, dict[str, int]]) -> None:
+    def packets(path: Path, kind: str) -> list[tuple[float, bytes]]:
+        with av.open(str(path)) as container:
+            stream = getattr(container.streams, kind)[0]
+            found = [p for p in container.demux(stream) if p.pts is not None]
+            return [(float(p.pts * p.time_base), bytes(p)) for p in found]
+
+    assert packets(film, "audio") == packets(edited[0], "audio")
+    times = [[time for time, _ in packets(path, "video")] for path in (film, edited[0])]
+    assert times[0] == pytest.approx(times[1], abs=1e-3)
 
 
 def test_strength_nought_leaves_the_pictures(
@@ -175,21 +212,23 @@ def test_bad_films(
 def test_segments_give_the_film_of_one_run(
     film: Path, edited: tuple[Path, dict[str, int]], editor: FaceEditor, tmp_path: Path
 ) -> None:
-    assert segments(7, 3) == [(0, 4), (4, 7)]
-    assert [b - a for a, b in segments(100, 48)] == [50, 50]
-    assert segments(2, 48) == [(0, 2)]
+    assert spans(7, 3) == [(0, 4), (4, 7)]
+    assert [b - a for a, b in spans(100, 48)] == [50, 50]
+    assert spans(2, 48) == [(0, 2)]
     with pytest.raises(ValueError, match="at least 1"):
-        segments(10, 0)
+        spans(10, 0)
     told: list[int] = []
 
-    def ahead(found: Film, shots: Sequence[Shot], folder: Path, tell: object) -> None:
-        actor = FilmActor(lambda: editor, str(found.path), shots, str(folder), get_num_threads())
-        starts, stops = np.array(segments(found.frames, 3)).T
+    def ahead(
+        found: Film, shots: Sequence[Shot], folder: Path, parts: Sequence[Span], tell: OnFrames
+    ) -> None:
+        actor = FilmActor(lambda: editor, found, shots, str(folder), get_num_threads())
+        starts, stops = np.array(parts).T
         done = actor({"start": starts, "stop": stops})
         assert done["problem"].tolist() == ["", ""]
         told.extend(done["frames"].tolist())
-        assert edit_segment(editor, found.path, shots, folder, 0, 4) == 0  # they are there
-        lost = FilmActor(broken, str(found.path), shots, str(folder), get_num_threads())
+        assert write_parts(editor, found, shots, folder, parts, tell) == 0  # they are there
+        lost = FilmActor(broken, found, shots, str(folder), get_num_threads())
         assert "cannot load the model" in lost({"start": starts, "stop": stops})["problem"][0]
 
     parts = tmp_path / "parts.mp4"
@@ -206,8 +245,8 @@ def test_ray_draws_a_film_by_segments(film: Path, editor: FaceEditor, tmp_path: 
     from apps.clips.segments import by_ray
 
     out = tmp_path / "out.mp4"
-    ahead = by_ray(partial(tiny_editor, tmp_path), RayConfig("local", workers=1), 4)
-    done = edit_film(editor, film, out, how(), ahead=ahead)
+    ahead = by_ray(partial(tiny_editor, tmp_path), RayConfig("local", workers=1))
+    done = edit_film(editor, film, out, replace(how(), length=4), ahead=ahead)
     assert done["frames"] == FRAMES
     assert read_film(out).frames == FRAMES
 

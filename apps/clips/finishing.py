@@ -1,0 +1,105 @@
+"""A film's frames edited, one after another: some are planned, the rest follow."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+
+from apps.clips.reading import Film, Picture, numbered
+from apps.clips.shots import Shot
+from guidance.common import apply_offset, draw
+from multimodal.faces.native import native_crop
+from multimodal.fidelity import drawn_of, subject_of
+from multimodal.fidelity.between import Key, changed, key_of
+from multimodal.fidelity.plans import plan_of
+from multimodal.types import Face, Latent
+
+if TYPE_CHECKING:
+    from multimodal import FaceEditor
+
+WORKERS = 4
+"""Frames that are edited side by side."""
+WAITING_BYTES = 192 << 20
+"""Of the frames that wait for the next planned one, as they are decoded."""
+
+
+def most_waiting(film: Film) -> int:
+    """How many frames may wait for one that is planned."""
+    return max(1, WAITING_BYTES // (film.size[0] * film.size[1] * 3 // 2))
+
+
+def finished(
+    editor: FaceEditor, film: Film, shots: Sequence[Shot], start: int, stop: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The edited frames `[H, W, 3]` uint8 from one number up to another, with their numbers."""
+    plans: list[dict[int, Key]] = [{} for _ in shots]
+    waiting: deque[tuple[int, Picture]] = deque()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for number, picture in numbered(film, start, min(stop + 1, film.frames)):
+            for known, shot in zip(plans, shots, strict=True):
+                if number in shot.keys:
+                    known[number] = planned(editor, picture.pixels(), shot, number)
+            if number < stop:
+                waiting.append((number, picture))
+            ready = [one for one in waiting if _ready(one[0], shots, plans)]
+            if len(ready) >= WORKERS or number + 1 >= stop:
+                yield from _edited(pool, [waiting.popleft() for _ in ready], shots, plans)
+        yield from _edited(pool, list(waiting), shots, plans)  # a planned one could not be decoded
+
+
+def _ready(number: int, shots: Sequence[Shot], plans: Sequence[dict[int, Key]]) -> bool:
+    return all(
+        shot.about(number)[1] in known
+        for shot, known in zip(shots, plans, strict=True)
+        if shot.shows(number)
+    )
+
+
+def _edited(
+    pool: ThreadPoolExecutor,
+    waiting: Sequence[tuple[int, Picture]],
+    shots: Sequence[Shot],
+    plans: Sequence[dict[int, Key]],
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Frames edited side by side, a few at a time; what is known of earlier ones is forgotten."""
+    for begin in range(0, len(waiting), WORKERS):
+        some = waiting[begin : begin + WORKERS]
+        yield from pool.map(lambda one: _edited_one(one[0], one[1], shots, plans), some)
+    for shot, known in zip(shots, plans, strict=True):
+        since = shot.about(waiting[-1][0])[0] if waiting else 0
+        for old in [key for key in known if key < since]:
+            del known[old]
+
+
+def _edited_one(
+    number: int, picture: Picture, shots: Sequence[Shot], plans: Sequence[dict[int, Key]]
+) -> tuple[int, np.ndarray]:
+    pixels = picture.pixels()
+    for shot, known in zip(shots, plans, strict=True):
+        if shot.shows(number) and known:
+            first, second, share = shot.about(number)
+            last = known[max(known)]
+            pair = known.get(first, last), known.get(second, last)
+            pixels = changed(pixels, shot.place(number), pair, share)
+    return number, pixels
+
+
+@torch.no_grad()
+def planned(editor: FaceEditor, pixels: np.ndarray, shot: Shot, number: int) -> Key:
+    """A frame at which the edit is worked out."""
+    frame, place = Image.fromarray(pixels), shot.place(number)
+    rest = Latent(shot.code(number).to(editor.device))
+    generator = editor.generator_for(Face(rest, frame))
+    drawn = draw(generator, rest)
+    after = draw(generator, apply_offset(generator, rest, shot.offset, shot.strength))
+    side = drawn.shape[-1]
+    subject = subject_of(frame, place, native_crop(frame, place, side), side)
+    read = [drawn_of(one, subject.small.shape[0]) for one in (drawn, after)]
+    meant = shot.offset.scaled(shot.strength).meant
+    return key_of(subject, plan_of(subject, read[0], read[1], meant))
