@@ -56,9 +56,11 @@ def tresses(mesh: np.ndarray, hair: np.ndarray, own: np.ndarray) -> Cover | None
         lock, strands = _lock(across * sign / max(seen, 0.3), down, sign)
         lower = (down > 0.35) & (lock > 0.5)
         lock = lock * (1 - _before(mesh, down, away))
-        if seen < 0.4 or (lower.any() and shown[lower].mean() > FULL):
+        if lower.any() and shown[lower].mean() > FULL:
+            return None
+        if seen < 0.4:
             continue
-        shade = tone + (spread * 1.1) * strands[..., None] * (tone / (tone.mean() + 1e-3))
+        shade = tone + (spread * 0.85) * strands[..., None] * (tone / (tone.mean() + 1e-3))
         deep = 0.36 - 0.1 * _step((0.7 - down) / 0.4)
         depth = 0.62 + 0.38 * _step((across * sign / seen - deep) / 0.2)
         colours += (shade * depth[..., None] - colours) * (lock > 0)[..., None]
