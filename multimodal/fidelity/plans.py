@@ -87,7 +87,7 @@ def plan_of(subject: Subject, before: Drawn, after: Drawn, meant: Sequence[Meant
     locks = _locks(subject, small, lengthened(wishes))
     if locks is not None:
         overlays.append(Overlay(locks, True))
-    return Plan(tints, tuple(overlays), _planned(subject, small, before, after, wishes))
+    return Plan(tints, tuple(overlays), planned(subject, small, before, after, wishes))
 
 
 def applied(subject: Subject, plan: Plan) -> np.ndarray:
@@ -141,7 +141,7 @@ def _faded(subject: Subject, cover: Cover, much: float) -> Cover:
     return replace(cover, colours=colours, alpha=cover.alpha * np.float32(much))
 
 
-def _planned(
+def planned(
     subject: Subject, small: np.ndarray, before: Drawn, after: Drawn, wishes: Wishes
 ) -> Change:
     """What the edit does to the photo apart from recolouring it.

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from multimodal.fidelity.drawn import as_tensor
-from multimodal.fidelity.regions import share
+from multimodal.fidelity.regions import parsed, share
 from multimodal.fidelity.things.filling import filled_in
 from multimodal.fidelity.things.skulls import ears, skull_of
-from multimodal.fidelity.transfer import parsed, transfer
+from multimodal.fidelity.transfer import transfer
 from multimodal.meant import Meant
 from tests.multimodal.fidelity.test_looks import SIDE, subject
 

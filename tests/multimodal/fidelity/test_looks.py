@@ -16,9 +16,9 @@ from multimodal.fidelity.drawn import as_tensor, drawn_of
 from multimodal.fidelity.looks.expressions import felt, smile_of
 from multimodal.fidelity.looks.prototypes import looks, partners, together
 from multimodal.fidelity.mesh import INNER_LIPS
+from multimodal.fidelity.plans import planned
 from multimodal.fidelity.regions import share
 from multimodal.fidelity.registration import fitted, register
-from multimodal.fidelity.transfer import planned
 from multimodal.fidelity.wishes import Wishes
 from multimodal.meant import Meant
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from multimodal.fidelity.drawn import Drawn, as_tensor, drawn_of
 from multimodal.fidelity.mesh import INNER_LIPS
+from multimodal.fidelity.regions import parsed
 from multimodal.fidelity.registration import register
 from multimodal.fidelity.things.mouths import open_mouth
 from multimodal.fidelity.things.scene import Scene
-from multimodal.fidelity.transfer import parsed, transfer
+from multimodal.fidelity.transfer import transfer
 from multimodal.meant import Meant
 from tests.multimodal.fidelity.test_looks import SIDE, subject
 
