@@ -24,7 +24,7 @@ from guidance.common import read_options
 from guidance.methods.aims import Aim, aims_of, ways_towards
 from guidance.methods.factor_moves import BEYOND, FILE_NAME, FactorMoves, Way
 from guidance.targets import direction
-from guidance.wishes.meaning import load_meaning
+from guidance.wishes.meaning import load_meaning, load_related
 from guidance.wishes.reader import read_wishes
 from guidance.wishes.telling import refusal, told
 from guidance.wishes.types import Meaning, Sense, Understood, Wish
@@ -118,7 +118,7 @@ class KnownFactors:
     def __init__(self, toolkit: Toolkit, moves: FactorMoves | None = None) -> None:
         self.toolkit = toolkit
         self._moves = moves
-        self._meant: list[Meaning | None] = []
+        self._meant: list[Meaning] = []
 
     @property
     def moves(self) -> FactorMoves:
@@ -208,12 +208,11 @@ class KnownFactors:
         return understood, *aims_of(understood.wishes, self.moves, words, gains)
 
     def meaning(self, phrase: str, attributes: tuple[str, ...]) -> list[tuple[Sense, float]]:
-        """Classes for words that the vocabulary lacks; none where nothing was fitted to this
-        model's CLIP. Loaded when it is first asked."""
+        """Classes for words that the vocabulary lacks: by WordNet, and where this model's CLIP is
+        the one that was fitted to, by its sentence vectors. Loaded when it is first asked."""
         if not self._meant:
-            self._meant.append(load_meaning(self.toolkit.clip))
-        found = self._meant[0]
-        return [] if found is None else found(phrase, attributes)
+            self._meant.append(load_related(load_meaning(self.toolkit.clip)))
+        return self._meant[0](phrase, attributes)
 
     def check(self, text: str, photo: bool = False) -> None:
         """Refuse words of which none means a class of this model, nor what a photo is painted with.

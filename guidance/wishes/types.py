@@ -67,5 +67,5 @@ class Meaning(Protocol):
 
     def __call__(self, phrase: str, attributes: tuple[str, ...]) -> list[tuple[Sense, float]]:
         """Classes of these attributes (of all, where none is named), the likeliest first, with how
-        sure each is, in [0, 1]; what remains to 1 is that nothing here means it."""
+        sure it is that each is meant and not nothing, in [0, 1]."""
         ...

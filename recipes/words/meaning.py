@@ -22,29 +22,18 @@ from torch import Tensor
 from guidance.clip import OpenClip, load_clip
 from guidance.wishes.meaning import FILE, PROBE, SCALE, WordMeaning, word_vectors
 from guidance.wishes.reader import SURE, read_wishes
-from guidance.wishes.types import Sense
-from guidance.wishes.vocabulary import Vocabulary, load_vocabulary, taught
+from guidance.wishes.types import Meaning
+from guidance.wishes.vocabulary import Vocabulary, load_vocabulary
 from recipes.words.gather import caption_words
 from recipes.words.heldout import heldout
+from recipes.words.known import Known, known_words
+from recipes.words.related import related_without
 from recipes.words.wordnet import WordNet
 
 NOTHING = 4500
 """Words that mean nothing for a face."""
 
 BATCH = 128
-Known = Mapping[str, set[Sense]]
-
-
-def known_words(leave: frozenset[str] = frozenset()) -> dict[str, set[Sense]]:
-    """Phrases and their classes, without those that a "no" turns down."""
-    words = load_vocabulary()
-    turned = words.words["negators"] | words.words["after_negators"] | {"any", "nothing"}
-    out: dict[str, set[Sense]] = {}
-    for sense, texts in taught(leave).items():
-        for text in texts:
-            if not turned & set(words.key(text)):
-                out.setdefault(text, set()).add(sense)
-    return out
 
 
 def empty_words(known: Known, seed: int = 5) -> list[str]:
@@ -92,7 +81,7 @@ def fitted(
 
 
 def measured(
-    words: Vocabulary, meaning: WordMeaning, texts: Sequence[str], known: Known
+    words: Vocabulary, meaning: Meaning, texts: Sequence[str], known: Known
 ) -> Counter[str]:
     """How many phrases are read rightly, wrongly, or not at all."""
     counts: Counter[str] = Counter()
@@ -106,7 +95,8 @@ def report(clip: OpenClip, vectors: Mapping[str, Tensor], empty: Sequence[str]) 
     """Say what becomes of the held-out words, and of words that mean nothing."""
     leave, every = heldout(), known_words()
     without = {text: own for text, own in every.items() if text not in leave}
-    meaning, words = fitted(clip, vectors, without, empty[::2]), load_vocabulary(leave)
+    layer, words = fitted(clip, vectors, without, empty[::2]), load_vocabulary(leave)
+    meaning = related_without(leave, layer)
     captions = {t for cs in caption_words().values() for ts in cs.values() for t in ts}
     for name, inside in (("CLIP was taught", True), ("nobody was taught", False)):
         texts = [t for t in every if t in leave and (t in captions) == inside]

@@ -19,6 +19,9 @@ RELATIONS = {
     "derived": ("+",),
     "attributes": ("=",),
     "pertains": ("\\",),
+    "up": ("@", "@i"),
+    "also": ("^",),
+    "opposite": ("!",),
 }
 """What can be followed from a synset, and WordNet's signs for it."""
 
@@ -32,12 +35,14 @@ class Synset:
         lemmas: words that have it, with spaces.
         pointers: sign, part of speech and place of each related synset.
         gloss: WordNet's explanation.
+        place: in the file of its part of speech; with that it is named.
     """
 
     pos: str
     lemmas: tuple[str, ...]
     pointers: tuple[tuple[str, str, int], ...]
     gloss: str
+    place: int
 
 
 class WordNet:
@@ -110,7 +115,7 @@ class WordNet:
             (rest[1 + 4 * i], rest[3 + 4 * i].replace("s", "a"), int(rest[2 + 4 * i]))
             for i in range(int(rest[0]))
         )
-        return Synset(pos, lemmas, pointers, gloss.strip())
+        return Synset(pos, lemmas, pointers, gloss.strip(), place)
 
 
 def _index(path: Path) -> dict[str, tuple[int, ...]]:

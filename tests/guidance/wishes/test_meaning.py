@@ -9,7 +9,8 @@ import torch
 
 from guidance.clip import random_clip
 from guidance.common import save_tensors
-from guidance.wishes.meaning import FILE, WordMeaning, load_meaning
+from guidance.wishes.meaning import FILE, WordMeaning, load_meaning, load_related
+from guidance.wishes.reader import read_wishes
 
 SENSES = (("expression", "smile"), ("hair_color", "black"))
 
@@ -61,3 +62,28 @@ def test_another_clip_has_none() -> None:
     assert load_meaning(random_clip(seed=0)) is None
     if FILE.is_file():
         assert load_meaning(_Sentences()) is None
+
+
+def test_words_of_wordnet_that_the_vocabulary_lacks() -> None:
+    related = load_related()
+    wanted = {"matronly": "female", "cantankerous": "angry", "mirthless": "neutral"}
+    wanted |= {"snooze": "eyes_closed", "loathsome": "disgusted"}
+    for word, value in wanted.items():
+        assert related(word)[0][0][1] == value, word
+    assert related("democracy") == [] or related("democracy")[0][1] < 0.5
+    assert not read_wishes("a spaceship", meaning=related).wishes
+
+
+def test_odds_files_and_parts_of_phrases(tmp_path: Path) -> None:
+    path = tmp_path / "related.toml"
+    path.write_text('"expression: sad" = "woebegone:20 in_tears:5"\n"age: old" = "fusty:-60"\n')
+    related = load_related(path=path)
+    (sense, sure), *_ = related("woebegone")
+    assert sense == ("expression", "sad")
+    assert sure > 0.9
+    assert related("in tears")[0][0] == ("expression", "sad")
+    assert 0.5 < related("woebegone squire")[0][1] < sure
+    assert related("woebegone", ("age",)) == []
+    assert related("fusty")[0][1] < 0.5
+    found = read_wishes("a woebegone man", meaning=related)
+    assert {wish.sense for wish in found.wishes} == {("expression", "sad"), ("sex", "male")}

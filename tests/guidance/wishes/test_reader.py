@@ -140,12 +140,12 @@ def test_nonsense_is_unknown() -> None:
 
 def test_a_meaning_helps_where_it_is_sure() -> None:
     def meaning(phrase: str, attributes: tuple[str, ...]) -> list[tuple[Sense, float]]:
-        sure = 0.9 if phrase == "raven hair" and "hair_color" in attributes else 0.2
+        sure = 0.9 if phrase == "corvine hair" and "hair_color" in attributes else 0.2
         return [(("hair_color", "black"), sure)]
 
-    found = read_wishes("raven hair", meaning=meaning)
+    found = read_wishes("corvine hair", meaning=meaning)
     assert _said(found) == {"hair_color": "black"}
-    assert found.notes == ("took 'raven' for 'black hair'",)
+    assert found.notes == ("took 'corvine' for 'black hair'",)
     found = read_wishes("a vampire", meaning=meaning)
     assert (found.wishes, found.nearest) == ((), ("black hair",))
 

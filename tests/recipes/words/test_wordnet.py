@@ -10,6 +10,8 @@ import pytest
 from guidance.wishes.vocabulary import WORDS, load_vocabulary, taught
 from recipes.words.gather import written
 from recipes.words.heldout import chosen, heldout, key_of
+from recipes.words.related import Relations, fitted
+from recipes.words.related import written as written_words
 from recipes.words.wordnet import HOME, WordNet
 
 LINE = "{offset:08d} 00 n {count:02x} {lemmas} {pointers} | {gloss}"
@@ -42,6 +44,23 @@ def test_synsets(tiny: WordNet) -> None:
     assert "top hat" in tiny
     with pytest.raises(ValueError, match=r"has no 'hat\.n\.2'"):
         tiny.synset("hat.n.2")
+
+
+def test_what_is_fitted_to_words_reads_their_kin(tiny: WordNet) -> None:
+    relations = Relations(tiny)
+    assert relations.lemma("a top hat") == "top hat"
+    assert relations.features("top hat")["word top hat"] > 0
+    known = {"hat": {("hat", "yes")}, "top hat": {("hat", "yes")}}
+    model = fitted(relations, known, ["fedora"])
+    hat, fedora = model.odds([relations.features("top hat"), relations.features("fedora")])
+    assert hat[0] > 0 > fedora[0]
+    assert related_words_of(written_words(model, relations, ["top hat"])) == {"top_hat"}
+
+
+def related_words_of(text: str) -> set[str]:
+    return {
+        entry.split(":")[0] for value in tomllib.loads(text).values() for entry in value.split()
+    }
 
 
 def test_missing_database(tmp_path: Path) -> None:
