@@ -98,6 +98,10 @@ IRISES = {
 """Mean colours of irises that words name."""
 GREYED = 0.9
 """How grey words make the hair of who grows old."""
+BRIGHT, KEPT = ("blond", "gray", "white"), 0.85
+"""Colours of hair that never darken much, and how much of the hair's own brightness stays."""
+MOST = 1.6
+"""The most by which the contrast of hair grows: strands of white hair hardly differ."""
 BRIGHTER = 0.6
 """The most by which irises become brighter, in logarithms."""
 LIPSTICK, USUAL = (0.80, 0.06, 0.16), 0.5
@@ -128,10 +132,12 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
         goal = np.log(np.clip(colour, 0.06, 0.9) + DARK) + 0.5 * light
         follow = max(follow, min(named.amount, 1.0))
         wanted = wanted + 0.4 * min(named.amount, 1.0) * (goal - wanted)
+        if value in BRIGHT:  # what is as bright already stays so
+            wanted = wanted + KEPT * max(float((_mean(own) - wanted) @ GREY), 0.0)
     wanted = np.clip(wanted, np.log(0.03 + DARK), np.log(0.92 + DARK))
     spread = float(np.log(own @ GREY + DARK).std()) + 1e-3
     usual = float(np.interp(np.exp(wanted) @ GREY, *CONTRASTS))
-    contrast = np.clip((usual / spread) ** 0.7, 0.5, 1.1)
+    contrast = np.clip((usual / spread) ** 0.7, 0.5, MOST)
     return tint_towards(own, wanted, 1 + follow * (contrast - 1), 0.75 * follow)
 
 

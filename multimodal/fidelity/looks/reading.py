@@ -22,10 +22,10 @@ DARK = 0.03
 UNREST = 0.12
 """Amounts up to this are taken for none."""
 NAMED = {
-    "sex: female": ("man", -1.5),
-    "sex: male": ("man", 1.4),
-    "age: old": ("old", 1.25),
-    "age: child": ("child", 1.2),
+    "sex: female": ("man", -1.9),
+    "sex: male": ("man", 2.0),
+    "age: old": ("old", 1.45),
+    "age: child": ("child", 1.6),
 }
 """Classes whose words name a look, and how much of it they mean. A drawing between man and woman
 hardly changes when it is made a woman; the photo shall."""

@@ -1,0 +1,40 @@
+"""Hair of another colour keeps its light and its strands."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from multimodal.fidelity.colours.tints import GREY
+from multimodal.fidelity.drawn import as_tensor
+from multimodal.fidelity.regions import share
+from multimodal.fidelity.transfer import transfer
+from multimodal.meant import Meant
+from tests.multimodal.fidelity.test_looks import SIDE, subject
+
+
+def hair_of(name: str, *words: Meant) -> np.ndarray:
+    """Brightness of a sample's hair after words, whose drawing shows no change."""
+    ready = subject(name)
+    drawn = as_tensor(ready.small)
+    face = transfer(ready, drawn, drawn.clone(), words).face.resize((SIDE, SIDE))
+    levels = np.asarray(face, np.float32) / 255
+    found: np.ndarray = levels[share(ready.likely, ("hair",)) > 0.95] @ GREY
+    return found
+
+
+@pytest.mark.parametrize("colour", ["blond", "gray"])
+def test_light_hair_does_not_darken_to_a_light_colour(colour: str) -> None:
+    before, after = hair_of("01_smiling"), hair_of("01_smiling", Meant(f"hair_color: {colour}"))
+    assert after.mean() > 0.9 * before.mean()
+
+
+def test_white_hair_keeps_its_strands_in_a_darker_colour() -> None:
+    before, after = hair_of("04_old_man"), hair_of("04_old_man", Meant("hair_color: red"))
+    assert after.mean() < 0.8 * before.mean()
+    assert after.std() / after.mean() > 0.9 * before.std() / before.mean()
+
+
+def test_words_for_old_grey_dark_hair() -> None:
+    before, after = hair_of("09_woman"), hair_of("09_woman", Meant("age: old"))
+    assert after.mean() > 1.15 * before.mean()
