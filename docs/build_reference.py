@@ -138,6 +138,7 @@ PAGES: dict[str, Page] = {
                 *("BasinOptions", "PivotalOptions"),
             ),
             "multimodal.inversion.methods.pivotal": ("tuned_generator",),
+            "multimodal.inversion.methods.quick": ("QuickOptions",),
             "multimodal.inversion.methods.style_space": ("invert_styles",),
         },
     ),

@@ -78,12 +78,12 @@ def best_of(task: Task, space: Space, options: DescentOptions, points: Tensor) -
 def run_adam(walk: Walk) -> Walk:
     """Take Adam steps until the walk is over; returns it."""
     options = walk.options
-    optimizer = torch.optim.Adam(walk.variables, betas=(0.9, 0.999))
+    optimizer = torch.optim.Adam(walk.variables, betas=options.betas)
     for step in range(options.steps):
         t = step / options.steps
         walk.jitter = options.jitter * max(0.0, 1 - t / 0.75) ** 2
         if not walk.evaluate():
-            optimizer = torch.optim.Adam(walk.variables, betas=(0.9, 0.999))
+            optimizer = torch.optim.Adam(walk.variables, betas=options.betas)
         else:
             for group in optimizer.param_groups:
                 group["lr"] = walk.scale * learning_rate(t, options)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
 from PIL.Image import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from multimodal.images import ImageSource, load_image, to_tensor
+from multimodal.inversion.copies import learning_copy
 from multimodal.inversion.descent import adam, lbfgs
 from multimodal.inversion.methods.evolution import evolve
 from multimodal.inversion.methods.features import FeatureOptions, features
@@ -21,6 +22,7 @@ from multimodal.inversion.methods.layerwise import LayerOptions, layer_by_layer
 from multimodal.inversion.methods.monte_carlo import MonteCarloOptions, monte_carlo
 from multimodal.inversion.methods.pivotal import tune, tuned_generator
 from multimodal.inversion.methods.programs import ProgramOptions, by_programs
+from multimodal.inversion.methods.quick import QuickOptions, quick
 from multimodal.inversion.objective import Objective, local_lpips
 from multimodal.inversion.options import (
     BasinOptions,
@@ -176,7 +178,7 @@ LACKS_ENCODER = (
 )
 
 
-def run_encoder(task: Task, options: EncoderOptions | HybridOptions) -> Outcome:
+def run_encoder(task: Task, options: EncoderOptions | HybridOptions | QuickOptions) -> Outcome:
     """One feed-forward look (several for a feedback encoder)."""
     if task.encoder is None:
         raise ValueError(LACKS_ENCODER)
@@ -196,13 +198,27 @@ def run_encoder(task: Task, options: EncoderOptions | HybridOptions) -> Outcome:
 
 
 def run_hybrid(task: Task, options: HybridOptions) -> Outcome:
-    """The encoder's code, then descent from it."""
+    """The encoder's code, then descent from it, in the type that this machine is fastest in."""
+    if isinstance(task.generator, nn.Module):
+        twin = cast(Generator, learning_copy(task.generator, ()))
+        task = replace(task, generator=twin, objective=replace(task.objective, fast=True))
     if task.start is not None:
         return adam(task, options)
     if task.encoder is None:
         task.notes.append(NO_ENCODER)
         return adam(task, replace(options, stay=0.0))
     return adam(task.starting_at(run_encoder(task, options).latent.w), options)
+
+
+def run_quick(task: Task, options: QuickOptions) -> Outcome:
+    """The encoder's code, then a few steps of code and fine layers together."""
+    if task.start is not None:
+        return quick(task, options)
+    if task.encoder is None:
+        task.notes.append(NO_ENCODER)
+        average = task.generator.w_avg.repeat(1, task.generator.num_layers, 1)
+        return quick(task.starting_at(average), replace(options, stay=0.0))
+    return quick(task.starting_at(run_encoder(task, options).latent.w), options)
 
 
 def run_features(task: Task, options: FeatureOptions) -> Outcome:
@@ -218,7 +234,7 @@ def run_pivotal(task: Task, options: PivotalOptions) -> Outcome:
 def _find_pivot(task: Task, options: PivotalOptions) -> Outcome:
     if task.start is not None:
         return Outcome(Latent(task.start), 0)
-    name = options.pivot or ("projector" if task.encoder is None else "hybrid")
+    name = options.pivot or ("projector" if task.encoder is None else "quick")
     steps = options.pivot_steps or (450 if name == "projector" else None)
     values = {} if steps is None or name == "encoder" else {"steps": steps}
     # PTI's projector peaks at a rate of 0.01; ours keeps 0.1, which comes nearer in as many steps:
@@ -248,6 +264,7 @@ class Entry:
 
 METHODS: dict[str, Entry] = {
     "encoder": Entry(EncoderOptions, run_encoder, "feed-forward, a fraction of a second"),
+    "quick": Entry(QuickOptions, run_quick, "encoder, then a few steps on code and fine layers"),
     "hybrid": Entry(HybridOptions, run_hybrid, "encoder, then a short descent near its code"),
     "adam": Entry(DescentOptions, adam, "gradient descent in any space"),
     "lbfgs": Entry(LbfgsOptions, lbfgs, "L-BFGS with a line search in any space"),

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from multimodal.devices import fast_autocast
 from multimodal.inversion.options import Weights
 from multimodal.types import ImageDistance, ImageEmbedder
 
@@ -27,6 +28,7 @@ class Objective:
         perceptual: LPIPS, or None.
         identity: identity vectors, or None.
         mask: `[1, 1, R, R]`, 1 where the target is to be matched, or None for everywhere.
+        fast: the networks look in the type that this machine is fastest in.
     """
 
     target: Tensor
@@ -34,12 +36,19 @@ class Objective:
     perceptual: ImageDistance | None = None
     identity: ImageEmbedder | None = None
     mask: Tensor | None = None
+    fast: bool = False
 
     def __call__(self, images: Tensor) -> Terms:
         """Weighted terms by name, each `[B]`, of drawings `[B, 3, R, R]`.
 
         Outside the mask the target itself is shown to the networks, so nothing there counts.
         """
+        if not self.fast:
+            return self._terms(images)
+        with fast_autocast(images.device):
+            return {name: term.float() for name, term in self._terms(images).items()}
+
+    def _terms(self, images: Tensor) -> Terms:
         terms: Terms = {}
         if self.pixels_weight:
             terms["pixels"] = self.pixels_weight * self.mse(images)

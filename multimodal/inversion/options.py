@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 INITS = ("mean", "random", "given")
+PIVOTS = ("quick", "hybrid", "projector", "encoder", "adam")
 SPACES = ("z", "w", "w+", "p", "pn+", "class")
 
 Options = TypeVar("Options")
@@ -60,6 +61,7 @@ class Weights:
 
 
 PICTURE = Weights()
+QUICK = Weights(identity=0.2)
 PROJECTION = Weights(pixels=0.1, perceptual=1.0, identity=0.0)
 PIVOTAL = Weights(pixels=1.0, perceptual=1.0, identity=0.0)
 
@@ -97,6 +99,7 @@ class DescentOptions:
         domain: IDInvert's weight of `mean((E(G(w)) - w)^2)`; needs an encoder.
         noise: optimise the noise maps too, kept white by `noise_weight`.
         noise_weight: of StyleGAN2's noise regulariser.
+        betas: of Adam: how long it remembers gradients and their squares.
         rampup: share of the steps over which the learning rate grows.
         rampdown: share over which it falls.
         jitter: start strength of the noise added to the code (projector), in units of the root
@@ -119,6 +122,7 @@ class DescentOptions:
     domain: float = 0.0
     noise: bool = False
     noise_weight: float = 1e5
+    betas: tuple[float, float] = (0.9, 0.999)
     rampup: float = 0.05
     rampdown: float = 0.25
     jitter: float = 0.0
@@ -167,15 +171,18 @@ class ProjectorOptions(DescentOptions):
 
 @dataclass(frozen=True)
 class HybridOptions(DescentOptions):
-    """The encoder's code, then a short descent that stays near it.
+    """The encoder's code, then a short descent that stays near it: high rates that fall from the
+    start, and an Adam that forgets quickly.
 
     Args:
         passes: of the encoder, see `EncoderOptions`.
     """
 
-    steps: int = 100
-    lr: float = 0.03
+    steps: int = 45
+    lr: float = 0.15
     stay: float = 0.002
+    betas: tuple[float, float] = (0.85, 0.9)
+    rampdown: float = 0.9
     passes: int | None = None
 
 
@@ -183,8 +190,11 @@ class HybridOptions(DescentOptions):
 class IdInvertOptions(HybridOptions):
     """IDInvert (Zhu et al. 2020, "In-Domain GAN Inversion", equation 4)."""
 
+    steps: int = 100
     lr: float = 0.01
     stay: float = 0.0
+    betas: tuple[float, float] = DescentOptions.betas
+    rampdown: float = DescentOptions.rampdown
     domain: float = 2.0
 
 
@@ -245,12 +255,12 @@ class PivotalOptions:
     """Pivotal tuning (Roich et al. 2021, "Pivotal Tuning", equations 3-5).
 
     Args:
-        steps: at most so many of Adam on the generator.
-        lr: of Adam.
-        threshold: stop when LPIPS is at most this. PTI's own code stops at 0.06, which a hybrid
-            pivot reaches before any tuning.
-        pivot: how the pivot is found: "hybrid", "projector", "encoder" or "adam"; None: hybrid
-            with an encoder, projector without. A given `start` is the pivot itself.
+        steps: at most so many of Adam on the generator; its rate falls over them. PTI: 350.
+        lr: of Adam at its highest. PTI: 3e-4.
+        threshold: stop when LPIPS is at most this; PTI's own code stops at 0.06.
+        pivot: how the pivot is found: "quick", "hybrid", "projector", "encoder" or "adam"; None:
+            quick with an encoder, projector without. Weights that it tuned are tuned further. A
+            given `start` is the pivot itself.
         pivot_steps: steps of that search; None: 450 for the projector (PTI), else its default.
         weights: of the loss.
         locality: weight of the locality regulariser, 0 to leave it out (PTI's default).
@@ -259,8 +269,8 @@ class PivotalOptions:
         restarts: as for `DescentOptions`.
     """
 
-    steps: int = 350
-    lr: float = 3e-4
+    steps: int = 32
+    lr: float = 0.01
     threshold: float = 0.028
     pivot: str | None = None
     pivot_steps: int | None = None
@@ -271,10 +281,8 @@ class PivotalOptions:
     restarts: int = 3
 
     def __post_init__(self) -> None:
-        if self.pivot not in (None, "hybrid", "projector", "encoder", "adam"):
-            raise ValueError(
-                f"pivot {self.pivot!r} is not one of 'hybrid', 'projector', 'encoder', 'adam'"
-            )
+        if self.pivot not in (None, *PIVOTS):
+            raise ValueError(f"pivot {self.pivot!r} is not one of {', '.join(map(repr, PIVOTS))}")
         check_bounds(
             steps=(self.steps, 1, 100_000),
             lr=(self.lr, 1e-8, 1.0),

@@ -6,7 +6,6 @@ is only the changed weights; `tuned_generator` shares every other tensor with th
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,11 +13,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from multimodal.inversion.copies import assign, learning_copy, shared_copy
 from multimodal.inversion.objective import Terms
 from multimodal.inversion.options import PivotalOptions
+from multimodal.inversion.schedule import rate
 from multimodal.inversion.spaces import z_dim
 from multimodal.inversion.task import Method, Outcome, Task
 from multimodal.types import Generator
+
+BETAS = (0.85, 0.95)
+"""Of Adam: it has some tens of steps, so its memory is short."""
 
 
 def tuned_generator(generator: Generator, tuned: Mapping[str, Tensor]) -> Generator:
@@ -43,10 +47,10 @@ def tuned_generator(generator: Generator, tuned: Mapping[str, Tensor]) -> Genera
             )
         if not bool(value.isfinite().all()):
             raise ValueError(f"tuned weight {key} holds numbers that are not finite")
-    twin = _shared_copy(module)
+    twin = shared_copy(module)
     for key, value in tuned.items():
         there = value.to(generator.device, torch.float32)
-        _assign(twin, key, nn.Parameter(there, requires_grad=False))
+        assign(twin, key, nn.Parameter(there, requires_grad=False))
     return twin  # type: ignore[return-value]
 
 
@@ -78,30 +82,35 @@ class _Tuning:
         self.original = _as_module(task.generator)
         self.source = torch.Generator().manual_seed(task.seed + 2)
         self.best: dict[str, Tensor] | None = None
+        self.begun = dict(pivot.tuned or {})
+        self.objective = replace(task.objective, fast=True)
         self.lowest, self.lr, self.steps, self.restarts = math.inf, options.lr, 0, 0
         self._begin()
 
     def _begin(self) -> None:
-        self.twin = _trainable(self.original, self.best)
+        names = [k for k, _ in self.original.named_parameters() if _learns(k)]
+        self.twin = learning_copy(self.original, names, self.best or self.begun)
         self.weights = {k: p for k, p in self.twin.named_parameters() if p.requires_grad}
-        self.adam = torch.optim.Adam(self.weights.values(), lr=self.lr)
+        self.adam = torch.optim.Adam(self.weights.values(), lr=self.lr, betas=BETAS)
 
     @torch.enable_grad()
     def step(self, index: int) -> bool:
         """One step; False when the tuning is over."""
         image = self._draw(self.twin, self.latent.w)
-        terms = self.task.objective(image)
+        terms = self.objective(image)
         total = torch.stack(list(terms.values())).sum()
         self.steps += 1
         if not bool(total.isfinite()):
             return self._restart(terms)
         self._remember(index, float(total.detach()))
-        reached = self._reached(image)
+        reached = self._reached(terms, image)
         self._tell(terms)
         if reached or index + 1 == self.options.steps:
             return False
         if self.options.locality and index % self.options.locality_every == 0:
             total = total + self.options.locality * self._locality()
+        for group in self.adam.param_groups:
+            group["lr"] = self.lr * rate(index, self.options.steps)
         self.adam.zero_grad(set_to_none=True)
         total.backward()
         self.adam.step()
@@ -111,15 +120,18 @@ class _Tuning:
         noise = self.latent.noise
         return network.synthesize(w_plus, noise="const" if noise is None else noise)  # type: ignore[operator]
 
-    def _reached(self, image: Tensor) -> bool:
+    def _reached(self, terms: Terms, image: Tensor) -> bool:
+        weight = self.objective.weights.perceptual
+        if weight and "lpips" in terms:
+            return float(terms["lpips"].detach().mean()) <= weight * self.options.threshold
         with torch.no_grad():
-            distance = self.task.objective.lpips(image)
+            distance = self.objective.lpips(image)
         return distance is not None and float(distance.mean()) <= self.options.threshold
 
     def _remember(self, index: int, total: float) -> None:
         if total < self.lowest:
             self.lowest = total
-            changed = index > 0 or self.best is not None
+            changed = index > 0 or self.best is not None or bool(self.begun)
             self.best = (
                 {k: p.detach().clone() for k, p in self.weights.items()} if changed else None
             )
@@ -135,7 +147,7 @@ class _Tuning:
             neighbour = self.latent.w + self.options.alpha * away
             wanted = self._draw(self.original, neighbour)
         found = self._draw(self.twin, neighbour)
-        nearby = replace(self.task.objective, target=wanted, mask=None)
+        nearby = replace(self.objective, target=wanted, mask=None)
         return torch.stack(list(nearby(found).values())).sum()
 
     def _restart(self, terms: Terms) -> bool:
@@ -150,28 +162,12 @@ class _Tuning:
         self.task.tell(self.steps, self.options.steps, losses, message)
 
 
+def _learns(key: str) -> bool:
+    """Not what makes styles of a code: it would only fit the one code that is drawn."""
+    return not key.startswith("mapping.") and ".affine." not in key
+
+
 def _as_module(generator: Generator) -> nn.Module:
     if not isinstance(generator, nn.Module):
         raise ValueError(f"pivotal tuning needs a torch generator, not {type(generator).__name__}")
     return generator
-
-
-def _shared_copy(module: nn.Module) -> nn.Module:
-    """A copy of the module tree that shares every tensor."""
-    tensors = [*module.parameters(), *module.buffers()]
-    return copy.deepcopy(module, {id(tensor): tensor for tensor in tensors})
-
-
-def _trainable(original: nn.Module, start: Mapping[str, Tensor] | None) -> nn.Module:
-    """A copy whose synthesis weights are its own and learn; mapping and buffers are shared."""
-    twin = _shared_copy(original)
-    for key, parameter in list(twin.named_parameters()):
-        if not key.startswith("mapping."):
-            value = parameter.detach() if start is None else start[key]
-            _assign(twin, key, nn.Parameter(value.clone(), requires_grad=True))
-    return twin
-
-
-def _assign(module: nn.Module, key: str, parameter: nn.Parameter) -> None:
-    path, _, name = key.rpartition(".")
-    setattr(module.get_submodule(path), name, parameter)

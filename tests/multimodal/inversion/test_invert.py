@@ -46,6 +46,7 @@ CASES: dict[str, tuple[str, dict[str, Any], float]] = {
     "adam random": ("adam", {"init": "random", "starts": 6, "trial": 5, "steps": 30}, 0.8),
     "lbfgs": ("lbfgs", {"steps": 40}, 0.5),
     "projector": ("projector", {"steps": 50}, 0.8),
+    "quick": ("quick", {"steps": 28}, 0.8),
     "hybrid": ("hybrid", {"steps": 40}, 0.8),
     "idinvert": ("idinvert", {"steps": 40, "lr": 0.05, "domain": 0.1}, 0.9),
     "cma": ("cma", {"generations": 15, "population": 8}, 1.0),
@@ -149,7 +150,7 @@ def test_a_loss_that_is_not_finite_restarts_with_a_smaller_step(
     method: str, tiny: StyleGAN2, face: Tensor, distance: Any
 ) -> None:
     told: list[Progress] = []
-    start = {"start": tiny.sample(1, seed=9)} if method == "pti" else {}
+    tuning = {"start": tiny.sample(1, seed=9), "threshold": 0} if method == "pti" else {}
     result = invert(
         tiny,
         face,
@@ -157,7 +158,7 @@ def test_a_loss_that_is_not_finite_restarts_with_a_smaller_step(
         told.append,
         perceptual=Spoiled(distance, range(5, 7)),
         steps=20,
-        **start,
+        **tuning,
     )
     assert result.latent.w.isfinite().all()
     assert any("half the step" in progress.message for progress in told)

@@ -108,3 +108,17 @@ def test_weights_that_do_not_fit_are_refused(tiny: StyleGAN2) -> None:
         tuned_generator(tiny, {"synthesis.b8.conv1.bias": torch.zeros(7)})
     with pytest.raises(ValueError, match="not finite"):
         tuned_generator(tiny, {"synthesis.b8.conv1.bias": torch.full((32,), float("nan"))})
+
+
+def test_weights_that_the_pivot_tuned_are_tuned_further(
+    tiny: StyleGAN2, face: Tensor, distance: Any
+) -> None:
+    options: dict[str, Any] = {"perceptual": distance, "threshold": 0, "pivot_steps": 6}
+    result = invert(tiny, face, "pti", pivot="quick", steps=6, **options)
+    pivot = invert(tiny, face, "quick", perceptual=distance, steps=6)
+    torch.testing.assert_close(result.latent.w, pivot.latent.w)
+    assert result.tuned is not None
+    assert pivot.tuned is not None
+    assert set(pivot.tuned) < set(result.tuned)
+    assert not any("affine" in key or "mapping" in key for key in result.tuned)
+    assert result.report["mse"] < pivot.report["mse"]

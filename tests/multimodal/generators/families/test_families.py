@@ -94,7 +94,7 @@ def test_families_that_say_their_name_are_held_to_it(tmp_path: Path) -> None:
             load_generator(path, "cpu")
 
 
-@pytest.mark.parametrize("method", ["hybrid", "projector", "cma", "pti"])
+@pytest.mark.parametrize("method", ["quick", "hybrid", "projector", "cma", "pti"])
 def test_inversion(model: Network, method: str) -> None:
     target = model.synthesize(model.sample(1, seed=4).w)
     options = {
