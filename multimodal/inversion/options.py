@@ -62,8 +62,9 @@ class Weights:
 
 PICTURE = Weights()
 QUICK = Weights(identity=0.2)
+HYBRID = Weights(perceptual=1.2, identity=0.15)
 PROJECTION = Weights(pixels=0.1, perceptual=1.0, identity=0.0)
-PIVOTAL = Weights(pixels=1.0, perceptual=1.0, identity=0.0)
+PIVOTAL = Weights(pixels=1.0, perceptual=1.2, identity=0.1)
 
 
 @dataclass(frozen=True)
@@ -178,10 +179,11 @@ class HybridOptions(DescentOptions):
         passes: of the encoder, see `EncoderOptions`.
     """
 
-    steps: int = 45
-    lr: float = 0.15
+    steps: int = 42
+    lr: float = 0.18
+    weights: Weights = HYBRID
     stay: float = 0.002
-    betas: tuple[float, float] = (0.85, 0.9)
+    betas: tuple[float, float] = (0.8, 0.9)
     rampdown: float = 0.9
     passes: int | None = None
 
@@ -192,6 +194,7 @@ class IdInvertOptions(HybridOptions):
 
     steps: int = 100
     lr: float = 0.01
+    weights: Weights = PICTURE
     stay: float = 0.0
     betas: tuple[float, float] = DescentOptions.betas
     rampdown: float = DescentOptions.rampdown
@@ -255,13 +258,15 @@ class PivotalOptions:
     """Pivotal tuning (Roich et al. 2021, "Pivotal Tuning", equations 3-5).
 
     Args:
-        steps: at most so many of Adam on the generator; its rate falls over them. PTI: 350.
+        steps: at most so many of Adam on the generator at a fixed code; its rate falls over them.
+            None: 12 after "quick", else 100. PTI: 350.
         lr: of Adam at its highest. PTI: 3e-4.
         threshold: stop when LPIPS is at most this; PTI's own code stops at 0.06.
-        pivot: how the pivot is found: "quick", "hybrid", "projector", "encoder" or "adam"; None:
-            quick with an encoder, projector without. Weights that it tuned are tuned further. A
-            given `start` is the pivot itself.
-        pivot_steps: steps of that search; None: 450 for the projector (PTI), else its default.
+        pivot: how the pivot is found: "quick" (code and every layer together), "hybrid",
+            "projector", "encoder" or "adam"; None: quick with an encoder, projector without.
+            Weights that it tuned are tuned further. A given `start` is the pivot itself.
+        pivot_steps: steps of that search; None: 450 for the projector (PTI), 45 for "quick", else
+            its default.
         weights: of the loss.
         locality: weight of the locality regulariser, 0 to leave it out (PTI's default).
         locality_every: steps between its uses.
@@ -269,9 +274,9 @@ class PivotalOptions:
         restarts: as for `DescentOptions`.
     """
 
-    steps: int = 32
-    lr: float = 0.01
-    threshold: float = 0.028
+    steps: int | None = None
+    lr: float = 0.003
+    threshold: float = 0.045
     pivot: str | None = None
     pivot_steps: int | None = None
     weights: Weights = PIVOTAL
@@ -284,7 +289,7 @@ class PivotalOptions:
         if self.pivot not in (None, *PIVOTS):
             raise ValueError(f"pivot {self.pivot!r} is not one of {', '.join(map(repr, PIVOTS))}")
         check_bounds(
-            steps=(self.steps, 1, 100_000),
+            steps=(self.steps or 1, 1, 100_000),
             lr=(self.lr, 1e-8, 1.0),
             threshold=(self.threshold, 0, 10),
             locality=(self.locality, 0, 1e3),

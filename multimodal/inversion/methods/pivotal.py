@@ -21,6 +21,8 @@ from multimodal.inversion.spaces import z_dim
 from multimodal.inversion.task import Method, Outcome, Task
 from multimodal.types import Generator
 
+AFTER_TUNING, ALONE = 12, 100
+"""Steps where the search for the pivot tuned every layer already, and where it tuned none."""
 BETAS = (0.85, 0.95)
 """Of Adam: it has some tens of steps, so its memory is short."""
 
@@ -68,7 +70,7 @@ def tune(task: Task, options: PivotalOptions, find_pivot: Method) -> Outcome:
     """
     pivot = find_pivot(task, options)
     search = _Tuning(task, options, pivot)
-    for step in range(options.steps):
+    for step in range(search.count):
         if not search.step(step):
             break
     return Outcome(pivot.latent, pivot.steps + search.steps, search.best)
@@ -83,6 +85,7 @@ class _Tuning:
         self.source = torch.Generator().manual_seed(task.seed + 2)
         self.best: dict[str, Tensor] | None = None
         self.begun = dict(pivot.tuned or {})
+        self.count = options.steps or (AFTER_TUNING if self.begun else ALONE)
         self.objective = replace(task.objective, fast=True)
         self.lowest, self.lr, self.steps, self.restarts = math.inf, options.lr, 0, 0
         self._begin()
@@ -105,12 +108,12 @@ class _Tuning:
         self._remember(index, float(total.detach()))
         reached = self._reached(terms, image)
         self._tell(terms)
-        if reached or index + 1 == self.options.steps:
+        if reached or index + 1 == self.count:
             return False
         if self.options.locality and index % self.options.locality_every == 0:
             total = total + self.options.locality * self._locality()
         for group in self.adam.param_groups:
-            group["lr"] = self.lr * rate(index, self.options.steps)
+            group["lr"] = self.lr * rate(index, self.count)
         self.adam.zero_grad(set_to_none=True)
         total.backward()
         self.adam.step()
@@ -159,7 +162,7 @@ class _Tuning:
 
     def _tell(self, terms: Terms, message: str = "") -> None:
         losses = {name: float(term.detach().mean()) for name, term in terms.items()}
-        self.task.tell(self.steps, self.options.steps, losses, message)
+        self.task.tell(self.steps, self.count, losses, message)
 
 
 def _learns(key: str) -> bool:
