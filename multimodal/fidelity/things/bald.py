@@ -18,6 +18,8 @@ from multimodal.fidelity.wishes import Wishes
 
 BALD = 0.03
 """Share of the picture that drawn hair loses at least, where a head is made bald."""
+LOCAL = 35.0
+"""Over how many pixels from the forehead a skull loses the forehead's own shades."""
 SHADED = 0.2
 """Width of the darker rim of a skull, in widths of it."""
 KEPT = ("ears", "eyes", "iris", "lips", "mouth", "teeth", "glasses", "neck", "hat", "beard")
@@ -55,6 +57,8 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     grain = np.random.default_rng(0).standard_normal((side, side)).astype(np.float32)
     colours = colours + 0.012 * cv2.GaussianBlur(grain, (0, 0), 0.8)[..., None]
     alpha = cv2.GaussianBlur(np.maximum(gone, covered).astype(np.float32), (0, 0), 2.0)
+    wider = cv2.GaussianBlur(_grown((gone * skull.whole > 0.5).astype(np.float32), 17), (0, 0), 8)
+    alpha = np.maximum(alpha, wider * np.clip(skull.up / 0.2, 0, 1) * (skull.whole > 0.5))
     return Cover(colours.clip(0, 1).astype(np.float32), alpha * (1 - kept), False, "bald")
 
 
@@ -91,12 +95,14 @@ def _flesh(around: Surroundings, skull: Skull, far: np.ndarray) -> np.ndarray:
     upper = lit & (skull.up > -0.1)
     seen = far * (upper if upper.sum() > 400 else lit)
     near, calm = (spread(around.picture, seen, widths) for widths in (WIDTHS, WIDTHS[-2:]))
-    bare = 0.4 * near + 0.6 * calm
+    away = cv2.distanceTransform((seen < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    local = np.exp(-away / LOCAL)[..., None]
+    bare = calm + (near - calm) * local
     joined = np.maximum(skull.whole > 0.5, likely).astype(np.uint8)
     head: np.ndarray = cv2.morphologyEx(joined, cv2.MORPH_CLOSE, np.ones((25, 25), np.uint8))
-    away = cv2.distanceTransform(head, cv2.DIST_L2, 5)
+    depth = cv2.distanceTransform(head, cv2.DIST_L2, 5)
     width = SHADED * max(float(np.ptp(np.nonzero(head.any(axis=0))[0], axis=0)), 1.0)
-    t = np.clip(away / width, 0, 1)
+    t = np.clip(depth / width, 0, 1)
     rounded = cv2.GaussianBlur((0.66 + 0.34 * np.sqrt(t * (2 - t))).astype(np.float32), (0, 0), 3)
     shine = 0.05 * np.exp(-(((skull.up - 0.62) / 0.16) ** 2) - (skull.across / 0.3) ** 2)
     return bare * rounded[..., None] + shine[..., None]
