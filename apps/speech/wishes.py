@@ -23,9 +23,9 @@ def speech_reader() -> SpeechReader:
         ValueError: it is not installed.
     """
     from audio.speech.sphinx import SphinxReader, sayable
-    from guidance.wishes.spoken import sentences
+    from guidance.wishes.spoken import common_sentences, sentences
 
-    return SphinxReader(sentences(sayable))
+    return SphinxReader(sentences(sayable), common_sentences(sayable))
 
 
 def hear_wish(path: SoundSource, reader: SpeechReader | None = None) -> Spoken:

@@ -1,8 +1,8 @@
 """Speech to words, offline: PocketSphinx (Huggins-Daines et al. 2006) that expects some sentences.
 
 The acoustic model is the wheel's own (US English, BSD licence); the language model is a trigram of
-the sentences that can be said. It always finds some words; whether they were said is judged by
-whether they follow each other as in those sentences.
+the sentences that can be said. A recording is recognised at three paces, and the common sentence
+whose phones are nearest to what was found is taken to be said, unless none is near.
 """
 
 from __future__ import annotations
@@ -17,12 +17,28 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import torch
+import torchaudio
 
 from audio.io import RATE, SoundSource, load_sound
+from audio.speech.nearest import NearestSentence
 from audio.speech.types import LONGEST_S, Heard
 
-MOST_DOUBT = 0.25
-"""Doubt from which nothing of what was heard is believed."""
+MOST_DOUBT = 0.36
+"""Doubt from which nothing of what was heard is believed: how far its phones are from the nearest
+sentence, as a share of its length."""
+
+PACES = (1.0, 0.92, 1.08)
+"""A recording is recognised at each."""
+
+LOUDNESS = 0.08
+"""Root mean square that a recording is brought to."""
+
+COMMON = 2
+"""How often the common sentences are told to the language model; the drawn ones once."""
+
+ODD = 0.08
+"""What a sentence that is not among the common ones must be nearer by."""
 
 WEIGHT = 10.0
 """Of the sentences that are expected, against the sounds that are heard."""
@@ -43,6 +59,7 @@ class SphinxReader:
 
     Args:
         sentences: what can be said; its words must be among the recogniser's.
+        common: what is said most, each sentence once.
 
     Raises:
         ValueError: PocketSphinx is not installed.
@@ -50,17 +67,19 @@ class SphinxReader:
 
     most_doubt = MOST_DOUBT
 
-    def __init__(self, sentences: Sequence[str]) -> None:
+    def __init__(self, sentences: Sequence[str], common: Sequence[str]) -> None:
         sphinx = _sphinx()
-        words = {word for sentence in sentences for word in sentence.split()}
+        every = [*sentences, *common]
+        words = {word for sentence in every for word in sentence.split()}
         with TemporaryDirectory() as folder:
             model, dictionary = Path(folder) / "wishes.arpa", Path(folder) / "wishes.dict"
-            _write_model(sentences, model)
+            _write_model([*sentences, *(text for _ in range(COMMON) for text in common)], model)
             dictionary.write_text("".join(_pronounced(words)), encoding="utf-8")
             given = {"lm": None, "dict": str(dictionary), "loglevel": "FATAL", "lw": WEIGHT}
             self._decoder = sphinx.Decoder(**given)
             self._decoder.add_lm_file("wishes", str(model))
-        self._pairs = {pair for sentence in sentences for pair in _pairs(sentence)}
+        self._pairs = {pair for sentence in every for pair in _pairs(sentence)}
+        self._common = NearestSentence(common, phones_of)
 
     def read(self, sound: SoundSource) -> Heard:
         """The words that were said.
@@ -70,6 +89,19 @@ class SphinxReader:
             ValueError: not a sound, or silence.
         """
         samples = load_sound(sound, LONGEST_S).samples
+        samples = samples * (LOUDNESS / max(float(np.sqrt((samples**2).mean())), 1e-6))
+        found = [text for pace in PACES if (text := self._recognised(_paced(samples, pace)))]
+        if not found:
+            return Heard("", float("inf"))
+        text, doubt = self._common.find(found)
+        said = found[0]
+        if said != text and not self._strange(said):
+            own = NearestSentence([said], phones_of).find(found)[1]
+            if own + ODD < doubt:
+                return Heard(said, own)
+        return Heard(text, doubt)
+
+    def _recognised(self, samples: np.ndarray) -> str:
         pause = np.zeros(round(PAUSE_S * RATE), np.float32)
         noise = np.random.default_rng(0).normal(0, NOISE, len(samples) + 2 * len(pause))
         whole = np.concatenate([pause, samples, pause]) + noise
@@ -80,13 +112,24 @@ class SphinxReader:
         )
         self._decoder.end_utt()
         found = self._decoder.hyp()
-        text = "" if found is None else str(found.hypstr)
-        return Heard(text, self._strange(text) if text else float("inf"))
+        return "" if found is None else str(found.hypstr)
 
-    def _strange(self, text: str) -> float:
-        """Share of a text's pairs of words that no sentence has."""
-        pairs = _pairs(text)
-        return sum(pair not in self._pairs for pair in pairs) / len(pairs)
+    def _strange(self, text: str) -> bool:
+        """Do any two words follow each other in it as in no sentence?"""
+        return any(pair not in self._pairs for pair in _pairs(text))
+
+
+def _paced(samples: np.ndarray, pace: float) -> np.ndarray:
+    """A recording slowed down (above 1) or sped up, pitch and all."""
+    if pace == 1.0:
+        return samples
+    sound = torch.from_numpy(np.ascontiguousarray(samples, np.float32))
+    return np.asarray(torchaudio.functional.resample(sound, RATE, round(RATE * pace)).numpy())
+
+
+def phones_of(sentence: str) -> list[str]:
+    """A sentence's phones by the recogniser's dictionary, each word's commonest way to say it."""
+    return [phone for word in sentence.split() for phone in _dictionary()[word][0].split()[1:]]
 
 
 def _pairs(sentence: str) -> list[tuple[str, str]]:

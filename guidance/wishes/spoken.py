@@ -22,7 +22,9 @@ FAINT, STRONG = 0.5, 2.0
 TAKEN = 0.4
 """Chance that what may be left out is said."""
 
-SENTENCES = 12000
+DRAWN = 6000
+"""Sentences that are drawn from the grammar."""
+
 _OPTION = re.compile(r"\[([^\[\]]*)\]")
 _RULE = re.compile(r"<([^>]+)>")
 _TERMINAL = re.compile(r"<[^>]+>|[\[\]()|*+;]|[a-z']+")
@@ -60,7 +62,7 @@ def _factor(command: str, text: str) -> float:
     return float(FACTORS[command] ** power)
 
 
-def sentences(sayable: Callable[[str], bool], count: int = SENTENCES, seed: int = 0) -> list[str]:
+def sentences(sayable: Callable[[str], bool], count: int = DRAWN, seed: int = 0) -> list[str]:
     """Sentences that can be said, drawn from the grammar: what a recogniser learns to expect.
 
     Args:
@@ -76,6 +78,27 @@ def sentences(sayable: Callable[[str], bool], count: int = SENTENCES, seed: int 
     }
     drawn = [*known["command"], *["<say>"] * count]
     return [" ".join(_expanded(a, known, draw).split()) for a in drawn]
+
+
+def common_sentences(sayable: Callable[[str], bool]) -> list[str]:
+    """What is said most: every sentence of the table's `common` templates, each once.
+
+    Args:
+        sayable: whether the recogniser can pronounce a word.
+    """
+    every = [*rules()["command"], *(s for t in _table()["common"]["templates"] for s in _all(t))]
+    fixed = (re.sub(r"\ba (?=[aeiou])", "an ", sentence) for sentence in every)
+    return [s for s in dict.fromkeys(fixed) if all(map(sayable, s.split()))]
+
+
+def _all(template: str) -> list[str]:
+    """Every sentence of a template: each rule that it names is replaced by each alternative."""
+    found = _RULE.search(template)
+    if found is None:
+        return [] if _OPTION.search(template) else [" ".join(template.split())]
+    known = _table()["common"].get(found[1]) or rules()[found[1]]
+    before, after = template[: found.start()], template[found.end() :]
+    return [s for one in known for s in _all(f"{before}{one}{after}")]
 
 
 def _expanded(alternative: str, known: Mapping[str, list[str]], draw: random.Random) -> str:

@@ -4,8 +4,11 @@
 
 Two readers, in files of their own. `voices.safetensors` learns sex and child or adult from clips
 under permissive licences. `voices_acted.safetensors` learns mood too, from acted voices (RAVDESS,
-CC BY-NC-SA 4.0), and has their licence. Every clip is heard twice more, through other rooms,
-lines and noises.
+CC BY-NC-SA 4.0), and has their licence. Every clip is heard twice more: at another pace, in another
+colour of sound, and mostly through other rooms, lines and noises.
+
+The files that ship were fitted in this way, with the same penalty, but their copies were drawn in
+another order: a new fit differs from them by its draws.
 """
 
 from __future__ import annotations
@@ -40,6 +43,10 @@ from recipes.sound.read_yamnet import read_yamnet
 
 CHILD, GROWN = 11, 15
 """Years up to which a speaker is a child, and from which none any more."""
+
+ECHO_S, PACE, COLOUR_DB, DEGRADED, PEAK = 4.0, 0.06, 5.0, 0.6, 0.8
+"""Of another recording of a voice: seconds, log of the most change of pace, how unevenly it sounds,
+how often a room, a line or a noise comes besides, and its loudest sample."""
 
 ACTED = "ravdess"
 NON_COMMERCIAL = "CC-BY-NC-SA-4.0"
@@ -85,7 +92,7 @@ def hear_voices(
     for index, row in enumerate(clips):
         samples = read(folder, row)
         for echo in range(1 + echoes):
-            heard = augment.degrade(rng, samples) if echo else samples
+            heard = echo_of(rng, samples) if echo else samples
             sound = load_sound((RATE, heard), 30.0).tensor()
             features.append(voice_features(sound, trunk(sound)))
             for question, answer in answers_of(row).items():
@@ -94,8 +101,25 @@ def hear_voices(
     return Spoken(torch.cat(features), {k: torch.tensor(v) for k, v in answers.items()})
 
 
+def echo_of(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
+    """Another recording of the first seconds of a voice `[T]`."""
+    pace = float(np.exp(rng.uniform(-PACE, PACE)))
+    heard = _coloured(rng, augment.speed(samples[: round(ECHO_S * RATE)], pace))
+    heard = augment.degrade(rng, heard) if rng.random() < DEGRADED else heard
+    return np.asarray(PEAK * heard / max(float(np.abs(heard).max()), 1e-6), np.float32)
+
+
+def _coloured(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
+    """Louder and softer by some decibels at a few places of the spectrum."""
+    bands = np.fft.rfft(samples)
+    count = int(rng.integers(3, 9))
+    places = np.sqrt(np.linspace(0, 1, len(bands)))
+    decibels = np.interp(places, np.linspace(0, 1, count), rng.normal(size=count) * COLOUR_DB)
+    return np.asarray(np.fft.irfft(bands * 10 ** (decibels / 20), len(samples)), np.float32)
+
+
 def fit_reader(
-    spoken: Spoken, questions: Sequence[str], decay: float = 1e-3, steps: int = 200
+    spoken: Spoken, questions: Sequence[str], decay: float = 5e-3, steps: int = 200
 ) -> VoiceReader:
     """Logistic regression of each question on the voices whose answer is known; answers count
     alike, however many voices each has."""

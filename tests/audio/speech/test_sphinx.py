@@ -17,7 +17,8 @@ VOICE = Path(__file__).parent
 
 @pytest.fixture(scope="module")
 def reader() -> SphinxReader:
-    return SphinxReader(["red hair", "no glasses", "undo", "make her smile", "no hat"] * 20)
+    common = ["red hair", "no glasses", "undo", "make her smile", "no hat"]
+    return SphinxReader([*common, "a hat and red hair"] * 20, common)
 
 
 def test_words_of_the_dictionary() -> None:
@@ -27,7 +28,9 @@ def test_words_of_the_dictionary() -> None:
 
 @pytest.mark.parametrize(("name", "text"), [("no_glasses", "no glasses"), ("undo", "undo")])
 def test_a_recording_is_read(reader: SphinxReader, name: str, text: str) -> None:
-    assert reader.read(VOICE / f"{name}.ogg") == Heard(text, 0.0)
+    found = reader.read(VOICE / f"{name}.ogg")
+    assert found.text == text
+    assert found.doubt < reader.most_doubt / 2
 
 
 def test_a_wish_and_a_command(reader: SphinxReader) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guidance.wishes.spoken import rules, sentences, spoken, words_of
+from guidance.wishes.spoken import common_sentences, rules, sentences, spoken, words_of
 
 
 def test_commands() -> None:
@@ -38,3 +38,13 @@ def test_nearly_all_that_can_be_said_is_understood() -> None:
 def test_words_of_an_alternative() -> None:
     assert words_of("<lead> [a | an] hat") == ["a", "an", "hat"]
     assert "say" in rules()
+
+
+def test_what_is_said_most_is_understood() -> None:
+    common = common_sentences(lambda word: word != "goatee")
+    assert len(common) == len(set(common)) > 4000
+    assert {"make her smile", "a happy old woman", "an old man with a hat", "undo"} <= set(common)
+    assert not [text for text in common if "goatee" in text or "<" in text or "[" in text]
+    found = [spoken(text) for text in common[::7]]
+    read = [one.command or (one.understood and one.understood.wishes) for one in found]
+    assert sum(map(bool, read)) > 0.97 * len(found)
