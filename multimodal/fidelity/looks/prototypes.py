@@ -16,6 +16,8 @@ import numpy as np
 from safetensors import safe_open
 from scipy.optimize import linear_sum_assignment
 
+FINEST = 1.15
+"""Fine contrast goes no further than this, or faces look sharper than photographs."""
 WEIGHTS = Path(__file__).parent / "looks.safetensors"
 
 
@@ -88,6 +90,7 @@ def together(amounts: np.ndarray, led: float = 0.0) -> Look:
     # Going back along a look brightens what it darkens, and skin has no brighter brows in it.
     shape = np.tensordot(np.where(amounts < 0, 1.4, 1.0) * amounts, known.shapes, 1)
     softer = np.where(amounts < 0, 0.55, 1.0) * amounts
-    texture, detail = (np.tensordot(softer, p, 1) for p in (known.textures, known.details))
+    texture = np.tensordot(softer, known.textures, 1)
+    detail = np.tensordot(np.clip(softer, -FINEST, FINEST), known.details, 1)
     weight = float(np.abs(amounts).max().clip(0, 1))
     return Look(weight, min(max(led, 0.0), 1.0), shape, texture, detail)

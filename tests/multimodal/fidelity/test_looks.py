@@ -110,6 +110,14 @@ def test_looks_of_sex_leave_forehead_and_nose_as_they_are_lit() -> None:
     assert np.abs(man.texture).max() > 0.2
 
 
+def test_fine_contrast_grows_no_further_than_that_of_photographs() -> None:
+    old = [
+        together(np.array([much * (name == "old") for name in looks().names])) for much in (1, 3)
+    ]
+    assert np.abs(old[1].detail).max() < 1.2 * np.abs(old[0].detail).max()
+    assert np.abs(old[1].texture).max() > 2.5 * np.abs(old[0].texture).max()
+
+
 def test_women_have_no_beards() -> None:
     ready = subject(BEARDED)
     drawn = as_tensor(ready.small)
