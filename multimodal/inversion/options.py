@@ -61,10 +61,10 @@ class Weights:
 
 
 PICTURE = Weights()
-QUICK = Weights(identity=0.2)
+QUICK = Weights(pixels=6.0, perceptual=1.0, identity=0.1)
 HYBRID = Weights(perceptual=1.2, identity=0.15)
 PROJECTION = Weights(pixels=0.1, perceptual=1.0, identity=0.0)
-PIVOTAL = Weights(pixels=1.0, perceptual=1.2, identity=0.1)
+PIVOTAL = Weights(pixels=8.0, perceptual=1.2, identity=0.05)
 
 
 @dataclass(frozen=True)
