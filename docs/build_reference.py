@@ -41,7 +41,8 @@ PAGES: dict[str, Page] = {
         "Invert a face once, edit it often.",
         {
             "multimodal.editing.editor": ("FaceEditor", "Aligner"),
-            "multimodal.editing.editing": ("embed", "edit", "apply", "replay", "generate"),
+            "multimodal.editing.editing": ("embed", "edit", "apply", "replay"),
+            "multimodal.editing.drawing.captioned": ("generate",),
             "multimodal.editing.choosing": ("pick_method", "model_options"),
             "multimodal.editing.stacking": ("Applied", "stacked"),
             "multimodal.editing.assemble": ("assemble", "model_folder"),
