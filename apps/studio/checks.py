@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import html
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -75,11 +76,11 @@ class Painted:
 
     Args:
         under: the photo beneath, or None.
-        layers: what was painted, transparent elsewhere.
+        layers: what was painted, transparent elsewhere; encoded bytes while it is being painted.
     """
 
     under: Path | None
-    layers: tuple[Path, ...]
+    layers: tuple[Path | bytes, ...]
 
 
 def canvas_input(**settings: Any) -> gr.ImageEditor:
@@ -89,6 +90,9 @@ def canvas_input(**settings: Any) -> gr.ImageEditor:
     def preprocess(payload: Any) -> Painted | None:
         if payload is None:
             return None
+        if payload.id is not None:  # sent beside the event, stroke by stroke
+            sent = component.blob_storage.pop(payload.id, None)
+            return Painted(None, () if sent is None else tuple(_blobs(sent.layers)))
         under = None if payload.background is None else _file(payload.background)
         return Painted(under, tuple(_file(layer) for layer in payload.layers[:4]))
 
@@ -97,6 +101,13 @@ def canvas_input(**settings: Any) -> gr.ImageEditor:
 
     component.preprocess = preprocess  # type: ignore[method-assign, assignment]
     return component
+
+
+def _blobs(layers: Iterable[Any]) -> Iterator[bytes]:
+    """The first layers that are no larger than a photo may be."""
+    for layer in islice(layers, 4):
+        if isinstance(layer, bytes) and len(layer) <= MAX_PHOTO_BYTES:
+            yield layer
 
 
 def _bounded(path: str | None, what: str, limit: int) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from apps.studio.checks import Painted
 from apps.studio.service import Studio
 from apps.studio.session import Session, new_folder
 from multimodal.editing.composing import MODES, Place, compose
-from multimodal.editing.drawing import DrawOptions, draw_faces
+from multimodal.editing.drawing import DrawOptions, QuickFaces, draw_faces, square
 from multimodal.editing.restoring import restore_photo
 from multimodal.heads import Pose, Solid, pose, solid_of
 from multimodal.heads.gltf import save_glb
@@ -48,6 +49,7 @@ class Tools:
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
         self._solid: tuple[Image.Image, Solid] | None = None
+        self._quick: QuickFaces | None = None
 
     def turn(self, session: Session, how: Pose) -> Made:
         """The photo as it is shown, its head turned or lit; and the head's mesh.
@@ -136,6 +138,16 @@ class Tools:
             )
         return self.studio.open(found.face)
 
+    def sketch(self, painted: Painted | None, kind: str, seed: int) -> Image.Image | None:
+        """The face for what is drawn so far, without a search; None: nothing is."""
+        picture = painting_of(painted)
+        if picture is None:
+            return None
+        with self.studio.computing():
+            if self._quick is None or self._quick.seed != seed:
+                self._quick = QuickFaces(self.studio.editor, seed)
+            return self._quick(square(picture), kind)
+
     def film(
         self,
         film: str | None,
@@ -182,17 +194,18 @@ def painting_of(painted: Painted | None) -> Image.Image | None:
         ValueError: a layer that is no picture, or too large a one.
     """
     found: Image.Image | None = None
-    for path in () if painted is None else painted.layers:
-        layer = _layer(path)
+    for source in () if painted is None else painted.layers:
+        layer = _layer(source)
         if found is not None and found.size != layer.size:
             layer = layer.resize(found.size)
         found = layer if found is None else Image.alpha_composite(found, layer)
     return found if found is not None and np.asarray(found)[..., 3].any() else None
 
 
-def _layer(path: Path) -> Image.Image:
-    load_image(path, max_pixels=MOST_PAINTED**2)  # the bounded reader decides what is opened
-    with Image.open(path, formats=["PNG", "WEBP"]) as image:
+def _layer(source: Path | bytes) -> Image.Image:
+    load_image(source, max_pixels=MOST_PAINTED**2)  # the bounded reader decides what is opened
+    file = BytesIO(source) if isinstance(source, bytes) else source
+    with Image.open(file, formats=["PNG", "WEBP"]) as image:
         return image.convert("RGBA")
 
 

@@ -53,6 +53,11 @@ class ToolEvents:
     def _wire_draw(self, tab: DrawTab) -> None:
         inputs = [self.stage.state, tab.canvas, tab.kind, tab.text, tab.seed, tab.steps]
         self.stage.follow(self.stage.on(tab.apply.click, self.draw, inputs, self.stage.shown))
+        strokes = [tab.canvas, tab.kind, tab.seed]
+        for changed in (tab.canvas.change, tab.kind.input, tab.seed.input):
+            self.stage.on(
+                changed, self.sketch, strokes, [tab.live], files=False, trigger_mode="always_last"
+            )
 
     def _wire_film(self, tab: FilmTab) -> None:
         inputs, shown = [tab.film, tab.text, tab.strength], [tab.clip, tab.file]
@@ -109,6 +114,10 @@ class ToolEvents:
         session = self.tools.draw(painted, kind, words, int(seed or 0), int(steps), on_step)
         forget(old)
         return self.stage.show(session)
+
+    def sketch(self, painted: Painted | None, kind: str, seed: float | None) -> Any:
+        """The face for what is on the canvas so far."""
+        return self.tools.sketch(painted, kind, int(seed or 0))
 
     def film(
         self, film: str | None, text: str, strength: float, progress: gr.Progress = BAR

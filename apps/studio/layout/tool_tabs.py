@@ -77,6 +77,7 @@ class DrawTab:
     seed: gr.Number
     steps: gr.Slider
     apply: gr.Button
+    live: gr.Image
 
 
 @dataclass(frozen=True)
@@ -172,13 +173,18 @@ def draw_tab() -> DrawTab:
         kind = gr.Radio(KINDS, value="scribble", label="What you draw", elem_id="draw-kind")
         colours = [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in COLORS[1:]]
         canvas = _canvas("Canvas", "draw-canvas", colours, 14, False)
+        live = gr.Image(
+            label="The face as you draw; words and the search come with the button", height=260,
+            interactive=False, buttons=[], elem_id="draw-live",
+            alt_text="The face that the drawing shows",
+        )  # fmt: skip
         gr.HTML(_legend(), elem_classes="note")
         text = prompt_box("Words that say the rest (optional)", "an old woman", "draw-prompt")
         with gr.Row():
             seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="draw-seed")
             steps = _steps("draw-steps", 30)
         apply = gr.Button("Draw the face", variant="primary", elem_id="apply-draw")
-    return DrawTab(canvas, kind, text, seed, steps, apply)
+    return DrawTab(canvas, kind, text, seed, steps, apply, live)
 
 
 def film_tab() -> FilmTab:

@@ -19,10 +19,16 @@ from multimodal.images import load_image, to_tensor
 from multimodal.parsing.classes import CLASSES, COLORS
 from multimodal.parsing.parser import FaceParser
 
+Features = Callable[[Tensor], Tensor]
+"""Pictures `[B, 3, R, R]` to what a kind of drawing compares, the same for every drawing."""
 Distance = Callable[[Tensor], Tensor]
-"""Pictures `[B, 3, R, R]` to how far each is from what was drawn, `[B]`."""
+"""Such features to how far each picture is from what was drawn, `[B]`."""
 STROKES, LINES = 64, 128
 """Sides at which strokes of colour and lines are compared, in pixels."""
+FAINT, CLEAR = 0.12, 0.25
+"""Strengths of edges: from which one counts where lines are compared, and that of a drawn line."""
+DRAWN = 0.4
+"""Weight of lines without an edge beside that of edges that lie elsewhere."""
 NEAR = 40
 """Levels from which a colour is not the paper's."""
 LABEL_NEAR = 60.0
@@ -36,12 +42,28 @@ class Drawn:
     """A drawing that was read.
 
     Args:
-        distance: how far pictures are from it.
+        seen: what it looks at in pictures.
+        away: how far pictures are from it, by what is seen in them.
         rough: what it roughly looks like as a photo, `[1, 3, R, R]` in [-1, 1]: for an encoder.
+        coloured: that photo's colours mean something.
     """
 
-    distance: Distance
+    seen: Features
+    away: Distance
     rough: Tensor
+    coloured: bool = True
+
+    def led(self, codes: Tensor, seen: Tensor, share: float) -> Tensor:
+        """Codes `[N, L, D]` led a share of the way to what an encoder sees in the drawing; where
+        its colours mean nothing, the rows that colour stay."""
+        wide = torch.full((codes.shape[1], 1), share).to(codes)
+        if not self.coloured:
+            wide[codes.shape[1] * 4 // 7 :] = 0
+        return torch.lerp(codes, seen.expand_as(codes), wide)
+
+    def distance(self, pictures: Tensor) -> Tensor:
+        """How far each of some pictures `[B, 3, R, R]` is from it, `[B]`."""
+        return self.away(self.seen(pictures))
 
 
 @dataclass(frozen=True)
@@ -74,8 +96,7 @@ def strokes(image: Image.Image, parser: FaceParser | None, side: int) -> Drawn:
     target = _shrunk(colour * mask, STROKES) / shares.clamp_min(1e-3)
     weight = shares.square()
 
-    def distance(pictures: Tensor) -> Tensor:
-        seen = _blurred(_shrunk(pictures, STROKES), 1.0)
+    def distance(seen: Tensor) -> Tensor:
         away = (seen - target.to(seen)).square().sum(1, keepdim=True).add(1e-4).sqrt()
         there = weight.to(seen)
         return (away * there).sum((1, 2, 3)) / there.sum()
@@ -84,7 +105,7 @@ def strokes(image: Image.Image, parser: FaceParser | None, side: int) -> Drawn:
     around = around / _blurred(_shrunk(mask, side), side / 10).clamp_min(1e-3)
     inked = _shrunk(mask, side)
     rough = torch.lerp(around.clamp(-1, 1), _shrunk(colour, side), inked)
-    return Drawn(distance, rough)
+    return Drawn(lambda pictures: _blurred(_shrunk(pictures, STROKES), 1.0), distance, rough)
 
 
 def lines(image: Image.Image, parser: FaceParser | None, side: int) -> Drawn:
@@ -100,26 +121,28 @@ def lines(image: Image.Image, parser: FaceParser | None, side: int) -> Drawn:
     ink = ink / ink.amax()
     wanted = [_unit(_blurred(ink, width)) for width in (1.0, 2.5, 6.0)]
 
-    def distance(pictures: Tensor) -> Tensor:
-        found = edges(pictures)
+    def distance(sizes: Tensor) -> Tensor:
+        found, there = 1 - torch.exp(-sizes / FAINT), ink.to(sizes)
         away = [
             1 - (_unit(_blurred(found, width)) * one.to(found)).sum((1, 2, 3))
             for width, one in zip((1.0, 2.5, 6.0), wanted, strict=True)
         ]
-        return torch.stack(away).mean(0)
+        # An edge near each line shall be as clear as the line: else the face grows flat and pale.
+        close = F.max_pool2d(sizes, 3, 1, 1) / CLEAR
+        missing = ((1 - close).clamp_min(0) * there).sum((1, 2, 3)) / there.sum()
+        return torch.stack(away).mean(0) + DRAWN * missing
 
     paper = F.interpolate(ink, (side, side), mode="bilinear", align_corners=False)
-    return Drawn(distance, (0.3 - 0.9 * paper).expand(1, 3, -1, -1))
+    return Drawn(edges, distance, (0.3 - 0.9 * paper).expand(1, 3, -1, -1), coloured=False)
 
 
 def edges(pictures: Tensor) -> Tensor:
-    """How strong the edges of pictures are `[B, 1, 128, 128]`, like a draughtsman's lines: strong
-    edges count little more than clear ones."""
+    """How strong the edges of pictures are `[B, 1, 128, 128]`: differences over four of 256 pixels,
+    where black and white are 2 apart."""
     grey = _blurred(_shrunk(pictures.mean(1, keepdim=True), LINES), 1.0)
     across = grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]
     down = grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]
-    size = (across.square() + down.square() + 1e-6).sqrt()
-    return F.pad(1 - torch.exp(-size / 0.12), (1, 1, 1, 1))
+    return F.pad((across.square() + down.square() + 1e-6).sqrt(), (1, 1, 1, 1))
 
 
 def parts(image: Image.Image, parser: FaceParser | None, side: int) -> Drawn:
@@ -139,19 +162,23 @@ def parts(image: Image.Image, parser: FaceParser | None, side: int) -> Drawn:
     counts = torch.bincount(target[there], minlength=len(CLASSES)).float()
     weight = (counts > 0) / (counts / counts.sum()).clamp_min(_RARE)
 
-    def distance(pictures: Tensor) -> Tensor:
+    def logits(pictures: Tensor) -> Tensor:
         where = next(parser.network.parameters())
         small = pictures.to(where).clamp(-1.05, 1.05)
         if small.shape[-1] != parser.side:
             small = F.interpolate(small, (parser.side,) * 2, mode="bilinear", antialias=True)
-        logits = parser.network(small).float()
-        wanted = target.clamp_min(0).to(where.device).expand(len(small), -1, -1)
-        each = F.cross_entropy(logits, wanted, weight.to(logits), reduction="none")
-        kept = there.to(logits)
-        heavy = weight.to(logits)[wanted] * kept
-        return (each * kept).sum((1, 2)) / heavy.sum((1, 2))
+        found: Tensor = parser.network(small).float()
+        return found
 
-    return Drawn(distance, _shrunk(_looks(numbers), side))
+    def distance(found: Tensor) -> Tensor:
+        step = parser.side // found.shape[-1]  # they may have been kept smaller
+        at = slice(step // 2, None, step)
+        heavy, here = weight.to(found), there[:, at, at].to(found.device)
+        wanted = target[:, at, at].clamp_min(0).to(found.device).expand(len(found), -1, -1)
+        each = F.cross_entropy(found, wanted, heavy, reduction="none") * here
+        return each.sum((1, 2)) / (heavy[wanted] * here).sum((1, 2)).clamp_min(1e-6)
+
+    return Drawn(logits, distance, _shrunk(_looks(numbers), side))
 
 
 def read_parts(image: Image.Image) -> np.ndarray:

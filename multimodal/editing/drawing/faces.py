@@ -25,6 +25,8 @@ from multimodal.types import Face, Latent, OnStep, Progress
 if TYPE_CHECKING:
     from multimodal.parsing import FaceParser
 
+SHARES = (0.5, 0.8)
+"""How far random faces are led to what an encoder sees in a drawing."""
 SPREAD = 256
 """Codes by which the spread of W is judged."""
 
@@ -105,7 +107,7 @@ def draw_faces(
     kind, parser = CONDITIONS[condition], cast("FaceParser | None", editor.toolkit.parser)
     if kind.parses and parser is None:
         parser = model_parser("default", editor.device)  # parts are the same for every model
-    drawn = kind.read(_square(image), parser, editor.generator.resolution)
+    drawn = kind.read(square(image), parser, editor.generator.resolution)
     start = _start(editor, drawn, seed, options)
     if text:
         face = Face(Latent(start), Image.new("RGB", (editor.generator.resolution,) * 2))
@@ -130,9 +132,8 @@ def _start(editor: FaceEditor, drawn: Drawn, seed: int, options: DrawOptions) ->
     if editor.encoder is not None:
         rough = F.interpolate(drawn.rough, (256, 256), mode="bilinear", antialias=True)
         seen = editor.encoder(rough.to(generator.device).clamp(-1, 1)).to(codes)
-        codes = torch.cat(
-            [codes, torch.lerp(codes[:4], seen, 0.5), torch.lerp(codes[:2], seen, 0.8)]
-        )
+        led = [drawn.led(codes[:4], seen, share) for share in SHARES]
+        codes = torch.cat([codes, *led])
     away = torch.cat([drawn.distance(generator.synthesize(part)) for part in codes.split(4)])
     return codes[int(away.argmin())][None].clone()
 
@@ -165,7 +166,8 @@ def _search(
     return best, lowest
 
 
-def _square(image: Image.Image) -> Image.Image:
+def square(image: Image.Image) -> Image.Image:
+    """The middle square of a picture."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))

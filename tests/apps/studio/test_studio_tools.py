@@ -55,6 +55,18 @@ def test_a_stroke_becomes_a_face_to_edit(tools: Tools, painted: Painted) -> None
         tools.draw(Painted(painted.under, ()), "scribble", None, 1, 2)
 
 
+def test_a_face_is_shown_at_every_stroke(tools: Tools, painted: Painted) -> None:
+    first = tools.sketch(painted, "scribble", 1)
+    assert first is not None
+    assert first.size == (tools.studio.editor.generator.resolution,) * 2
+    waiting = tools._quick
+    assert tools.sketch(painted, "sketch", 1) is not None
+    assert tools._quick is waiting
+    tools.sketch(painted, "scribble", 2)
+    assert tools._quick is not waiting
+    assert tools.sketch(Painted(None, ()), "scribble", 1) is None
+
+
 def test_a_painted_hole_is_filled(tools: Tools, painted: Painted) -> None:
     made = tools.mend(painted, "inpaint", 2)
     assert Image.open(made.picture).width > 0
@@ -113,6 +125,7 @@ def test_tools_in_the_page(page: Page) -> None:
     expect(canvas).to_be_visible()
     page.click("#apply-draw")
     refused(page, "Draw something on the canvas first")
+    page.locator("#draw-canvas").get_by_role("button", name="Brush").click()
     box = canvas.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -120,7 +133,7 @@ def test_tools_in_the_page(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(x + 40, y + 30, steps=8)
     page.mouse.up()
-    page.wait_for_timeout(600)
+    expect(page.locator("#draw-live img")).to_be_visible()
     page.click("#apply-draw")
     expect(page.locator("#result-status")).to_contain_text("Now say what to change")
     tab(page, "Mend")

@@ -15,7 +15,7 @@ from PIL import Image
 
 from apps.cli import run
 from multimodal import FaceEditor
-from multimodal.editing.drawing import CONDITIONS, DrawOptions, draw_faces
+from multimodal.editing.drawing import CONDITIONS, DrawOptions, QuickFaces, draw_faces
 from multimodal.editing.drawing.conditions import lines, parts, read_parts, strokes
 from multimodal.images import to_tensor
 from multimodal.parsing.classes import CLASSES, COLORS
@@ -49,6 +49,43 @@ def drawing(kind: str) -> Image.Image:
     else:
         pixels[10:38, 20:22] = pixels[20:22, 10:38] = 0
     return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("kind", CONDITIONS)
+def test_a_stroke_takes_one_drawing(kind: str, editor: FaceEditor) -> None:
+    quick = QuickFaces(editor, seed=3)
+    first = quick(drawing(kind), kind)
+    drawn: list[int] = []
+    real = editor.generator.synthesize
+
+    def noted(w: torch.Tensor, noise: Any = "const") -> torch.Tensor:
+        drawn.append(len(w))
+        return real(w, noise=noise)
+
+    editor.generator.synthesize = noted  # type: ignore[method-assign, assignment]
+    try:
+        again = quick(drawing(kind), kind)
+    finally:
+        del editor.generator.synthesize  # type: ignore[attr-defined]
+    assert sum(drawn) <= 2  # one, and one between two passes of an encoder that looks twice
+    assert list(again.getdata()) == list(first.getdata())
+    with pytest.raises(ValueError, match="not one of"):
+        quick(drawing(kind), "oil")
+
+
+def test_a_pale_edge_is_not_yet_a_line() -> None:
+    read = lines(drawing("sketch"), None, 64)
+    clear = to_tensor(drawing("sketch"))
+    pale = clear * 0.1
+    assert float(read.distance(clear)) < 0.3 < float(read.distance(pale))
+
+
+def test_what_has_no_colours_leaves_them(editor: FaceEditor) -> None:
+    read = CONDITIONS["sketch"].read(drawing("sketch"), None, 64)
+    codes = torch.zeros(2, editor.generator.num_layers, 4)
+    led = read.led(codes, torch.ones_like(codes[:1]), 0.5)
+    assert float(led[:, 0].min()) == 0.5
+    assert float(led[:, -1].max()) == 0
 
 
 @pytest.mark.parametrize("kind", CONDITIONS)
