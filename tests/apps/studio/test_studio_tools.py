@@ -136,6 +136,7 @@ def test_tools_in_the_page(page: Page) -> None:
     expect(page.locator("#draw-live img")).to_be_visible()
     page.click("#apply-draw")
     expect(page.locator("#result-status")).to_contain_text("Now say what to change")
+    page.wait_for_timeout(3000)  # what follows a drawing would take the next hint away
     tab(page, "Mend")
     page.click("#apply-mend")
     refused(page, "Upload a photo to the canvas first")
