@@ -82,7 +82,7 @@ class QuickFaces:
         """Their codes `[N, L, D]`, and their pictures."""
         generator = self.editor.generator
         if self._codes is None:
-            codes = generator.sample(COUNT, self.seed, TRUNCATION).w
+            codes = self.editor.sampled(COUNT, self.seed, TRUNCATION).w
             self._pictures = [generator.synthesize(code[None]) for code in codes]
             self._codes = codes
         return self._codes, self._pictures
