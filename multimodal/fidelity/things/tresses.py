@@ -18,8 +18,10 @@ from multimodal.fidelity.wishes import Wishes
 SIDE = 768
 LEAST = 400
 """Pixels of hair whose colour counts."""
-LONG = ("sex: female", "hair_length: long")
-"""What words mean long hair."""
+LONG = "hair_length: long"
+"""What words mean long hair. Being a woman does not: locks that nobody asked for look put on."""
+CONTRAST = 0.5
+"""How much of its own hair's spread of light the locks show."""
 HEIGHTS = (-0.62, -0.45, -0.25, 0.0, 0.3, 0.6, 0.9, 1.3)
 """Heights below the eyes, in widths of the face, at which the locks' rims are given."""
 OUTER = (0.30, 0.47, 0.585, 0.635, 0.665, 0.685, 0.68, 0.60)
@@ -33,7 +35,7 @@ FULL = 0.3
 
 def lengthened(wishes: Wishes) -> float:
     """How much long hair words ask for, in [0, 1]."""
-    return float(np.clip(max(wishes.amount(sense) for sense in LONG), 0, 1))
+    return float(np.clip(wishes.amount(LONG), 0, 1))
 
 
 def tresses(mesh: np.ndarray, hair: np.ndarray, own: np.ndarray) -> Cover | None:
@@ -60,7 +62,7 @@ def tresses(mesh: np.ndarray, hair: np.ndarray, own: np.ndarray) -> Cover | None
             return None
         if seen < 0.4:
             continue
-        shade = tone + (spread * 0.85) * strands[..., None] * (tone / (tone.mean() + 1e-3))
+        shade = tone + (spread * CONTRAST) * strands[..., None] * (tone / (tone.mean() + 1e-3))
         deep = 0.36 - 0.1 * _step((0.7 - down) / 0.4)
         depth = 0.62 + 0.38 * _step((across * sign / seen - deep) / 0.2)
         colours += (shade * depth[..., None] - colours) * (lock > 0)[..., None]
