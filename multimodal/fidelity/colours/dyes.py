@@ -100,6 +100,8 @@ GREYED = 0.9
 """How grey words make the hair of who grows old."""
 BRIGHT, KEPT = ("blond", "gray", "white"), 0.85
 """Colours of hair that never darken much, and how much of the hair's own brightness stays."""
+DYED = 0.5
+"""Change of the mean's logarithm from which hair is dyed wholly."""
 MOST = 1.6
 """The most by which the contrast of hair grows: strands of white hair hardly differ."""
 BRIGHTER = 0.6
@@ -135,6 +137,8 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
         if value in BRIGHT:  # what is as bright already stays so
             wanted = wanted + KEPT * max(float((_mean(own) - wanted) @ GREY), 0.0)
     wanted = np.clip(wanted, np.log(0.03 + DARK), np.log(0.92 + DARK))
+    # Hair that nearly has the colour keeps its strands' own colours and contrast.
+    follow *= min(1.0, float(np.abs(wanted - _mean(own)).max()) / DYED)
     spread = float(np.log(own @ GREY + DARK).std()) + 1e-3
     usual = float(np.interp(np.exp(wanted) @ GREY, *CONTRASTS))
     contrast = np.clip((usual / spread) ** 0.7, 0.5, MOST)

@@ -38,3 +38,9 @@ def test_white_hair_keeps_its_strands_in_a_darker_colour() -> None:
 def test_words_for_old_grey_dark_hair() -> None:
     before, after = hair_of("09_woman"), hair_of("09_woman", Meant("age: old"))
     assert after.mean() > 1.15 * before.mean()
+
+
+def test_blond_hair_stays_as_it_is_when_blond_is_asked() -> None:
+    before, after = hair_of("01_smiling"), hair_of("01_smiling", Meant("hair_color: blond"))
+    assert np.abs(after - before).mean() < 0.06
+    assert 0.9 < (after.std() / after.mean()) / (before.std() / before.mean()) < 1.15
