@@ -138,7 +138,9 @@ def _decoded(path: Path, since: int | None = None) -> Iterator[Picture]:
     """Pictures from the last before a time that can be decoded on its own; None: from the first."""
     with _opened(path) as container:
         stream = _pictures(container, path)
-        stream.thread_type = "AUTO"
+        # Its own threads tell of errors by way of Python's lock, which whoever closes the film
+        # holds while it waits for them: a damaged or abandoned film would never end.
+        stream.thread_type = "NONE"
         if since is not None:
             container.seek(since, stream=stream)
         for frame in container.decode(stream):
