@@ -118,6 +118,16 @@ def load_photo_codes(folder: Path | str, generator: Generator) -> PhotoCodes | N
     return PhotoCodes(codes.mean.to(generator.device), codes.axes.to(generator.device))
 
 
+def check_look(look: str | None) -> None:
+    """Refuse a look that nobody knows; None is any.
+
+    Raises:
+        ValueError: not one of `LOOKS`.
+    """
+    if look not in (None, *LOOKS):
+        raise ValueError(f"look {look!r:.40} is not one of {', '.join(LOOKS)}")
+
+
 def sampled_as(
     look: str | None,
     generator: Generator,
@@ -140,8 +150,7 @@ def sampled_as(
     Raises:
         ValueError: no such look, or photographs asked of a model that has no codes of them.
     """
-    if look not in (None, *LOOKS):
-        raise ValueError(f"look {look!r:.40} is not one of {', '.join(LOOKS)}")
+    check_look(look)
     if look == "photo" and photographs is None:
         raise ValueError("this model has one look only: it knows no codes of photographs")
     if look == "render" or photographs is None:

@@ -10,7 +10,7 @@ import torch
 from guidance.common import apply_offset, draw
 from guidance.targets import NEUTRAL, embed_text
 from multimodal.editing.choosing import guidance_of, model_options, pick_method
-from multimodal.generators.photo_codes import LOOKS, PhotoCodes
+from multimodal.generators.photo_codes import PhotoCodes, check_look
 from multimodal.images import to_pil
 from multimodal.types import EditRequest, Face, Guidance, Latent, Reading, Toolkit
 
@@ -52,8 +52,7 @@ def generate(
         ValueError: another look, one that this model has not, or a caption in which nothing means
             anything for a face.
     """
-    if look not in (None, *LOOKS):
-        raise ValueError(f"look {look!r:.40} is not one of {', '.join(LOOKS)}")
+    check_look(look)
     reader = _reader(editor)
     if look == "photo" and reader is None:
         raise ValueError("this model cannot make photographs of captions; try look='render'")
