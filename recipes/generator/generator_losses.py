@@ -17,6 +17,8 @@ CLOSE = 64
 """Least side at which the face alone is compared."""
 EYES = (64, 208)
 """Height and width that the eyes are enlarged to: what is small is little to a whole picture."""
+MOUTH = (64, 128)
+"""Height and width that the mouth is enlarged to."""
 LEAST_SPREAD = 0.15
 """Standard deviation that a factor is taken to have at least when errors are weighed."""
 
@@ -86,11 +88,20 @@ def face(images: Tensor) -> Tensor:
 
 def eyes(images: Tensor) -> Tensor:
     """The band of an FFHQ crop in which eyes and brows lie, enlarged: `[B, 3, *EYES]`."""
+    return _band(images, (0.39, 0.55), (0.24, 0.76), EYES)
+
+
+def mouth(images: Tensor) -> Tensor:
+    """The part of an FFHQ crop in which an open mouth lies, enlarged: `[B, 3, *MOUTH]`."""
+    return _band(images, (0.61, 0.80), (0.31, 0.69), MOUTH)
+
+
+def _band(
+    images: Tensor, rows: tuple[float, float], columns: tuple[float, float], size: tuple[int, int]
+) -> Tensor:
     side = images.shape[-1]
-    band = images[
-        :, :, round(0.39 * side) : round(0.55 * side), round(0.24 * side) : round(0.76 * side)
-    ]
-    return nn.functional.interpolate(band, EYES, mode="bilinear")
+    (top, bottom), (left, right) = [[round(share * side) for share in s] for s in (rows, columns)]
+    return nn.functional.interpolate(images[:, :, top:bottom, left:right], size, mode="bilinear")
 
 
 def factor_weights(factors: Tensor) -> Tensor:

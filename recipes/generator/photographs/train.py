@@ -39,6 +39,7 @@ from recipes.generator.generator_losses import (
     face,
     factor_weights,
     likeness,
+    mouth,
 )
 from recipes.generator.generator_losses import Weights as PairWeights
 from recipes.generator.looking import codes
@@ -73,6 +74,7 @@ class Weights:
         perceptual: LPIPS (alex) of the whole picture.
         closely: LPIPS of the face alone.
         eyes: LPIPS of the eyes and brows alone.
+        mouth: LPIPS of the mouth alone.
         alike: one less the identity cosine.
         shape: distance of the 468 points of the face, in parts of the inter-ocular distance.
         deltas: pull of each row's departure from w towards zero (e4e, equation 5).
@@ -88,6 +90,7 @@ class Weights:
     perceptual: float = 1.5
     closely: float = 1.5
     eyes: float = 1.0
+    mouth: float = 0.5
     alike: float = 1.5
     shape: float = 5.0
     deltas: float = 0.01
@@ -205,23 +208,38 @@ def drawn_back(
     if batch.edited is not None:
         weight = attention(FaceBatch(sized(batch.images, side), sized(batch.edited, side)), pair)
     with torch.no_grad():
-        real, *real_parts = (judges.features(part) for part in (wanted, face(wanted), eyes(wanted)))
+        real = judges.features(wanted)
     fake = judges.features(made)
     target = LOOKS["photo" if photographs else "render"]
     terms = {
         "pixels": ((made - wanted).abs() * weight).mean() * rule.pixels,
         "perceptual": judges.features.distance(fake, real) * rule.perceptual,
-        "closely": judges.features.distance(judges.features(face(made)), real_parts[0])
-        * rule.closely,
-        "eyes": judges.features.distance(judges.features(eyes(made)), real_parts[1]) * rule.eyes,
         "alike": judges.likeness(made, wanted) * rule.alike,
         "shape": judges.shape(made, wanted) * rule.shape,
         "deltas": deltas.square().mean() * rule.deltas,
         "look": (parts.look.read(w) - target).square().mean() * rule.look,
     }
+    terms |= closely(judges.features, made, wanted, rule)
     if batch.factors is not None:
         terms["factors"] = ((read - batch.factors).square() * judges.factors).mean() * rule.factors
     return terms, fake, real
+
+
+def closely(
+    features: LpipsFeatures, made: Tensor, wanted: Tensor, rule: Weights
+) -> dict[str, Tensor]:
+    """Perceptual terms of the parts that people look at first, each enlarged."""
+    looks = {
+        "closely": (face, rule.closely),
+        "eyes": (eyes, rule.eyes),
+        "mouth": (mouth, rule.mouth),
+    }
+    terms = {}
+    for name, (part, weight) in looks.items():
+        with torch.no_grad():
+            real = features(part(wanted))
+        terms[name] = features.distance(features(part(made)), real) * weight
+    return terms
 
 
 def sized(images: Tensor, side: int) -> Tensor:
