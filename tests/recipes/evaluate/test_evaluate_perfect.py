@@ -13,6 +13,7 @@ from apps.evaluation.measures.goals import PROMPTS, prompt
 from multimodal.files.bundled import HOME
 from multimodal.recognition.judge import FILE_NAME
 from recipes.evaluate.evaluate_perfect import changed, main, means
+from recipes.render.drawing.assets import default_root
 from recipes.render.factors import Factors, sample_factors
 
 
@@ -38,6 +39,7 @@ def test_means_count_the_edits() -> None:
     assert means(rows) == {"n": 2, "success": 0.5, "identity": 0.75}
 
 
+@pytest.mark.skipif(not default_root().is_dir(), reason="no MakeHuman assets here")
 def test_figures_of_a_few_heads(tmp_path: Path) -> None:
     torch.manual_seed(0)
     main(HOME / "default" / FILE_NAME, tmp_path / "perfect.json", heads=1, resolution=64)
