@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -73,6 +73,15 @@ class ModulatedConv(nn.Module):
             self._derived[name] = kept
         return kept[2]
 
+    def parities(self, dtype: torch.dtype) -> list[Tensor]:
+        """The weight's `strided_taps` for each of `PARITIES`."""
+
+        def taps(row: int, column: int) -> Tensor:
+            name = f"taps {row} {column} {dtype}"
+            return self.derived(name, lambda w: packed(strided_taps(w, row, column), dtype))
+
+        return [taps(*parity) for parity in PARITIES]
+
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_derived": {}}  # a copy may be given other weights
 
@@ -96,6 +105,37 @@ def polyphase(weight: Tensor, blur: Tensor) -> Tensor:
     both = F.conv2d(weight.reshape(-1, 1, 3, 3), blur.to(weight)[None, None], padding=3)
     both = both.view(outputs, inputs, 3, 2, 3, 2).flip(2, 4)
     return both.permute(3, 5, 0, 1, 2, 4)
+
+
+PARITIES = tuple((row, column) for row in (0, 1) for column in (0, 1))
+"""Rows and columns of a doubled picture: even or odd."""
+
+
+def strided_taps(weight: Tensor, row: int, column: int) -> Tensor:
+    """What a 3x3 kernel `[O, I, 3, 3]` of a transposed convolution with stride two adds to the
+    rows and columns of one parity: `[O, I, 1 or 2, 1 or 2]`."""
+    taps = ([2, 0], [1])
+    return weight[:, :, taps[row]][:, :, :, taps[column]]
+
+
+def spread(x: Tensor, kernels: Sequence[Tensor]) -> Tensor:
+    """A transposed convolution with stride two, as a plain one for each parity of rows and columns.
+
+    On CPUs plain kernels do the same sums a fifth faster than the strided one, but not backwards.
+
+    Args:
+        x: `[B, I, h, w]`.
+        kernels: `strided_taps` for each of `PARITIES`.
+
+    Returns:
+        `[B, O, 2 h + 1, 2 w + 1]`, channels-last.
+    """
+    batch, _, height, width = x.shape
+    channels = kernels[0].shape[0]
+    out = x.new_empty(batch, 2 * height + 1, 2 * width + 1, channels).permute(0, 3, 1, 2)
+    for (row, column), kernel in zip(PARITIES, kernels, strict=True):
+        out[:, :, row::2, column::2] = F.conv2d(x, kernel, padding=(1 - row, 1 - column))
+    return out
 
 
 def packed(weight: Tensor, dtype: torch.dtype) -> Tensor:

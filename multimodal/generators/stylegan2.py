@@ -29,6 +29,7 @@ from multimodal.generators.modulation import (
     blur_kernel,
     packed,
     polyphase,
+    spread,
 )
 from multimodal.latents import ALL_SPACES
 from multimodal.types import Latent, NoiseMode, check_seed
@@ -148,19 +149,19 @@ class SynthesisLayer(ModulatedConv):
     def _convolve(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         if not self.up:
             return F.conv2d(x, self.derived(f"conv {dtype}", lambda w: packed(w, dtype)), padding=1)
-        if self._likes_phases(x):
+        tracked = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
+        plainly = x.device.type == "cpu" and not tracked
+        # CPUs with bf16 matrix units do four times the channels faster than a strided kernel, but
+        # not where reading the weights is most of the work.
+        if plainly and dtype == torch.bfloat16 and x.shape[2] >= PHASES_FROM:
             return self._up_in_phases(x, dtype)
-        weight = self.derived(f"up {dtype}", lambda w: packed(w.transpose(0, 1), dtype))
-        x = F.conv_transpose2d(x, weight, stride=2)
+        x = spread(x, self.parities(dtype)) if plainly else self._transposed(x, dtype)
         blur = self.resample_filter.to(dtype) * 4
         return F.conv2d(x, blur.expand(x.shape[1], 1, 4, 4), padding=1, groups=x.shape[1])
 
-    def _likes_phases(self, x: Tensor) -> bool:
-        # CPUs with bf16 matrix units do four times the channels faster than a strided kernel, but
-        # not backwards, and not where reading the weights is most of the work.
-        tracked = torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad)
-        fits = x.dtype == torch.bfloat16 and x.device.type == "cpu" and x.shape[2] >= PHASES_FROM
-        return fits and not tracked
+    def _transposed(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        weight = self.derived(f"up {dtype}", lambda w: packed(w.transpose(0, 1), dtype))
+        return F.conv_transpose2d(x, weight, stride=2)
 
     def _up_in_phases(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         def phases(w: Tensor) -> Tensor:

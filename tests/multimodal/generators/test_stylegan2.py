@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from multimodal.generators.config import StyleGAN2Config, channels_for
-from multimodal.generators.modulation import blur_kernel, polyphase
+from multimodal.generators.modulation import PARITIES, blur_kernel, polyphase, spread, strided_taps
 from multimodal.generators.registry import tiny_generator
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.types import Generator
@@ -223,6 +223,14 @@ def test_polyphase_is_up_convolution_and_blur() -> None:
     for row in range(2):
         for column in range(2):
             assert torch.allclose(parts[:, row, column], wanted[:, :, row::2, column::2])
+
+
+def test_four_plain_convolutions_are_the_transposed_one() -> None:
+    source = torch.Generator().manual_seed(0)
+    weight = torch.randn(5, 4, 3, 3, generator=source, dtype=torch.float64)
+    x = torch.randn(2, 4, 6, 7, generator=source, dtype=torch.float64)
+    found = spread(x, [strided_taps(weight, *parity) for parity in PARITIES])
+    assert torch.allclose(found, F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
 
 
 @pytest.mark.parametrize("frozen", [True, False])
