@@ -1,16 +1,20 @@
 """One table of every inversion method and every direction method, for a model.
 
-    python -m recipes.evaluate.evaluate_survey --faces 4 --out runs/survey --page docs/comparison.md
+    python -m recipes.evaluate.evaluate_survey --out runs/survey --page docs/comparison.md
+    python -m recipes.evaluate.evaluate_survey --out runs/survey --page docs/comparison.md --quick
 
-Rows are written as they are made: the same command goes on where it stopped.
+Rows are written as they are made: the same command goes on where it stopped. After a training,
+`--quick` measures anew what takes seconds; what is known of former weights alone stays, marked.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,32 +24,46 @@ import typer
 from apps.evaluation.measures.edits import Subject, fitting, is_slow, measured, subjects
 from apps.evaluation.measures.goals import SPACE_PROMPTS, Wish, flipped, prompt
 from apps.evaluation.run import make_setting
+from apps.evaluation.samples import Sample, spread
 from apps.evaluation.setting import Plan, Row, Setting, means
 from guidance.common import apply_offset, draw
 from multimodal.files.weights import atomic
 from multimodal.images import resize, to_pil, to_tensor
 from recipes.evaluate import survey_cases as cases
+from recipes.evaluate import survey_walks as walks
 
 BEGIN, END = "<!-- survey: begin -->", "<!-- survey: end -->"
-INVERSION = ("lpips", "identity", "seconds", "cpu", "editability", "success", "acceptance")
+INVERSION = ("lpips", "identity", "seconds", "editability", "success", "acceptance")
 DIRECTION = ("success", "identity", "flipped", "seconds")
+ABOUT = ("part", "method", "wish", "face", "share", "weights")
+"""What a row is about."""
+FORMER = " †"
 Say = Callable[[str], None]
+Edited = Callable[[Subject, Wish], Row | None]
 
 
-@dataclass(frozen=True)
+class TimeUpError(Exception):
+    """The minutes that were given are over."""
+
+
+@dataclass
 class Rows:
     """Rows on disk, one JSON object a line.
 
     Args:
         path: of the file.
         known: those read from it, by what they are about.
+        say: told what is being measured.
+        until: of the monotonic clock: no new row is begun after it.
     """
 
     path: Path
     known: dict[str, Row]
+    say: Say = lambda text: None
+    until: float = math.inf
 
     @classmethod
-    def open(cls, path: Path) -> Rows:
+    def open(cls, path: Path, say: Say = lambda text: None, minutes: float = 0.0) -> Rows:
         """Those of a file that may not be there yet; a line cut off by an interrupt is left out."""
         known = {}
         if path.is_file():
@@ -54,46 +72,82 @@ class Rows:
                     row = json.loads(line)
                 except ValueError:
                     continue
-                known[row["about"]] = row
-        return cls(path, known)
+                known[_key(row)] = row
+        return cls(path, known, say, time.monotonic() + 60 * minutes if minutes else math.inf)
 
-    def have(self, about: str, make: Callable[[], Row]) -> Row:
-        """The row about something, made and kept where it is not known."""
-        if about not in self.known:
-            self.known[about] = {"about": about} | make()
+    def have(self, about: Row, make: Callable[[], Row]) -> Row:
+        """The row about something, made, timed and kept where it is not known.
+
+        Raises:
+            TimeUpError: it would have to be made, and the time is over.
+        """
+        if _key(about) not in self.known:
+            if time.monotonic() > self.until:
+                raise TimeUpError
+            self.say(" ".join(str(about[name]) for name in ABOUT[:4] if about.get(name)))
+            self.known[_key(about)] = row = about | make()
             with self.path.open("a", encoding="utf-8") as file:
-                file.write("\n" + json.dumps(self.known[about]))
-        return self.known[about]
+                file.write("\n" + json.dumps(row))
+        return self.known[_key(about)]
 
 
-def inversion_rows(setting: Setting, rows: Rows, share: float, say: Say) -> Iterator[Row]:
-    """A row for each method and face; `why` instead of figures where a method does not apply."""
-    for case in cases.inversions(share):
-        for sample in setting.renders():
-            say(f"{case.name}: {sample.name}")
+def _key(row: Row) -> str:
+    return json.dumps([row.get(name) for name in ABOUT])
 
-            def make(case: cases.Inversion = case, sample: Any = sample) -> Row:
-                return {"method": case.name} | _inverted(setting, case, sample)
 
-            row = rows.have(f"inversion {case.name} {share} {sample.name}", make)
+def weights_of(setting: Setting) -> str:
+    """Which weights a model draws with, as its generator's file says."""
+    folder = setting.editor.toolkit.folder
+    path = None if folder is None else folder / "generator.json"
+    if path is None or not path.is_file():
+        return ""
+    return str(json.loads(path.read_text(encoding="utf-8")).get("sha256", ""))[:8]
+
+
+def faces_of(setting: Setting, slow: bool) -> list[Sample]:
+    """The faces to use: portraits where the pack has some, else renders."""
+    count = min(setting.plan.slow_faces, setting.plan.faces) if slow else setting.plan.faces
+    return spread(setting.pack.portraits or setting.pack.renders, count)
+
+
+def inversion_rows(setting: Setting, rows: Rows, share: float, slow: bool) -> Iterator[Row]:
+    """A row for each method and face; `why` instead of figures where a method does not apply.
+
+    Args:
+        setting: the parts.
+        rows: those known, and where new ones go.
+        share: of the slow methods' usual steps.
+        slow: the slow methods, or the others.
+    """
+    folder = setting.editor.toolkit.folder
+    hyper = folder is not None and (folder / "hyper.safetensors").is_file()
+    for case in cases.inversions(share, hyper):
+        if case.slow != slow:
+            continue
+        for sample in faces_of(setting, slow):
+            about = _about(setting, "inversion", case.name, sample.name)
+            about |= {"share": share} if slow else {}
+            row = rows.have(about, partial(_inverted, setting, case, sample))
             yield row
             if "why" in row:
                 break
 
 
+def _about(setting: Setting, part: str, method: str, face: str, wish: str = "") -> Row:
+    about = {"part": part, "method": method, "face": face, "weights": weights_of(setting)}
+    return about | ({"wish": wish} if wish else {})
+
+
 def _inverted(setting: Setting, case: cases.Inversion, sample: Any) -> Row:
     editor, tools = setting.editor, setting.editor.toolkit
-    began, worked = time.perf_counter(), time.process_time()
+    began = time.process_time()
     try:
         face = editor.invert(
             sample.image, case.method, aligned=True, seed=setting.plan.seed, **case.options
         )
     except ValueError as error:
         return {"why": str(error)}
-    row: Row = {
-        "seconds": time.perf_counter() - began,
-        "cpu": time.process_time() - worked,
-    }
+    row: Row = {"seconds": time.process_time() - began}
     with torch.no_grad():
         drawn = editor.draw(face).clamp(-1, 1)
         true = to_tensor(resize(sample.image, drawn.shape[-1])).to(drawn)
@@ -111,30 +165,46 @@ def _inverted(setting: Setting, case: cases.Inversion, sample: Any) -> Row:
     return row | {"editability": found.get("direction"), "success": found.get("success")}
 
 
-def direction_rows(setting: Setting, rows: Rows, say: Say) -> Iterator[Row]:
+def direction_rows(setting: Setting, rows: Rows, slow: bool) -> Iterator[Row]:
     """A row for each method, face and wish that makes sense there."""
-    faces = subjects(setting, setting.renders())
-    wishes = [prompt(text) for text in SPACE_PROMPTS]
+    faces = subjects(setting, faces_of(setting, slow))
+    wishes = [prompt(text) for text in SPACE_PROMPTS[:: 2 if slow else 1]]
     for name, edited in _editors(setting).items():
-        for subject in faces[: setting.plan.slow_faces] if is_slow(name) else faces:
+        for subject in faces if is_slow(name) == slow else ():
             for wish in fitting(setting, subject, wishes):
-                say(f"{name}: {wish.text}")
-
-                def make(
-                    edited: Edited = edited,
-                    subject: Subject = subject,
-                    wish: Wish = wish,
-                    name: str = name,
-                ) -> Row:
-                    began = time.perf_counter()
-                    found = edited(subject, wish)
-                    spent = time.perf_counter() - began
-                    return {"method": name, "seconds": spent} | (found or {"why": "no direction"})
-
-                yield rows.have(f"direction {name} {wish.text} {subject.sample.name}", make)
+                about = _about(setting, "direction", name, subject.sample.name, wish.text)
+                yield rows.have(about, partial(_timed, edited, subject, wish))
+    for name, make in () if slow else walks.aims(setting).items():
+        make = cache(make)
+        for subject in faces:
+            about = _about(setting, "direction", name, subject.sample.name)
+            yield rows.have(about, partial(_walked, setting, subject, make))
 
 
-Edited = Callable[[Subject, Wish], Row | None]
+def _timed(edited: Edited, subject: Subject, wish: Wish) -> Row:
+    began = time.process_time()
+    try:
+        found = edited(subject, wish)
+    except ValueError as error:
+        return {"why": str(error)}
+    if found is None:
+        return {"why": "no direction means what is asked"}
+    return {"seconds": time.process_time() - began} | found
+
+
+def _walked(setting: Setting, subject: Subject, make: Callable[[], walks.Aim]) -> Row:
+    try:
+        aim = make()
+    except ValueError as error:
+        return {"why": str(error)}
+    began = time.process_time()
+    row = moved(setting, subject, NO_WISH, aim.offset, walks.FULL)
+    latent = apply_offset(setting.editor.generator, subject.face.latent, aim.offset, walks.FULL)
+    row["success"] = aim.achieved(subject.face.latent, latent)
+    return row | {"seconds": time.process_time() - began}
+
+
+NO_WISH = Wish("", ())
 
 
 def _editors(setting: Setting) -> dict[str, Edited]:
@@ -151,25 +221,20 @@ def _editors(setting: Setting) -> dict[str, Edited]:
         found = cases.named(setting, wish)
         return None if found is None else moved(setting, subject, wish, *found)
 
-    chosen: dict[tuple[str, str], Any] = {}
-    unnamed: dict[str, Any] = {}
+    @cache
+    def read(kind: str) -> list[Any]:
+        directions = cases.unnamed(kind, setting.editor.generator, setting.plan.seed)
+        return cases.read_moved(setting, directions, setting.plan.seed)
 
     def found_by(kind: str) -> Edited:
-        def edited(subject: Subject, wish: Wish) -> Row:
-            if not unnamed:
-                unnamed.update(cases.unnamed(setting.editor.generator, setting.plan.seed))
-            if (kind, wish.text) not in chosen:
-                fit = cases.fitting(setting, wish, unnamed[kind], setting.plan.seed)
-                chosen[kind, wish.text] = fit
-            return moved(setting, subject, wish, *chosen[kind, wish.text])
+        return lambda subject, wish: moved(
+            setting, subject, wish, *cases.fitting(setting, wish, read(kind))
+        )
 
-        return edited
-
-    kinds = ("SeFa", "GANSpace", "orthogonal Jacobian")
     return {
         **{name: worded(name) for name in cases.guidances(setting)},
         "sliders": slider,
-        **{kind: found_by(kind) for kind in kinds},
+        **{kind: found_by(kind) for kind in cases.UNNAMED},
     }
 
 
@@ -192,24 +257,50 @@ def moved(setting: Setting, subject: Subject, wish: Wish, offset: Any, strength:
     return row
 
 
-def tables(rows: Iterable[Row], share: float) -> str:
-    """Both tables as Markdown, with the number of faces that each is of."""
+def tables(rows: Iterable[Row], weights: str) -> str:
+    """Both tables as Markdown, with the number of faces that each figure is of."""
     found = list(rows)
-    inverted = [row for row in found if row["about"].startswith("inversion ")]
-    directed = [row for row in found if row["about"].startswith("direction ")]
-    seen, edited = (len({r["about"].split()[-1] for r in part}) for part in (inverted, directed))
+    inverted, directed = (
+        [_current(row, weights) for row in found if row["part"] == part]
+        for part in ("inversion", "direction")
+    )
+    share = next((row["share"] for row in found if "share" in row), 1.0)
     parts = [
-        f"Every inversion of {seen} held-out renders, with {share:g} of the usual steps. "
-        "`seconds` by the clock, `cpu` of the process alone. "
+        f"Every inversion of held-out portraits, the slow ones with {share:g} of their usual "
+        "steps. `seconds` are those of one core, with what is loaded at first use. "
         "`editability`: cosine of an edit's change of the picture and of the words (method "
         "`direction`), `success`: share of these edits that the judge sees.",
         _table(inverted, INVERSION),
-        f"Every direction method on {edited} faces (optimisations on fewer). `flipped`: unrelated "
-        "attributes that changed, an edit (leakage). Of SeFa, GANSpace and the Jacobian, the "
-        "judge chose on other faces which of ten directions means a wish; they go two deviations.",
+        "Every direction method on the encoder's codes of the same portraits. `flipped`: unrelated "
+        "attributes that changed, an edit (leakage). Of SeFa, GANSpace, the Jacobian and the "
+        "channels, the judge chose on other faces which of ten directions means a wish; they go "
+        "two deviations. A walk succeeds where it draws half of the edit or more, `quality` where "
+        "its own score rises; both were learnt shortly.",
         _table(directed, DIRECTION),
     ]
-    return "\n\n".join(part for part in parts if part)
+    text = "\n\n".join(parts)
+    if f"{FORMER} |" not in text:
+        return text
+    return f"{text}\n\n{FORMER.strip()}: with the weights before those that are shipped now."
+
+
+def _current(row: Row, weights: str) -> Row:
+    return row if row["weights"] == weights else row | {"method": row["method"] + FORMER}
+
+
+def _newest(rows: list[Row]) -> list[Row]:
+    """Without what was measured with former weights, where there is anything newer."""
+    last = {row["method"].removesuffix(FORMER): row["weights"] for row in rows}
+    now = {row["method"] for row in rows if not row["method"].endswith(FORMER)}
+    return [
+        row
+        for row in rows
+        if not row["method"].endswith(FORMER)
+        or (
+            (plain := row["method"].removesuffix(FORMER)) not in now
+            and row["weights"] == last[plain]
+        )
+    ]
 
 
 def _table(rows: list[Row], figures: tuple[str, ...]) -> str:
@@ -217,6 +308,7 @@ def _table(rows: list[Row], figures: tuple[str, ...]) -> str:
         "| method | n | " + " | ".join(figures) + " |",
         "| --- " * (len(figures) + 2) + "|",
     ]
+    rows = _newest(rows)
     whole = [row for row in rows if "why" not in row]
     for line in means(whole, ("method",), figures):
         cells = ["" if line[f] is None else f"{line[f]:.3g}" for f in figures]
@@ -245,27 +337,28 @@ def put_into(page: Path, text: str) -> None:
 def main(
     out: Annotated[Path, typer.Option(help="folder of the rows and tables")],
     model: Annotated[str, typer.Option(help="name or folder of a model")] = "default",
-    faces: Annotated[int, typer.Option(help="held-out renders")] = 4,
-    share: Annotated[float, typer.Option(help="of the usual steps of slow inversions")] = 1.0,
-    slow_faces: Annotated[int, typer.Option(help="renders for edits by optimisation")] = 2,
+    faces: Annotated[int, typer.Option(help="held-out portraits for quick methods")] = 2,
+    slow_faces: Annotated[int, typer.Option(help="those for methods of half a minute")] = 1,
+    share: Annotated[float, typer.Option(help="of the usual steps of slow inversions")] = 0.25,
     page: Annotated[Path | None, typer.Option(help="page whose marked part is replaced")] = None,
-    part: Annotated[str, typer.Option(help="inversions, directions or both")] = "both",
+    quick: Annotated[bool, typer.Option("--quick", help="quick methods alone")] = False,
+    minutes: Annotated[float, typer.Option(help="begin no row after so many; 0: no limit")] = 0.0,
 ) -> None:
-    """Measure, and write both tables."""
+    """Measure, and write both tables of what is known."""
     from rich.console import Console
 
     from multimodal import FaceEditor
 
-    if part not in ("inversions", "directions", "both"):
-        raise ValueError(f"part {part!r} is not one of inversions, directions, both")
     plan = Plan(faces, min(faces, slow_faces))
     setting = make_setting(model, lambda: FaceEditor.from_pretrained(model), out, plan)
-    rows, say = Rows.open(out / "rows.jsonl"), Console(stderr=True).print
-    if part != "directions":
-        list(inversion_rows(setting, rows, share, say))
-    if part != "inversions":
-        list(direction_rows(setting, rows, say))
-    text = tables(rows.known.values(), share)
+    rows = Rows.open(out / "rows.jsonl", Console(stderr=True).print, minutes)
+    try:
+        for slow in (False,) if quick else (False, True):
+            list(inversion_rows(setting, rows, share, slow))
+            list(direction_rows(setting, rows, slow))
+    except TimeUpError:
+        rows.say("the time is over: the same command goes on")
+    text = tables(rows.known.values(), weights_of(setting))
     with atomic(out / "survey.md") as written:
         written.write_text(text + "\n", encoding="utf-8")
     if page is not None:

@@ -12,14 +12,18 @@ from apps.evaluation.measures.goals import Wish
 from apps.evaluation.setting import Setting
 from guidance.common import apply_offset, draw
 from guidance.controls.attributes import ganspace, sefa
+from guidance.controls.channels import ChannelConfig, find_channels
 from guidance.controls.components import Components, spread
 from guidance.controls.jacobian import JacobianConfig, orthogonal_jacobian
-from multimodal.types import Generator, Latent, Offset
+from guidance.controls.regions import region_mask
+from multimodal.recognition.judge import Reading
+from multimodal.types import Generator, Offset
 from recipes.factors.delta_words import MEANINGS
 
 FAR = 2.0
 """Strength of an unnamed direction, in deviations of sampled codes."""
 COUNT = 10
+CHANNEL_REGIONS = ("mouth", "eyes", "hair", "skin", "background")
 LOOKED_AT = 4
 """Sampled faces on which the unnamed direction of a wish is chosen."""
 
@@ -32,42 +36,51 @@ class Inversion:
         name: in the table.
         method: of `multimodal.inversion.METHODS`.
         options: of the method.
+        slow: a face takes some half minute of a core or more.
     """
 
     name: str
     method: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    slow: bool = False
 
 
-def inversions(share: float = 1.0) -> list[Inversion]:
-    """Every inversion method, with a share of its usual steps."""
+def inversions(share: float = 1.0, hyper: bool = False) -> list[Inversion]:
+    """Every inversion method, with a share of its usual steps (the quick ones' are their own).
+
+    Args:
+        share: of the steps.
+        hyper: the model has a hypernetwork of its own.
+    """
 
     def some(count: int) -> int:
         return max(2, round(count * share))
 
-    found = [Inversion("encoder", "encoder"), _with("hybrid", steps=some(100))]
+    found = [Inversion("encoder", "encoder"), _with("quick"), _with("hybrid"), _with("pti")]
+    found += [Inversion("hyperstyle", "hyperstyle", {"passes": 1} if hyper else {})]
+    found += [_with("layers"), _with("programs")]
     found += [
-        Inversion(f"adam in {space}", "adam", {"space": space, "steps": some(100)})
+        Inversion(f"adam in {space}", "adam", {"space": space, "steps": some(100)}, True)
         for space in ("z", "w", "w+", "p", "pn+")
     ]
     return [
         *found,
-        _with("lbfgs", steps=some(100)),
-        _with("projector", steps=some(300)),
-        _with("cma", generations=some(50)),
-        _with("basin-cma", generations=some(5), inner=some(6), final=some(60)),
-        _with("idinvert", steps=some(100)),
-        _with("hmc", descend=some(100), warmup=some(60), samples=some(30)),
-        _with("layers"),
-        _with("programs"),
-        _with("features", steps=some(100)),
-        _with("hyperstyle"),
-        _with("pti", steps=some(200), pivot_steps=some(100)),
+        _slow("lbfgs", steps=some(100)),
+        _slow("idinvert", steps=some(100)),
+        _slow("features", steps=some(100), feature_steps=some(100)),
+        _slow("projector", steps=some(300)),
+        _slow("cma", generations=some(50)),
+        _slow("basin-cma", generations=some(5), inner=some(6), final=some(60)),
+        _slow("hmc"),
     ]
 
 
-def _with(method: str, **options: Any) -> Inversion:
-    return Inversion(method, method, options)
+def _with(method: str) -> Inversion:
+    return Inversion(method, method)
+
+
+def _slow(method: str, **options: Any) -> Inversion:
+    return Inversion(method, method, options, True)
 
 
 def guidances(setting: Setting) -> list[str]:
@@ -86,17 +99,35 @@ def guidances(setting: Setting) -> list[str]:
     return [*there, *(name for name in ("optimize", "sound-optimize") if name in METHODS)]
 
 
-def unnamed(generator: Generator, seed: int = 0) -> dict[str, dict[str, Offset]]:
-    """Directions that nobody named, by how they were found."""
-    _, weights = sefa(generator, count=COUNT)
-    deviations, principal = ganspace(generator, COUNT, 4000, seed)
-    _, across = orthogonal_jacobian(generator, JacobianConfig(COUNT, 4, 16, seed=seed))
-    parts = {
-        "SeFa": Components("sefa", weights, spread(generator, weights, seed)),
-        "GANSpace": Components("ganspace", principal, deviations),
-        "orthogonal Jacobian": Components("jacobian", across, spread(generator, across, seed)),
-    }
-    return {name: part.offsets(generator.num_layers, COUNT) for name, part in parts.items()}
+def _components(name: str, generator: Generator, seed: int) -> Components:
+    if name == "GANSpace":
+        deviations, principal = ganspace(generator, COUNT, 4000, seed)
+        return Components("ganspace", principal, deviations)
+    if name == "SeFa":
+        _, found = sefa(generator, count=COUNT)
+    else:
+        _, found = orthogonal_jacobian(generator, JacobianConfig(COUNT, 4, 16, seed=seed))
+    return Components(name.split()[-1].lower(), found, spread(generator, found, seed))
+
+
+def _channels(generator: Generator, seed: int) -> dict[str, Offset]:
+    found: dict[str, Offset] = {}
+    for region in CHANNEL_REGIONS:
+        mask = region_mask(region, generator.resolution)
+        few = ChannelConfig(COUNT // len(CHANNEL_REGIONS), faces=2, least=0.0, seed=seed)
+        found |= find_channels(generator, lambda _, m=mask: m, region, few).offsets()  # type: ignore[misc]
+    return found
+
+
+UNNAMED = ("SeFa", "GANSpace", "orthogonal Jacobian", "StyleSpace channels")
+"""Ways to find directions that nobody named."""
+
+
+def unnamed(name: str, generator: Generator, seed: int = 0) -> dict[str, Offset]:
+    """The directions that one of `UNNAMED` finds."""
+    if name == UNNAMED[-1]:
+        return _channels(generator, seed)
+    return _components(name, generator, seed).offsets(generator.num_layers, COUNT)
 
 
 def named(setting: Setting, wish: Wish) -> tuple[Offset, float] | None:
@@ -113,22 +144,28 @@ def named(setting: Setting, wish: Wish) -> tuple[Offset, float] | None:
 
 
 @torch.no_grad()
-def fitting(
-    setting: Setting, wish: Wish, offsets: Mapping[str, Offset], seed: int
-) -> tuple[Offset, float]:
-    """Of some directions, the one and the sign that bring most of a wish to sampled faces."""
+def read_moved(
+    setting: Setting, offsets: Mapping[str, Offset], seed: int
+) -> list[tuple[Offset, float, Reading]]:
+    """How the judge reads sampled faces that are moved along each direction, both ways."""
     generator = setting.editor.generator
     latent = generator.sample(LOOKED_AT, 50_000 + seed, 0.7)
-    best, found = -2.0, (next(iter(offsets.values())), FAR)
-    for offset in offsets.values():
-        for sign in (FAR, -FAR):
-            gain = _share(setting, wish, apply_offset(generator, latent, offset, sign))
-            if gain > best:
-                best, found = gain, (offset, sign)
-    return found
+
+    def read(offset: Offset, strength: float) -> Reading:
+        moved = apply_offset(generator, latent, offset, strength)
+        return setting.judge.read(draw(generator, moved).clamp(-1, 1))
+
+    return [(o, sign, read(o, sign)) for o in offsets.values() for sign in (FAR, -FAR)]
 
 
-def _share(setting: Setting, wish: Wish, latent: Latent) -> float:
-    reading = setting.judge.read(draw(setting.editor.generator, latent).clamp(-1, 1))
-    rows: Sequence[int] = range(len(latent.w))
-    return sum(wish.share(setting.judge.config, reading, row) for row in rows) / len(rows)
+def fitting(
+    setting: Setting, wish: Wish, moved: Sequence[tuple[Offset, float, Reading]]
+) -> tuple[Offset, float]:
+    """Of directions read by `read_moved`, the one and the sign that bring most of a wish."""
+
+    def share(reading: Reading) -> float:
+        rows = range(LOOKED_AT)
+        return sum(wish.share(setting.judge.config, reading, row) for row in rows)
+
+    offset, strength, _ = max(moved, key=lambda found: share(found[2]))
+    return offset, strength

@@ -78,7 +78,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.norm0, self.norm1 = _norm(channels), _norm(channels)
+        self.norm0, self.norm1 = group_norm(channels), group_norm(channels)
         self.conv0 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.gain = nn.Parameter(torch.full((channels,), 0.1))
@@ -103,7 +103,7 @@ class ScaleHead(nn.Module):
     def __init__(self, channels: int, context: int, rows: int, config: BundleEncoderConfig) -> None:
         super().__init__()
         self.rows, self.style_dim = rows, config.style_dim
-        self.norm = _norm(channels)
+        self.norm = group_norm(channels)
         self.reduce = nn.Conv2d(channels, 64, 1)
         self.local = nn.Linear(64 * POOLED * POOLED, config.hidden)
         self.context = nn.Linear(context, config.hidden)
@@ -172,17 +172,9 @@ class BundleEncoder(nn.Module):
         self.config = config
         widths = [config.width * factor for factor in WIDTHS]
         self.register_buffer("w_avg", torch.zeros(config.style_dim))
-        self.stem = nn.Conv2d((6 if config.feedback else 3) * 4, widths[0], 3, padding=1)
-        self.downs = nn.ModuleList(
-            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(widths)
-        )
-        depths = (1, 2, 2, 2, 1)
-        self.stages = nn.ModuleList(
-            nn.Sequential(*(ResidualBlock(c) for _ in range(depth)))
-            for c, depth in zip(widths, depths, strict=True)
-        )
+        self.stem, self.downs, self.stages = body(config.width, 6 if config.feedback else 3)
         context = config.style_dim
-        self.norm = _norm(widths[-1])
+        self.norm = group_norm(widths[-1])
         self.reduce = nn.Conv2d(widths[-1], 96, 1)
         self.global_features = nn.Linear(96 * POOLED * POOLED, context)
         self.w0 = nn.Linear(context, config.style_dim)
@@ -238,16 +230,33 @@ class BundleEncoder(nn.Module):
         if self.config.feedback:
             seen = torch.zeros_like(x) if current is None else _resized(current, x.shape[-1])
             x = torch.cat([x, seen], dim=1)
-        x = F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
-        x = self.stages[0](self.stem(x))
-        maps = [x]
-        for down, stage in zip(self.downs, list(self.stages)[1:], strict=True):
-            x = stage(down(x))
-            maps.append(x)
-        return maps
+        return body_maps(x, self.stem, self.downs, self.stages)
 
 
-def _norm(channels: int) -> nn.GroupNorm:
+def body(width: int, channels: int) -> tuple[nn.Conv2d, nn.ModuleList, nn.ModuleList]:
+    """Stem, halving convolutions and stages of residual blocks, for pictures of some channels."""
+    widths = [width * factor for factor in WIDTHS]
+    stem = nn.Conv2d(channels * 4, widths[0], 3, padding=1)
+    downs = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(widths))
+    stages = nn.ModuleList(
+        nn.Sequential(*(ResidualBlock(c) for _ in range(depth)))
+        for c, depth in zip(widths, (1, 2, 2, 2, 1), strict=True)
+    )
+    return stem, downs, stages
+
+
+def body_maps(
+    x: Tensor, stem: nn.Module, downs: nn.ModuleList, stages: nn.ModuleList
+) -> list[Tensor]:
+    """Features after each stage of a `body`, at 1/2 to 1/32 of the side of `[B, C, H, W]`."""
+    x = F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
+    maps = [stages[0](stem(x))]
+    for down, stage in zip(downs, list(stages)[1:], strict=True):
+        maps.append(stage(down(maps[-1])))
+    return maps
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
     """Norm over groups of 16 channels; the same at every batch size."""
     return nn.GroupNorm(channels // math.gcd(channels, 16), channels)
 

@@ -55,7 +55,7 @@ class HyperStyle(FaceEncoder):
     @property
     def num_layers(self) -> int:
         """Rows L of the codes."""
-        return 2 * (len(self.network.layers) + 1) // 3
+        return 2 * (sum(layer.kernel > 0 for layer in self.network.layers) + 1) // 3
 
     @property
     def sees_reconstruction(self) -> bool:
@@ -122,7 +122,7 @@ class HyperStyle(FaceEncoder):
                 if change is not None:
                     moved = change[0].to(generator.device)
                     total[layer.key] = total[layer.key] + moved if index else moved
-            tuned = {key: original[key] * (1 + change) for key, change in total.items()}
+            tuned = changed(original, total)
         return w_plus, tuned
 
     def _generator(self) -> StyleGAN2:
@@ -131,7 +131,7 @@ class HyperStyle(FaceEncoder):
             kind = getattr(generator, "family", "none")
             raise ValueError(f"HyperStyle changes a StyleGAN2's weights; its generator is {kind}")
         state = generator.state_dict()
-        for layer in self.network.layers:
+        for layer in (layer for layer in self.network.layers if layer.kernel):
             wanted = (layer.outputs, layer.inputs, layer.kernel, layer.kernel)
             held = state.get(layer.key)
             if held is None or tuple(held.shape) != wanted:
@@ -139,6 +139,15 @@ class HyperStyle(FaceEncoder):
                     f"this hypernetwork was made for a StyleGAN2 whose {layer.key} is {wanted}"
                 )
         return generator
+
+
+def changed(original: Mapping[str, Tensor], changes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights `W (1 + delta)` by state-dict key; features, which a generator has none of, as they
+    are."""
+    return {
+        key: original[key] * (1 + change) if key in original else change
+        for key, change in changes.items()
+    }
 
 
 def draw_with(generator: StyleGAN2, w_plus: Tensor, weights: Mapping[str, Tensor]) -> Tensor:

@@ -6,6 +6,9 @@ A picture that is blurred, cropped or small is explained by many codes. The post
 (Neal 2011, "MCMC using Hamiltonian dynamics", equations 5.18-5.20); the step size adapts to an
 acceptance of 65% during warm-up, by stochastic approximation (Robbins and Monro 1951; Andrieu and
 Thoms 2008, "A tutorial on adaptive MCMC"), and stays fixed after it.
+
+The likelihood is looked at on a smaller drawing (`side`), and the walk begins at the encoder's
+code where there is one: a proposal then costs a quarter, and the way to the posterior is short.
 """
 
 from __future__ import annotations
@@ -13,21 +16,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from multimodal.generators.smaller import drawn_at
+from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.descent import Walk, run_adam, start_point
-from multimodal.inversion.options import PICTURE, SPACES, DescentOptions, Weights, check_bounds
+from multimodal.inversion.objective import shrink
+from multimodal.inversion.options import SPACES, DescentOptions, Weights, check_bounds
 from multimodal.inversion.spaces import Space, make_space
 from multimodal.inversion.task import Outcome, Task
-from multimodal.types import Latent
+from multimodal.types import Generator, Latent
 
 GAIN, DELAY, FORGETTING = 0.7, 1.0, 0.5
 """Of the adaptation: the logarithm of the step moves by `GAIN (t + DELAY)^-FORGETTING` times what
 the acceptance lacks. Afresh at each third of the warm-up, which is short here. (Dual averaging, as
 in Hoffman and Gelman 2014, ended near 0.8 after so few proposals: its mean of logarithms lies below
 the step at which the mean acceptance is the target.)"""
+
+PIXELS_AND_LOOKS = Weights(identity=0.0)
+SEARCHED, MAPPED = 1024, 200
+"""Random points, and steps of Adam from the nearest, for the point of a code in Z."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +53,19 @@ class MonteCarloOptions:
         sharpness: how many times the loss counts against the prior.
         space: one of `SPACES`.
         descend: steps of Adam before, to come where the posterior is not negligible.
+        side: pictures are drawn and compared at no more than this side, where the family can.
         weights: of the loss.
     """
 
-    samples: int = 30
-    warmup: int = 60
-    leapfrog: int = 8
+    samples: int = 20
+    warmup: int = 30
+    leapfrog: int = 4
     target: float = 0.65
     sharpness: float = 300.0
     space: str = "z"
-    descend: int = 100
-    weights: Weights = PICTURE
+    descend: int = 20
+    side: int = 128
+    weights: Weights = PIXELS_AND_LOOKS
 
     def __post_init__(self) -> None:
         if self.space not in SPACES:
@@ -64,6 +77,7 @@ class MonteCarloOptions:
             target=(self.target, 0.05, 0.99),
             sharpness=(self.sharpness, 0, 1e9),
             descend=(self.descend, 0, 100_000),
+            side=(self.side, 4, 4096),
         )
 
 
@@ -105,6 +119,7 @@ def sample(task: Task, options: MonteCarloOptions) -> Posterior:
     Raises:
         ValueError: the family lacks the space, or no step size is stable.
     """
+    task = at_side(task, options.side)
     space = make_space(options.space, task.generator, task.seed)
     source = torch.Generator().manual_seed(task.seed + 3)
     energy, place = _energy(task, space, options)
@@ -205,18 +220,78 @@ def _energy(
 def _begin(
     task: Task, space: Space, options: MonteCarloOptions, place: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """A standardised point near a mode: from the start, by a short descent."""
+    """A standardised point near a mode: the given code's or the encoder's, then a short descent."""
     settings = DescentOptions(
         steps=max(1, options.descend),
         space=options.space,
         weights=options.weights,
         prior=0.5 * space.size / max(options.sharpness, 1e-6),
     )
-    point = start_point(replace(task, on_step=None), space, settings)
+    silent = replace(task, on_step=None)
+    if task.start is not None:
+        point = _nearest(space, task.start)
+    elif task.encoder is not None:
+        with torch.no_grad():
+            point = _nearest(space, task.encoder(task.objective.target).to(space.centre))
+    else:
+        point = start_point(silent, space, settings)
     if options.descend:
-        point = run_adam(Walk(replace(task, on_step=None), space, settings, point)).best
+        point = run_adam(Walk(silent, space, settings, point)).best
     origin = place(torch.zeros_like(space.centre))
     return (point.detach() - origin) / space.spread
+
+
+@torch.enable_grad()
+def _nearest(space: Space, codes: Tensor) -> Tensor:
+    """The space's point `[1, *shape]` whose code is the nearest to a code `[1, L, D]`; where there
+    is no inverse (Z), by descent through the mapping alone, from the nearest of random points."""
+    if space.from_w_plus is not None:
+        return space.from_w_plus(codes).detach()
+    wanted = codes.mean(dim=1, keepdim=True)
+    with torch.no_grad():
+        points = space.draw(SEARCHED, torch.Generator().manual_seed(0))
+        away = (space.to_w_plus(points)[:, :1] - wanted).square().sum(dim=(1, 2))
+    point = points[away.argmin()][None].clone().requires_grad_(True)
+    optimizer = torch.optim.Adam([point], lr=0.05)
+    for _ in range(MAPPED):
+        loss = ((space.to_w_plus(point)[:, :1] - wanted) / space.w_spread).square().mean()
+        (point.grad,) = torch.autograd.grad(loss, point)
+        optimizer.step()
+    return point.detach()
+
+
+class Small:
+    """A generator that draws at a smaller side; all else is the generator's own.
+
+    Args:
+        generator: draws.
+        side: of its pictures.
+    """
+
+    def __init__(self, generator: StyleGAN2, side: int) -> None:
+        self._generator, self.resolution = generator, side
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._generator, name)
+
+    def synthesize(self, w_plus: Tensor, noise: object = "none") -> Tensor:
+        """`[B, L, D]` to `[B, 3, side, side]`, without noise."""
+        return drawn_at(self._generator, w_plus, self.resolution)
+
+
+def at_side(task: Task, side: int) -> Task:
+    """The same task at a smaller side, where its generator can draw that."""
+    generator, objective = task.generator, task.objective
+    if not isinstance(generator, StyleGAN2) or side >= generator.resolution:
+        return task
+    side = 1 << (side.bit_length() - 1)
+    mask = objective.mask
+    smaller = replace(
+        objective,
+        target=shrink(objective.target, side),
+        mask=None if mask is None else shrink(mask, side),
+    )
+    return replace(task, generator=cast(Generator, Small(generator, side)), objective=smaller)
 
 
 def _evaluated(energy: Energy, point: Tensor) -> State:

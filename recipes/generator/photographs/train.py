@@ -24,6 +24,7 @@ import typer
 from torch import Tensor, nn
 
 from multimodal.devices import fast_dtype
+from multimodal.generators.smaller import drawn_at
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoder
 from multimodal.recognition.dlib_resnet import load_dlib_face
@@ -44,7 +45,6 @@ from recipes.generator.generator_losses import (
 from recipes.generator.generator_losses import Weights as PairWeights
 from recipes.generator.looking import codes
 from recipes.generator.pairs import FaceBatch, FaceBatches
-from recipes.generator.photographs.drawing import drawn_at
 from recipes.generator.photographs.look import LOOKS, Look
 from recipes.generator.photographs.memory import RememberedPairs
 from recipes.generator.photographs.parcel import ALEX, load_judge, load_parts, save_parts

@@ -13,6 +13,7 @@ from multimodal.files.weights import WeightsError
 from multimodal.generators.native import save_native
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.inversion import invert, load_encoder
+from multimodal.inversion.encoders.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from multimodal.inversion.encoders.hyper_network import layer_table
 from multimodal.inversion.encoders.small_hyper import (
     SmallHyperConfig,
@@ -20,9 +21,8 @@ from multimodal.inversion.encoders.small_hyper import (
     read_small_hyper,
     save_small_hyper,
 )
-from recipes.data import Faces
 from recipes.encoder.train_encoder import Judges
-from recipes.encoder.train_hyper import redrawn, train
+from recipes.encoder.train_hyper import Known, begun, redrawn, train
 from recipes.loop import RunConfig, start
 
 
@@ -37,7 +37,9 @@ def generator() -> StyleGAN2:
 
 def _network(generator: StyleGAN2) -> SmallHyperNetwork:
     torch.manual_seed(0)
-    shape = SmallHyperConfig.of(generator, rank=2, side=16, widths=(8, 16), hidden=16)
+    shape = SmallHyperConfig.of(
+        generator, rank=2, side=32, width=16, hidden=16, sides=(8, 16), features=16
+    )
     return SmallHyperNetwork(shape)
 
 
@@ -49,35 +51,42 @@ def test_changes_fit_the_generator(generator: StyleGAN2) -> None:
     network = _network(generator)
     state, images = generator.state_dict(), _images(generator, 2)
     found = network(torch.cat([images, images], dim=1))
-    for layer, change in zip(network.layers, found, strict=True):
-        if change is not None:
-            assert change.shape[1:] == state[layer.key].shape
-            assert not change.any()  # untrained, it changes nothing
+    changes = {
+        layer.key: change
+        for layer, change in zip(network.layers, found, strict=True)
+        if change is not None
+    }
+    features = changes.pop("synthesis.b16.conv1.residual")
+    assert features.shape[1:] == generator.synthesis.b16.conv1.residual_shape
+    assert set(changes) == {f"synthesis.b{s}.conv{i}.weight" for s in (8, 16) for i in (0, 1)}
+    assert all(change.shape[1:] == state[key].shape for key, change in changes.items())
+    assert not any(change.any() for change in (features, *changes.values()))  # untrained: nothing
     assert layer_table(256)[1].key == "synthesis.b4.torgb.weight"
 
 
 def test_training_draws_pictures_better_and_resumes(generator: StyleGAN2, tmp_path: Path) -> None:
-    network, images = _network(generator), _images(generator)
-    shard = tmp_path / "shard_00000"
-    shard.mkdir()
-    pixels = ((images + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-    np.save(shard / "images.npy", pixels)
-    average = generator.w_avg.expand(1, generator.num_layers, -1)
-
-    def encoder(seen: torch.Tensor) -> torch.Tensor:
-        return average.expand(len(seen), -1, -1)
-
+    torch.manual_seed(0)
+    encoder = BundleEncoder(
+        BundleEncoderConfig(8, 32, 16, width=16, hidden=16, feedback=True, passes=2)
+    ).eval()
+    images = _images(generator)
+    pixels = ((images + 1) * 127.5).round().byte()
+    known = Known.of(generator, encoder, pixels, 32)
+    network = begun(generator, encoder)
+    assert torch.equal(network.stem.weight, encoder.stem.weight)
+    network = _network(generator)
     judges = Judges(lambda a, b: (a - b).abs().mean(dim=(1, 2, 3)), None)
     for steps in (8, 16):
         run = start(RunConfig(tmp_path / "run", steps, log_every=1000), "1", "cpu")
-        faces = Faces(tmp_path, generator.resolution)
-        train(run, generator, encoder, network, faces, judges, 4, rate=5e-3)
+        train(run, generator, network, known, judges, 4, rate=5e-3)
         assert run.step == steps
-    codes = encoder(images)
+    _, drawn, codes = known.batch(np.arange(8))
+    shown = torch.cat([images, drawn], dim=1)
     with torch.no_grad():
-        (_, last), _ = redrawn(generator, network.eval(), images, codes, 2)
+        last, _ = redrawn(generator, network.eval(), shown, codes, 32)
         still = generator.synthesize(codes)
     assert float((last - images).square().mean()) < float((still - images).square().mean())
+    known.save(tmp_path / "known.safetensors")
     _inverts(generator, network, images[:1], tmp_path / "model")
 
 
@@ -92,7 +101,8 @@ def _inverts(
         encoder(image)
     encoder.first = lambda seen: generator.w_avg.expand(len(seen), generator.num_layers, -1)
     found = invert(generator, image, "hyperstyle", encoder=encoder, passes=2)
-    assert set(found.tuned) == {layer.key for layer in network.layers if layer.kernel == 3}
+    assert "synthesis.b16.conv1.residual" in found.tuned
+    assert len(found.tuned) == 5
 
 
 def test_hostile_files_are_refused(generator: StyleGAN2, tmp_path: Path) -> None:
@@ -106,6 +116,8 @@ def test_hostile_files_are_refused(generator: StyleGAN2, tmp_path: Path) -> None
         ("channels", [4096] * 9),
         ("side", "large"),
         ("channels", []),
+        ("features", 12),
+        ("sides", [5]),
         ("extra", 1),
     ):
         changed = described | {"config": described["config"] | {name: value}}

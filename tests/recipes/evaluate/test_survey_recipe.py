@@ -11,10 +11,11 @@ from PIL import Image
 
 from apps.evaluation.samples import Pack, Sample
 from apps.evaluation.setting import Plan, Setting
+from guidance.controls.steering import WalkConfig
 from multimodal.files.bundled import HOME
 from multimodal.recognition.judge import FILE_NAME, Judge, JudgeConfig, load_judge
 from recipes.evaluate import evaluate_survey as survey
-from recipes.evaluate import survey_cases
+from recipes.evaluate import survey_cases, survey_walks
 from tests.tiny_editor import tiny_editor
 
 
@@ -30,31 +31,51 @@ def _setting(folder: Path) -> Setting:
 
 def test_rows_are_made_once_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     setting = _setting(tmp_path)
-    few = [
-        case
-        for case in survey_cases.inversions(0.02)
-        if case.name in ("adam in w", "programs", "hmc")
-    ]
-    monkeypatch.setattr(survey_cases, "inversions", lambda share: few)
+    cases = survey_cases.inversions(0.02)
+    few = [case for case in cases if case.name in ("adam in w", "programs")]
+    few.append(
+        survey_cases.Inversion("hmc", "hmc", {"samples": 3, "warmup": 3, "descend": 1}, True)
+    )
+    monkeypatch.setattr(survey_cases, "inversions", lambda share, hyper: few)
     monkeypatch.setattr(survey_cases, "COUNT", 2)
-    said: list[str] = []
+    monkeypatch.setattr(survey_cases, "CHANNEL_REGIONS", ("mouth",))
     rows = survey.Rows.open(tmp_path / "rows.jsonl")
-    made = [*survey.inversion_rows(setting, rows, 0.02, said.append)]
+    made = [row for slow in (False, True) for row in _inversions(setting, rows, slow)]
     assert "why" in next(row for row in made if row["method"] == "programs")
     assert all(0 <= row["acceptance"] <= 1 for row in made if row["method"] == "hmc")
     monkeypatch.setattr(survey_cases, "guidances", lambda setting: ["direction"])
     monkeypatch.setattr(survey, "SPACE_PROMPTS", ("an old person", "a smiling person"))
-    directed = [*survey.direction_rows(setting, rows, said.append)]
+    monkeypatch.setattr(survey_walks, "SHORT", WalkConfig(steps=2, batch=1))
+    monkeypatch.setattr(survey_walks, "WALKS", ("brightness",))
+    monkeypatch.setattr(survey_walks, "better", _no_features)
+    directed = [*survey.direction_rows(setting, rows, slow=False)]
+    assert {"walk: brightness", "quality"} <= {row["method"] for row in directed}
     for row in (row for row in directed if "why" not in row):
         assert -1 <= row["identity"] <= 1.001
         assert row["flipped"] >= 0
     (tmp_path / "rows.jsonl").open("a").write('\n{"cut off')
-    again = survey.Rows.open(tmp_path / "rows.jsonl")
+    again = survey.Rows.open(tmp_path / "rows.jsonl", minutes=1e-9)
     assert again.known == rows.known
-    assert [*survey.inversion_rows(setting, again, 0.02, said.append)] == made
-    page = tmp_path / "page.md"
+    assert [row for slow in (False, True) for row in _inversions(setting, again, slow)] == made
+    with pytest.raises(survey.TimeUpError):
+        again.have({"part": "inversion", "method": "another"}, dict)
+    _put(tmp_path, survey.tables(rows.known.values(), ""))
+    former = survey.tables(rows.known.values(), "newer")
+    assert "| adam in w † | 1 |" in former
+    assert "with the weights before" in former
+
+
+def _inversions(setting: Setting, rows: survey.Rows, slow: bool) -> list[dict[str, object]]:
+    return [*survey.inversion_rows(setting, rows, 0.02, slow)]
+
+
+def _no_features(setting: Setting) -> survey_walks.Aim:
+    raise ValueError("no features here")
+
+
+def _put(folder: Path, text: str) -> None:
+    page = folder / "page.md"
     page.write_text(f"before\n{survey.BEGIN}\nold\n{survey.END}\nafter\n")
-    text = survey.tables(rows.known.values(), 0.02)
     survey.put_into(page, text)
     survey.put_into(page, text)
     found = page.read_text()
@@ -64,5 +85,15 @@ def test_rows_are_made_once_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "| adam in w | 1 |" in found
     assert "| programs | | " in found
     with pytest.raises(ValueError, match="has no <!-- survey"):
-        survey.put_into(tmp_path / "rows.jsonl", text)
-    assert json.loads((tmp_path / "rows.jsonl").read_text().splitlines()[1])["method"]
+        survey.put_into(folder / "rows.jsonl", text)
+    assert json.loads((folder / "rows.jsonl").read_text().splitlines()[1])["method"]
+
+
+def test_what_is_newer_counts() -> None:
+    rows = [
+        {"part": "inversion", "method": "quick", "face": "a", "weights": "old", "lpips": 0.5},
+        {"part": "inversion", "method": "quick", "face": "a", "weights": "new", "lpips": 0.25},
+    ]
+    text = survey.tables(rows, "new")
+    assert "| quick | 1 | 0.25 |" in text
+    assert "†" not in text

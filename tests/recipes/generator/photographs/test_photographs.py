@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from multimodal.generators import save_generator
 from multimodal.generators.photo_codes import PhotoCodes
+from multimodal.generators.smaller import drawn_at
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoderConfig
 from multimodal.inversion.encoders.encoder_files import save_bundle_encoder
 from recipes.checkpoint import EDITS_FILE, save_edits
 from recipes.generator import train_generator
 from recipes.generator.photographs import parcel, photo_codes, train
-from recipes.generator.photographs.drawing import drawn_at
 from recipes.generator.photographs.look import Look
 from recipes.generator.photographs.portraits import held_back, read_index
 from recipes.loop import RunConfig, start
