@@ -130,7 +130,7 @@ def looked(
     read = warped(planes, maps.places, here.shape[0], cv2.BORDER_CONSTANT)
     kept = 1 - inner_mouth(maps.mesh, here.shape[0])
     read = read * (kept if bare is None else kept * bare)[..., None]
-    gain = np.exp(np.clip(read[..., :3], -1.2, 0.2))
+    gain = np.exp(np.clip(read[..., :3], -1.4, 0.5))
     detail = np.exp(np.clip(read[..., 3:], -1.0, 1.0))
     base = cv2.GaussianBlur(here, (0, 0), DETAIL * here.shape[0])
     gain = np.where(gain > 1, 1 + (gain - 1) * np.clip((1 - base) / LIT, 0, 1), gain)

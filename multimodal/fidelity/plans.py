@@ -13,6 +13,7 @@ from multimodal.fidelity.colours.dyes import HAIR, Names, dyes, natural, skin_ga
 from multimodal.fidelity.colours.tints import GREY, Tint, apply_tint, without_hue
 from multimodal.fidelity.composing import compose, overlaid
 from multimodal.fidelity.drawn import Drawn
+from multimodal.fidelity.looks.makeup import made_up
 from multimodal.fidelity.looks.reading import look_of
 from multimodal.fidelity.mesh import INNER_LIPS, OVAL
 from multimodal.fidelity.regions import FACE, SKIN, Mask, share
@@ -162,6 +163,7 @@ def planned(
         meshes, look = (before.mesh, before.mesh), None
     else:
         look = look_of((before.levels, after.levels), meshes, subject.mesh, wishes)
+        look = made_up(look, subject.small, subject.mesh, wishes)
     maps = register(subject.mesh, *meshes, look)
     opened = _opened(subject.mesh, maps.mesh)
     gain = skin_gain(before, after, wishes)

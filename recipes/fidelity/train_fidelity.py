@@ -24,8 +24,7 @@ from safetensors.torch import save_file
 
 from multimodal.fidelity.looks.prototypes import Looks
 from multimodal.fidelity.looks.reading import features
-from multimodal.fidelity.mesh import BROWS, EYES, OUTER_LIPS, OVAL, face_meshes
-from multimodal.fidelity.things.beards import GROWN
+from multimodal.fidelity.mesh import BROWS, EYES, GROWN, OUTER_LIPS, OVAL, face_meshes
 from multimodal.files.weights import atomic
 from multimodal.images import load_image, to_tensor
 from recipes.fidelity.averages import SIDE, Average, Frame, frame_of

@@ -49,7 +49,7 @@ def dyes(
         wishes: what the words say.
     """
     gone = share(after.likely, HAIR).sum() < 0.5 * share(before.likely, HAIR).sum()
-    named = wishes.strongest("hair_color") or _greyed(wishes)
+    named = wishes.strongest("hair_color") or _of_age(wishes)
     plain = wishes.face_stays and named is None
     hair = None if plain else _change(before, after, HAIR, wishes)
     wanted = named is not None or hair is not None
@@ -97,7 +97,9 @@ IRISES = {
 }
 """Mean colours of irises that words name."""
 GREYED = 0.9
-"""How grey words make the hair of who grows old."""
+"""How far words that make a person old, or a child, change the colour of hair."""
+PALE, PALEST = 0.14, 0.3
+"""Spread of the colours of grey hair, beside its brightness, and that brightness at least."""
 BRIGHT, KEPT = ("blond", "gray", "white"), 0.85
 """Colours of hair that never darken much, and how much of the hair's own brightness stays."""
 DYED = 0.5
@@ -121,7 +123,9 @@ def natural(levels: np.ndarray) -> bool:
 
 def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wishes) -> Tint | None:
     """The tint of hair `[N, 3]`, for a change `[2, 3]` of drawn hair and what words say of it."""
-    named = wishes.strongest("hair_color") or _greyed(wishes)
+    named = wishes.strongest("hair_color") or _of_age(wishes)
+    if wishes.strongest("hair_color") is None and wishes.amount("age: child") > 0:
+        named = named if _is_grey(own) else None
     if change is None and named is None:
         return None
     change = np.stack([_mean(own)] * 2) if change is None else change
@@ -145,10 +149,18 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
     return tint_towards(own, wanted, 1 + follow * (contrast - 1), 0.75 * follow)
 
 
-def _greyed(wishes: Wishes) -> Meant | None:
-    """The hair that an old person is taken to have."""
-    old = wishes.amount("age: old")
-    return Meant("hair_color: gray", GREYED * old) if old > 0 else None
+def _of_age(wishes: Wishes) -> Meant | None:
+    """The hair that an old person, or a child, is taken to have."""
+    old, young = wishes.amount("age: old"), wishes.amount("age: child")
+    if old > 0:
+        return Meant("hair_color: gray", GREYED * old)
+    return Meant("hair_color: brown", GREYED * young) if young > 0 else None
+
+
+def _is_grey(own: np.ndarray) -> bool:
+    """Has hair `[N, 3]` lost its colour? No child's has."""
+    mean = own.mean(axis=0)
+    return bool(np.ptp(mean) < PALE * mean.mean() and mean.mean() > PALEST)
 
 
 def _iris(own: np.ndarray, named: Meant) -> Tint:

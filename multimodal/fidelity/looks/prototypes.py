@@ -18,6 +18,8 @@ from scipy.optimize import linear_sum_assignment
 
 FINEST = 1.15
 """Fine contrast goes no further than this, or faces look sharper than photographs."""
+DARKEST, BRIGHTEST = -1.2, 0.2
+"""Bounds of a look's colours, in logarithms: skin has nothing brighter in it."""
 WEIGHTS = Path(__file__).parent / "looks.safetensors"
 
 
@@ -90,7 +92,7 @@ def together(amounts: np.ndarray, led: float = 0.0) -> Look:
     # Going back along a look brightens what it darkens, and skin has no brighter brows in it.
     shape = np.tensordot(np.where(amounts < 0, 1.4, 1.0) * amounts, known.shapes, 1)
     softer = np.where(amounts < 0, 0.55, 1.0) * amounts
-    texture = np.tensordot(softer, known.textures, 1)
+    texture = np.tensordot(softer, known.textures, 1).clip(DARKEST, BRIGHTEST)
     detail = np.tensordot(np.clip(softer, -FINEST, FINEST), known.details, 1)
     weight = float(np.abs(amounts).max().clip(0, 1))
     return Look(weight, min(max(led, 0.0), 1.0), shape, texture, detail)

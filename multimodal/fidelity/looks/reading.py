@@ -22,8 +22,8 @@ DARK = 0.03
 UNREST = 0.12
 """Amounts up to this are taken for none."""
 NAMED = {
-    "sex: female": ("man", -1.9),
-    "sex: male": ("man", 2.0),
+    "sex: female": ("man", -1.5),
+    "sex: male": ("man", 1.7),
     "age: old": ("old", 1.45),
     "age: child": ("child", 1.6),
 }

@@ -29,3 +29,9 @@ BROWS = (
     (300, 293, 334, 296, 336, 276, 283, 282, 295, 285),
 )
 """Upper edge from outside to inside, then the lower edge."""
+
+GROWN = (
+    93, 177, 213, 192, 207, 206, 165, 164, 391, 426, 427, 416, 433, 401, 323, 361, 288, 397, 365,
+    379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 132,
+)  # fmt: skip
+"""Around a full beard: over cheeks and upper lip, back along the jaw."""

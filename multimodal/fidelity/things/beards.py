@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from multimodal.fidelity.change import Cover, feathered
-from multimodal.fidelity.mesh import OUTER_LIPS
+from multimodal.fidelity.mesh import GROWN, OUTER_LIPS
 from multimodal.fidelity.regions import share
 from multimodal.fidelity.things.scene import LEAST, Scene
 from multimodal.fidelity.wishes import Wishes
@@ -17,11 +17,6 @@ FINE = 768
 """Side at which a beard's hairs are drawn."""
 COLOUR = (0.16, 0.12, 0.10)
 """Of a beard of who has neither hair nor brows."""
-GROWN = (
-    93, 177, 213, 192, 207, 206, 165, 164, 391, 426, 427, 416, 433, 401, 323, 361, 288, 397, 365,
-    379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 132,
-)  # fmt: skip
-"""The mesh's points around a full beard: over cheeks and upper lip, back along the jaw."""
 KINDS = {"full": 0.92, "stubble": 0.4, "goatee": 0.92, "moustache": 0.92}
 """How much of the skin each kind of beard hides."""
 

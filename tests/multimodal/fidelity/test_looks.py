@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,8 +15,9 @@ from multimodal.faces.native import native_crop
 from multimodal.fidelity import Subject, subject_of, transfer
 from multimodal.fidelity.drawn import as_tensor, drawn_of
 from multimodal.fidelity.looks.expressions import felt, smile_of
+from multimodal.fidelity.looks.makeup import areas, made_up
 from multimodal.fidelity.looks.prototypes import looks, partners, together
-from multimodal.fidelity.mesh import INNER_LIPS
+from multimodal.fidelity.mesh import BROWS, GROWN, INNER_LIPS
 from multimodal.fidelity.plans import planned
 from multimodal.fidelity.regions import share
 from multimodal.fidelity.registration import fitted, register
@@ -128,3 +130,36 @@ def test_women_have_no_beards() -> None:
         assert (share(left, ("beard",)) > 0.7).sum() < 0.3 * beard.sum()
     kept = transfer(ready, drawn, drawn.clone(), (Meant("beard: full"),))
     assert kept.photo.size == (ready.photo.shape[1], ready.photo.shape[0])
+
+
+def test_words_for_women_thin_brows_redden_lips_and_lighten_a_dark_jaw() -> None:
+    ready, plain = subject(RESTING), together(np.zeros(len(looks().names)))
+    jaw = cv2.GaussianBlur(areas()["jaw"], (0, 0), 2)
+    dark = ready.small.copy()
+    shadow = 1 - 0.3 * cv2.resize(warped_jaw(ready.mesh), (SIDE, SIDE))[..., None]
+    looked = [
+        made_up(plain, picture, ready.mesh, asked("sex: female"))
+        for picture in (dark, dark * shadow)
+    ]
+    heights = []
+    for mesh in (looks().mesh, looks().mesh + looked[0].shape):
+        upper, lower = mesh[list(BROWS[0][:5])], mesh[list(BROWS[0][5:])]
+        heights.append(np.linalg.norm(lower - upper, axis=1).mean())
+    assert heights[1] < 0.7 * heights[0]
+    lips = looked[0].texture[areas()["lips"] > 0.8].mean(axis=0)
+    assert lips[0] > lips[2] > lips[1]
+    assert lips[1] < -0.3
+    light = [one.texture[jaw > 0.9].mean() for one in looked]
+    assert light[1] > light[0] + 0.1
+
+
+def test_words_that_name_no_face_leave_a_look_as_it_is() -> None:
+    ready, plain = subject(RESTING), together(np.zeros(len(looks().names)))
+    assert made_up(plain, ready.small, ready.mesh, asked("expression: smile")) is plain
+
+
+def warped_jaw(mesh: np.ndarray) -> np.ndarray:
+    """Where a beard darkens a photo's crop `[SIDE, SIDE]`."""
+    found = np.zeros((SIDE, SIDE), np.float32)
+    cv2.fillPoly(found, [np.round(mesh[list(GROWN)] * SIDE).astype(np.int32)], 1.0)
+    return cv2.GaussianBlur(found, (0, 0), 3)
