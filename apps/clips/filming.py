@@ -157,7 +157,8 @@ def _inverted(
 ) -> dict[tuple[int, int], Face]:
     """The faces of some frames, by track and number."""
     found = {}
-    for number, picture in numbered(film):
+    last = max((number for numbers in coded for number in numbers), default=0)
+    for number, picture in numbered(film, 0, last + 1):
         for index in (i for i, numbers in enumerate(coded) if number in numbers):
             place = places[index][number - tracks[index].start]
             crop = cut(Image.fromarray(picture.pixels()), place)

@@ -99,7 +99,8 @@ def planned(editor: FaceEditor, pixels: np.ndarray, shot: Shot, number: int) -> 
     drawn = draw(generator, rest)
     after = draw(generator, apply_offset(generator, rest, shot.offset, shot.strength))
     side = drawn.shape[-1]
-    subject = subject_of(frame, place, native_crop(frame, place, side), side)
+    crop = native_crop(frame, place, side)
+    subject = subject_of(frame, place, crop, side, steady=False)
     read = [drawn_of(one, subject.small.shape[0]) for one in (drawn, after)]
     meant = shot.offset.scaled(shot.strength).meant
     return key_of(subject, plan_of(subject, read[0], read[1], meant))

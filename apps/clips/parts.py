@@ -21,7 +21,7 @@ from multimodal.files.weights import atomic
 
 LENGTH = 48
 """Frames of a part."""
-CODING = {"crf": "16", "preset": "veryfast", "bf": "0"}
+CODING = {"crf": "16", "preset": "superfast", "bf": "0"}
 UNSAID, BT709 = 2, 1
 """Numbers of ITU-T H.273 for the matrix of colours."""
 

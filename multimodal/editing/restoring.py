@@ -17,6 +17,7 @@ from multimodal.faces.align import FaceTransform
 from multimodal.faces.paste import paste_back
 from multimodal.images import MAX_PIXELS, load_image, resize, to_pil, to_tensor
 from multimodal.restoration import Restored, degradation, restore
+from multimodal.restoration.degradations import LUMA
 from multimodal.types import Aligned, OnStep
 
 
@@ -97,7 +98,9 @@ def restore_photo(
     if cut.transform is None:
         return RestoredPhoto(face, face, before, found)
     scale = int(values.get("scale", 8)) if task == "upscale" else 1
-    return RestoredPhoto(_whole(photo, face, before, cut.transform, scale), face, before, found)
+    whole = _whole(photo, face, before, cut.transform, scale)
+    whole = lit_as(photo, whole) if task == "colour" else whole
+    return RestoredPhoto(whole, face, before, found)
 
 
 def _cut(editor: FaceEditor, photo: Image.Image, index: int | None, aligned: bool) -> Aligned:
@@ -137,6 +140,18 @@ def _warped(picture: Image.Image, transform: FaceTransform, side: int) -> Image.
     return picture.transform(
         (side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
     )
+
+
+def lit_as(photo: Image.Image, coloured: Image.Image) -> Image.Image:
+    """A coloured photo with the luminance of another of its size: where a colour would leave the
+    range of levels there is less of it."""
+    weights = np.array(LUMA, np.float32)
+    light, levels = (np.asarray(one.convert("RGB"), np.float32) for one in (photo, coloured))
+    light = (light @ weights)[..., None]
+    colour = levels - (levels @ weights)[..., None]
+    room = np.where(colour > 0, 255 - light, light) / np.maximum(np.abs(colour), 1e-3)
+    found = light + colour * room.min(axis=-1, keepdims=True).clip(0, 1)
+    return Image.fromarray(found.round().clip(0, 255).astype(np.uint8))
 
 
 def _whole(

@@ -9,7 +9,7 @@ other counts. Only the planned change is mixed, never pictures: pixels are each 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import cv2
@@ -18,7 +18,7 @@ import numpy as np
 from multimodal.faces.align import FaceTransform
 from multimodal.fidelity.change import Change, Cover
 from multimodal.fidelity.colours.dyes import Names
-from multimodal.fidelity.colours.tints import Tint, apply_tint
+from multimodal.fidelity.colours.tints import Tint, apply_tint_quickly
 from multimodal.fidelity.composing import axes, compose, overlaid, touched
 from multimodal.fidelity.plans import Plan
 from multimodal.fidelity.regions import ROOM, Region, quick_mask_of
@@ -51,6 +51,10 @@ class Key:
     around: np.ndarray
 
 
+Maps = tuple[np.ndarray, np.ndarray]
+"""Places in a plane in whole pixels and parts of one, as OpenCV reads them quickest."""
+
+
 @dataclass(frozen=True, eq=False)
 class Carried:
     """How a frame lies to the two key frames about it.
@@ -59,11 +63,22 @@ class Carried:
         flows: from a pixel to its place in each, `[256, 256, 2]` in parts of the side.
         share: how much the second counts at each pixel, `[256, 256]` in [0, 1].
         most: how much it counts by time alone.
+        maps: the flows as places in planes of a side, as remapping takes them; found once a side.
     """
 
     flows: tuple[np.ndarray, np.ndarray]
     share: np.ndarray
     most: float
+    maps: dict[int, tuple[Maps, Maps]] = field(default_factory=dict, repr=False)
+
+    def read(self, pair: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Two planes `[S, S, ...]`, one of each key frame, as they lie in this frame."""
+        sides = [plane.shape[0] for plane in pair]
+        for side in sides:
+            if side not in self.maps:
+                self.maps[side] = (_maps(self.flows[0], side), _maps(self.flows[1], side))
+        one, two = self.maps[sides[0]][0], self.maps[sides[1]][1]
+        return _remapped(pair[0], one), _remapped(pair[1], two)
 
 
 def key_of(subject: Subject, plan: Plan) -> Key:
@@ -100,7 +115,7 @@ def changed(
         for cover in _mixed_covers(pair[0], pair[1], wide if beyond else way):
             photo = overlaid(photo, square if beyond else place, cover)
     change = _mixed_change(first.plan.change, second.plan.change, way)
-    return compose(photo, place, change)
+    return compose(photo, place, change, quick=True)
 
 
 def square_of(place: FaceTransform) -> FaceTransform:
@@ -137,7 +152,7 @@ def _carried(look: np.ndarray, others: tuple[np.ndarray, np.ndarray], share: flo
     for other in others:
         flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(look, other, None)  # type: ignore[call-overload]
         flow = cv2.GaussianBlur(flow, (0, 0), CALM)
-        away = cv2.absdiff(look, _read(other, flow / LOOK)).astype(np.float32)
+        away = cv2.absdiff(look, _remapped(other, _maps(flow / LOOK, LOOK))).astype(np.float32)
         doubts.append((cv2.GaussianBlur(away, (0, 0), NEAR) / DOUBT) ** 2)
         flows.append(flow / LOOK)
     lead = np.clip(doubts[0] - doubts[1], -20, 20)
@@ -145,14 +160,16 @@ def _carried(look: np.ndarray, others: tuple[np.ndarray, np.ndarray], share: flo
     return Carried((flows[0], flows[1]), odds.astype(np.float32), share)
 
 
-def _read(plane: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """A plane `[S, S, ...]` read where a flow points."""
-    side = plane.shape[0]
-    spots = _sized(flow, side) * side + _cells(side)
+def _maps(flow: np.ndarray, side: int) -> Maps:
+    """Where a flow points in planes `[S, S, ...]` of a side."""
+    spots = _sized(flow, side) * np.float32(side) + _cells(side)
+    whole, part = cv2.convertMaps(spots, None, cv2.CV_16SC2)  # type: ignore[call-overload]
+    return whole, part
+
+
+def _remapped(plane: np.ndarray, maps: Maps) -> np.ndarray:
     border = cv2.BORDER_REPLICATE
-    found: np.ndarray = cv2.remap(
-        plane, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR, borderMode=border
-    )
+    found: np.ndarray = cv2.remap(plane, *maps, cv2.INTER_LINEAR, borderMode=border)
     return found
 
 
@@ -170,7 +187,7 @@ def _sized(plane: np.ndarray, side: int) -> np.ndarray:
 
 def _mixed(pair: tuple[np.ndarray, np.ndarray], way: Carried) -> np.ndarray:
     """Two planes carried to a frame, and mixed."""
-    one, two = (_read(plane, flow) for plane, flow in zip(pair, way.flows, strict=True))
+    one, two = way.read(pair)
     two = two if two.shape == one.shape else _sized(two, one.shape[0])
     share = _sized(way.share, one.shape[0])
     two -= one
@@ -213,7 +230,8 @@ def _recoloured(
         region = _mixed_region(regions[0], regions[1], way)
         mask = None if region is None else quick_mask_of(photo, square, region)
         if mask is not None:
-            apply_tint(photo, mask, _mixed_tint(tints[0].get(names), tints[1].get(names), way.most))
+            tint = _mixed_tint(tints[0].get(names), tints[1].get(names), way.most)
+            apply_tint_quickly(photo, mask, tint)
     return photo
 
 
@@ -224,16 +242,18 @@ def _mixed_region(one: Region | None, two: Region | None, way: Carried) -> Regio
     assert known is not None
     fades = np.ones(known.line.shape[:2], np.float32)
     first, second = one or replace(known, limit=0 * fades), two or replace(known, limit=0 * fades)
-    limits = [fades if r.limit is None else r.limit for r in (first, second)]
-    line, reach, along, limit = (
+    line, reach, along = (
         _mixed(pair, way)
         for pair in (
             (first.line, second.line),
             (first.reach, second.reach),
             (first.along, second.along),
-            (limits[0], limits[1]),
         )
     )
+    limit = None
+    if first.limit is not None or second.limit is not None:
+        limits = [fades if r.limit is None else r.limit for r in (first, second)]
+        limit = _mixed((limits[0], limits[1]), way)
     low = np.minimum(first.extent, second.extent)[:2] - 0.03
     high = np.maximum(first.extent, second.extent)[2:] + 0.03
     extent = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))

@@ -14,7 +14,9 @@ ROWS = 256
 Box = tuple[int, int, int, int]
 
 
-def compose(photo: np.ndarray, transform: FaceTransform, change: Change) -> np.ndarray:
+def compose(
+    photo: np.ndarray, transform: FaceTransform, change: Change, quick: bool = False
+) -> np.ndarray:
     """The photo with a change of its face.
 
     Pixels on which nothing changes are the photo's own.
@@ -23,6 +25,7 @@ def compose(photo: np.ndarray, transform: FaceTransform, change: Change) -> np.n
         photo: `[H, W, 3]` uint8.
         transform: where the crop lies in it.
         change: of the crop.
+        quick: the change is enlarged linearly: for films.
 
     Returns:
         a new `[H, W, 3]` uint8.
@@ -35,7 +38,8 @@ def compose(photo: np.ndarray, transform: FaceTransform, change: Change) -> np.n
     left, top, right, bottom = _narrowed(box, planes.reached, transform)
     for start in range(top, bottom, ROWS):
         band = (left, start, right, min(start + ROWS, bottom))
-        result[band[1] : band[3], left:right] = _band(photo, transform, planes, band)
+        how = cv2.INTER_LINEAR if quick else cv2.INTER_CUBIC
+        result[band[1] : band[3], left:right] = _band(photo, transform, planes, band, how)
     return result
 
 
@@ -66,7 +70,9 @@ def touched(shape: tuple[int, ...], transform: FaceTransform) -> Box | None:
     return (left, top, right, bottom) if right > left and bottom > top else None
 
 
-def _band(photo: np.ndarray, transform: FaceTransform, planes: Planes, box: Box) -> np.ndarray:
+def _band(
+    photo: np.ndarray, transform: FaceTransform, planes: Planes, box: Box, how: int
+) -> np.ndarray:
     """Some rows of the photo as they become."""
     left, top, right, bottom = box
     own = photo[top:bottom, left:right]
@@ -79,9 +85,9 @@ def _band(photo: np.ndarray, transform: FaceTransform, planes: Planes, box: Box)
         motion = seen(planes.motion, transform, box, cv2.INTER_LINEAR, 0.0)
         levels = moved(photo, box, motion)
         levels *= seen(planes.factor, transform, box, cv2.INTER_LINEAR, 1.0)
-        levels += seen(planes.summand, transform, box, cv2.INTER_CUBIC, 0.0)
+        levels += seen(planes.summand, transform, box, how, 0.0)
     for cover in planes.covers:
-        over = seen(cover.levels, transform, box, cv2.INTER_CUBIC, 0.0)
+        over = seen(cover.levels, transform, box, how, 0.0)
         alpha = np.clip((over[..., 3:] - 0.5) * cover.steep + 0.5, 0, 1) * cover.most
         levels += (over[..., :3] - levels) * alpha
     result: np.ndarray = own.copy()

@@ -23,7 +23,8 @@ SIDE = 512
 REACH, EDGE = 7, 1.5e-3
 """Window of the guided filter in pixels of the square, and variance up to which edges are none."""
 LARGE = 480
-"""Side of the square, in the photo's pixels, from which a film's masks are found at half size."""
+"""Side of the square, in the photo's pixels, from which a film's masks are found at half size, and
+that of larger ones as they are made smaller for it."""
 FACE = ("skin", "nose", "lips", "eyes", "iris", "brows")
 SKIN = ("skin", "nose", "ears", "neck")
 
@@ -86,7 +87,11 @@ class Mask:
 
 
 def surroundings_of(
-    photo: np.ndarray, transform: FaceTransform, small: np.ndarray, likely: np.ndarray
+    photo: np.ndarray,
+    transform: FaceTransform,
+    small: np.ndarray,
+    likely: np.ndarray,
+    steady: bool = True,
 ) -> Surroundings:
     """The square about a head.
 
@@ -95,6 +100,7 @@ def surroundings_of(
         transform: of the face's crop.
         small: the crop, used itself where it is the whole photo.
         likely: what the crop shows, `[16, S, S]`.
+        steady: parse it with its mirror image.
     """
     quad = np.array(transform.quad)
     low, high = quad.min(axis=0), quad.max(axis=0)
@@ -108,7 +114,7 @@ def surroundings_of(
     cutout = native_crop(Image.fromarray(photo), place, SIDE)
     picture = np.asarray(cutout, np.float32) / 255
     picture = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    around = _resized(parsed(picture, True), SIDE)
+    around = _resized(parsed(picture, steady), SIDE)
     hair = class_indices(("hair",))[0]
     around[hair] = np.clip((around[hair] - 0.4) / 0.5, 0, 1)  # a smaller head is parsed less surely
     inner = round(SIDE / ROOM) // 2 * 2
@@ -172,13 +178,14 @@ def mask_of(photo: np.ndarray, place: FaceTransform, region: Region) -> Mask | N
 
 
 def quick_mask_of(photo: np.ndarray, place: FaceTransform, region: Region) -> Mask | None:
-    """As `mask_of`, found at half the photo's size where the face is large: for films."""
+    """As `mask_of`, found at half the photo's size or less where the face is large: for films."""
     box = touched(photo.shape, place)
     if box is None or place.side < LARGE:
         return mask_of(photo, place, region)
     left, top, right, bottom = _narrowed(box, place, region.extent)
     part = photo[top:bottom, left:right]
-    size = ((right - left + 1) // 2, (bottom - top + 1) // 2)
+    smaller = max(2.0, place.side / LARGE)
+    size = (max(1, round((right - left) / smaller)), max(1, round((bottom - top) / smaller)))
     scale = np.array(size) / part.shape[1::-1]
     small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
     quad = (np.array(place.quad) - (left, top) + 0.5) * scale - 0.5

@@ -52,6 +52,7 @@ class Subject:
         sure: the mesh is a face's, so it may be followed.
         grey: the photo has no colours, and shall have none.
         likely: probabilities of the parser's classes `[16, S, S]`.
+        steady: parsed with its mirror image, which takes twice as long.
         regions: those that were asked for.
         masks: the same at the photo's resolution.
     """
@@ -64,13 +65,15 @@ class Subject:
     sure: bool
     grey: bool
     likely: np.ndarray
+    steady: bool = True
     regions: dict[Names, Region | None] = field(default_factory=dict, repr=False)
     masks: dict[Names, Mask | None] = field(default_factory=dict, repr=False)
 
     @cached_property
     def around(self) -> Surroundings:
         """The square about the head, and what it shows; found when it is first asked for."""
-        return surroundings_of(self.photo, self.transform, self.small, self.likely)
+        picture = (self.photo, self.transform, self.small)
+        return surroundings_of(*picture, self.likely, self.steady)
 
     @cached_property
     def bald(self) -> Cover:
@@ -146,7 +149,11 @@ class Subject:
 
 
 def subject_of(
-    photo: Image.Image, transform: FaceTransform | None, crop: Image.Image, side: int
+    photo: Image.Image,
+    transform: FaceTransform | None,
+    crop: Image.Image,
+    side: int,
+    steady: bool = True,
 ) -> Subject:
     """Prepare a photo for edits of its face; done once a face.
 
@@ -155,6 +162,7 @@ def subject_of(
         transform: where the face lies in it, or None: the picture is the face.
         crop: the face at its own resolution.
         side: of the drawings, in pixels.
+        steady: parse it with its mirror image.
     """
     side = min(max(side, LEAST_SIDE), MOST_SIDE)
     place = transform or FaceTransform(whole_of(photo.width), min(photo.width, 4096))
@@ -164,7 +172,8 @@ def subject_of(
     points, score = face_meshes(as_tensor(small))
     picture, mesh = np.asarray(photo.convert("RGB")), points[0, :, :2].double().numpy()
     sure, grey = float(score[0]) > SURE, without_colours(small)
-    return Subject(picture, place, pixels, small, mesh, sure, grey, parsed(small, True))
+    likely = parsed(small, steady)
+    return Subject(picture, place, pixels, small, mesh, sure, grey, likely, steady)
 
 
 def without_colours(picture: np.ndarray) -> bool:

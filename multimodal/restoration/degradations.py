@@ -23,6 +23,8 @@ RELAXED = 24
 """Rounds of relaxation at each scale, from coarse to fine."""
 ROUNDS = 4
 """How often what a drawing lacks is handed back to it; each time a tenth is left."""
+MOST_ROUNDS, CLOSE = 32, 0.5 / 127.5
+"""The same for averages, where clipping leaves more, and what may be left of one: half a level."""
 
 Keep = Callable[[Tensor, Tensor], Tensor]
 """`(drawn, given)`, both `[1, 3, R, R]`, to the result: the drawing where something was lost."""
@@ -94,10 +96,12 @@ def upscale(scale: int = 8) -> Degradation:
         return F.interpolate(small, images.shape[-2:], mode="nearest")
 
     def keep(drawn: Tensor, given: Tensor) -> Tensor:
-        for _ in range(2 * ROUNDS):
+        for round_ in range(MOST_ROUNDS):
             lacking = F.interpolate(given - drawn, _part(drawn, scale), mode="area")
-            wide = F.interpolate(lacking, drawn.shape[-2:], mode="bilinear", align_corners=False)
-            drawn = (drawn + wide).clamp(-1, 1)
+            if float(lacking.abs().max()) < CLOSE:
+                break
+            how = "bilinear" if round_ < 2 * ROUNDS else "nearest"  # smoothly while that goes
+            drawn = (drawn + F.interpolate(lacking, drawn.shape[-2:], mode=how)).clamp(-1, 1)
         return drawn
 
     return Degradation("upscale", apply, keep)

@@ -25,6 +25,8 @@ from multimodal.types import Encoder, Generator, ImageDistance, Latent, OnStep
 METHODS = tuple(SEARCHES)
 VARIETY = 0.35
 """How far another seed starts from what the encoder sees, towards a face of that seed."""
+FILLINGS = 4
+"""How often the encoder looks at a picture with a hole."""
 
 
 @dataclass(frozen=True)
@@ -120,17 +122,21 @@ def _at_size(given: Tensor, generator: Generator) -> Tensor:
 def _start(
     generator: Generator, given: Tensor, harm: Degradation, encoder: Encoder | None, seed: int
 ) -> Tensor:
-    """Where the search begins, `[1, L, D]`: what the encoder makes of the ruin, holes filled with
-    their surroundings."""
+    """Where the search begins, `[1, L, D]`: what the encoder makes of the ruin. Holes are filled
+    with their surroundings at first, then with what is drawn for the picture so filled, and so on:
+    eyes that the encoder sees half it sees better the next time."""
     if encoder is None:
         begin = generator.w_avg.expand(1, generator.num_layers, -1).clone()
     else:
-        seen = given
+        seen, times = given, 1
         if harm.seen is not None:
             around = smooth(given * harm.seen, 12.0) / smooth(harm.seen, 12.0).clamp(min=1e-3)
-            seen = torch.where(harm.seen > 0, given, around.clamp(-1, 1))
-        begin = encoder(F.interpolate(seen, (256, 256), mode="bilinear", antialias=True))
-    begin = begin.to(generator.device)
+            seen, times = torch.where(harm.seen > 0, given, around.clamp(-1, 1)), FILLINGS
+        for left in reversed(range(times)):
+            begin = encoder(F.interpolate(seen, (256, 256), mode="bilinear", antialias=True))
+            begin = begin.to(generator.device)
+            if left:
+                seen = harm.keep(generator.synthesize(begin).clamp(-1, 1), given).clamp(-1, 1)
     if seed == 0:
         return begin
     return torch.lerp(begin, generator.sample(1, seed, 0.8).w, VARIETY)

@@ -16,7 +16,9 @@ from multimodal.faces.native import native_crop
 from multimodal.fidelity import Subject, drawn_of, subject_of
 from multimodal.fidelity.between import Key, changed, key_of
 from multimodal.fidelity.change import Change
+from multimodal.fidelity.colours.tints import apply_tint, apply_tint_quickly, tint_towards
 from multimodal.fidelity.plans import Plan, applied, plan_of
+from multimodal.fidelity.regions import Mask
 from multimodal.meant import Meant
 
 SIDE = 256
@@ -48,6 +50,20 @@ def test_a_planned_frame_is_the_edited_photo() -> None:
     away = np.abs(again - whole).mean(axis=-1)
     assert away.mean() < 0.3  # masks of films are found at half size
     assert np.abs(whole - subject.photo).mean() > 1
+
+
+def test_a_tint_in_whole_levels_is_the_same_to_one() -> None:
+    rng = np.random.default_rng(0)
+    photo = rng.integers(0, 256, (40, 50, 3), np.uint8)
+    tint = tint_towards(rng.random((200, 3)), np.log(np.array([0.5, 0.2, 0.1])), share=0.4)
+    mask = Mask((5, 4, 45, 36), rng.random((32, 40)).astype(np.float32))
+    mask.alpha[:8] = 0
+    slow, quick = photo.copy(), photo.copy()
+    apply_tint(slow, mask, tint)
+    apply_tint_quickly(quick, mask, tint)
+    assert np.abs(slow.astype(int) - quick).max() <= 1
+    assert np.array_equal(quick[:12], photo[:12])
+    assert np.array_equal(quick[:, :5], photo[:, :5])
 
 
 def test_the_edit_follows_a_face_that_moves_in_its_crop() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from apps.cli import run
-from multimodal.editing.restoring import restore_photo
+from multimodal.editing.restoring import lit_as, restore_photo
 from multimodal.generators import load_generator
 from multimodal.images import to_pil, to_tensor
 from multimodal.restoration import METHODS, TASKS, degradation, restore
@@ -78,6 +78,25 @@ def test_a_coloured_picture_keeps_its_light(generator: Generator, face: Tensor) 
     found = restore(generator, grey, degradation("colour"), steps=4)
     assert float((luma(found.picture) - luma(grey)).abs().max()) * 127.5 <= 1
     assert float(found.picture.std(dim=1).mean()) > 0
+
+
+def test_the_averages_of_black_and_white_pixels_stay_too(face: Tensor) -> None:
+    """Where a drawing strays far, clipping takes back what is handed to it."""
+    small = (torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(1)) > 0.5) * 1.96 - 0.98
+    wide = torch.nn.functional.interpolate(small, (32, 32), mode="nearest")
+    kept = degradation("upscale", scale=8).keep(-wide, wide)
+    again = torch.nn.functional.avg_pool2d(kept, 8)
+    assert float((again - small).abs().max()) * 127.5 <= 2
+
+
+def test_a_whole_photo_that_is_coloured_keeps_its_light() -> None:
+    rng = np.random.default_rng(0)
+    grey = Image.fromarray(rng.integers(0, 256, (16, 16), np.uint8)).convert("RGB")
+    pixels = rng.integers(0, 256, (16, 16, 3), np.uint8)
+    found = np.asarray(lit_as(grey, Image.fromarray(pixels)), np.float32)
+    light = np.asarray(grey, np.float32)[..., 0]
+    assert np.abs(found @ np.array(LUMA) - light).max() <= 1
+    assert found.std(axis=-1).mean() > 5
 
 
 def test_jpeg_is_what_a_program_writes(face: Tensor) -> None:
