@@ -35,6 +35,9 @@ class Aim:
         share: of the way to the goal; above 1 goes beyond it.
         push: a way that is gone at least, `[A]`, or None: for comparatives, which a face that has
             it already follows too.
+        whole: the way from a face that has nothing of it to one that has it, `[A]`, or None.
+        beside: what else is moved for every whole way that is gone, so that what nobody asked for
+            stays as it was.
     """
 
     goal: Tensor
@@ -42,6 +45,8 @@ class Aim:
     rows: Tensor
     share: float = 1.0
     push: Tensor | None = None
+    whole: Tensor | None = None
+    beside: tuple[Way, ...] = ()
 
     def lacks(self, factors: Tensor) -> Tensor:
         """The change of the factors `[A]` of a face whose code holds `[L, A]`."""
@@ -54,12 +59,20 @@ class Aim:
             change = (own + change).clamp(-BEYOND, BEYOND) - own
         return self.mask * change
 
+    def gone(self, change: Tensor) -> float:
+        """How many whole ways a change of the factors `[A]` is; 0 where it goes back."""
+        if self.whole is None:
+            return 0.0
+        whole = self.mask * self.whole
+        return max(float((change * whole).sum() / whole.square().sum().clamp(min=1e-6)), 0.0)
+
 
 def aims_of(
     wishes: Sequence[Wish],
     moves: FactorMoves,
     words: Vocabulary,
     gains: Mapping[str, float] | None = None,
+    beside: Mapping[str, Mapping[str, float]] | None = None,
 ) -> tuple[list[Aim], list[Wish]]:
     """The aims of some wishes, the narrower ones first, and the wishes that the model cannot do.
 
@@ -68,6 +81,7 @@ def aims_of(
         moves: the model's factors.
         words: ends and palettes.
         gains: multiples of what a face lacks, by class; 1 where none is given.
+        beside: by class, what is moved with it: other classes, and shares of the way to each.
     """
     aims: list[Aim] = []
     left: list[Wish] = []
@@ -76,19 +90,36 @@ def aims_of(
         if aim is None:
             left.append(wish)
             continue
-        gain = 1.0 if wish.negated else (gains or {}).get(f"{wish.attribute}: {wish.value}", 1.0)
-        aims.append(replace(aim, share=aim.share * gain))
+        name = f"{wish.attribute}: {wish.value}"
+        if not wish.negated:
+            aim = replace(
+                aim,
+                share=aim.share * (gains or {}).get(name, 1.0),
+                whole=moves.whole(name),
+                beside=_beside((beside or {}).get(name, {}), moves),
+            )
+        aims.append(aim)
     return sorted(_joined(aims), key=lambda aim: float(aim.mask.sum())), left
 
 
 def ways_towards(aims: Sequence[Aim], factors: Tensor) -> list[Way]:
     """What is left to the aims, for a face whose code holds the factors `[L, A]`; of two that speak
-    of one factor, the first counts."""
-    free, found = factors.new_ones(factors.shape[1]), []
+    of one factor, the first counts, and what is moved beside them leaves alone what they set."""
+    free, found, beside = factors.new_ones(factors.shape[1]), [], []
     for aim in aims:
-        found.append(Way(aim.rows, free * aim.lacks(factors)))
+        change = free * aim.lacks(factors)
+        found.append(Way(aim.rows, change))
         free = free * (1 - aim.mask)
-    return found
+        beside += [Way(way.rows, aim.gone(change) * way.lacks) for way in aim.beside]
+    return [*found, *(Way(way.rows, free * way.lacks) for way in beside)]
+
+
+def _beside(shares: Mapping[str, float], moves: FactorMoves) -> tuple[Way, ...]:
+    """Shares of the ways to some classes; those that the model lacks are left out."""
+    known = [name for name in shares if name in moves.names]
+    return tuple(
+        Way(moves.rows[moves.names.index(name)], shares[name] * moves.whole(name)) for name in known
+    )
 
 
 def step_towards(aims: Sequence[Aim], factors: Tensor, moves: FactorMoves) -> Tensor:
@@ -178,5 +209,8 @@ def _joined(aims: Sequence[Aim]) -> list[Aim]:
         other = out[same]
         rows = torch.maximum(other.rows, aim.rows)
         share = max(other.share, aim.share)
-        out[same] = Aim((other.goal + aim.goal) / 2, aim.mask, rows, share)
+        halves = tuple(Way(way.rows, way.lacks / 2) for way in (*other.beside, *aim.beside))
+        whole = other.whole if aim.whole is None else aim.whole
+        goal = (other.goal + aim.goal) / 2
+        out[same] = Aim(goal, aim.mask, rows, share, whole=whole, beside=halves)
     return out

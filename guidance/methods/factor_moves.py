@@ -94,6 +94,15 @@ class FactorMoves:
         gram = self.weight.T @ self.weight
         return w @ torch.linalg.solve(gram, self.weight.T).T + self.bias
 
+    def whole(self, name: str) -> Tensor:
+        """The way `[A]` from a face that has nothing of a class to one that has it.
+
+        Raises:
+            ValueError: no such class.
+        """
+        index = self.names.index(name)
+        return self.masks[index] * (self.goals[index] - self.rests[index])
+
     def ways(self, factors: Tensor, asked: Tensor) -> list[Way]:
         """What a face lacks of the classes it is asked for, and the rows of W+ to set it in.
 

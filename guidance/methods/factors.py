@@ -45,6 +45,8 @@ class FactorOptions:
     Args:
         gain: multiple of what the face lacks.
         gains: the same by class ("expression: smile"), 1 where none is given.
+        beside: by class, what words move with it, so that the rest of a face stays as it was: other
+            classes, and the share of the way to each.
         price: of a coefficient in the sparse sum; higher finds fewer classes.
         least: share of the largest coefficient below which a class is not meant.
         least_against: the same for classes that a target moves away from.
@@ -57,6 +59,7 @@ class FactorOptions:
     least_against: float = 0.6
     full: float = 0.4
     gains: Mapping[str, float] = field(default_factory=dict)
+    beside: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def sparse_sum(target: Tensor, words: Tensor, price: float, rounds: int = 60) -> Tensor:
@@ -178,7 +181,7 @@ class KnownFactors:
             return self.moves.ways(factors, self._asked(request, request.target, options))
         if request.beside is None:
             self.check(request.text, request.photo)
-        _, aims, _ = self.understand(request.text, options.gains)
+        _, aims, _ = self.understand(request.text, options)
         if request.beside is None:
             return ways_towards(aims, factors)
         # Half and half is both wholly, as in the mixture of embeddings.
@@ -200,12 +203,13 @@ class KnownFactors:
         return not known.isdisjoint(self.moves.names)
 
     def understand(
-        self, text: str, gains: Mapping[str, float] | None = None
+        self, text: str, options: FactorOptions | None = None
     ) -> tuple[Understood, list[Aim], list[Wish]]:
         """What a text says, what is to be set for it, and the wishes that this model cannot do."""
         words = load_vocabulary()
         understood = read_wishes(text, words, self.meaning)
-        return understood, *aims_of(understood.wishes, self.moves, words, gains)
+        own = options or FactorOptions()
+        return understood, *aims_of(understood.wishes, self.moves, words, own.gains, own.beside)
 
     def meaning(self, phrase: str, attributes: tuple[str, ...]) -> list[tuple[Sense, float]]:
         """Classes for words that the vocabulary lacks: by WordNet, and where this model's CLIP is

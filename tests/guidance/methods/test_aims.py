@@ -128,3 +128,25 @@ def test_a_sound_beside_words(method: KnownFactors) -> None:
     torch.testing.assert_close(alone, quiet)
     assert not torch.allclose(alone, half)
     method.offset(replace(_request(method, "a vampire"), beside=request.target, mix=0.5))
+
+
+def _beside(text: str, start: float = 0.0) -> torch.Tensor:
+    """The factors of a face after a wish, where a smile takes a tenth of the way to old age."""
+    moves, factors = _moves(), torch.full((8, 9), start)
+    beside = {"expression: smile": {"age: old": 0.1, "a class of another model": 1.0}}
+    aims, _ = aims_of(read_wishes(text).wishes, moves, load_vocabulary(), None, beside)
+    return factors[0] + step_towards(aims, factors, moves)[0] @ moves.weight
+
+
+def test_what_else_a_class_changes_is_taken_back() -> None:
+    torch.testing.assert_close(_beside("a smile")[:2], torch.tensor([0.1, 0.8]))
+    torch.testing.assert_close(_beside("a hint of a smile")[:2], torch.tensor([0.05, 0.4]))
+    torch.testing.assert_close(_beside("not smiling", 0.5)[:2], torch.tensor([0.5, 0.0]))
+
+
+def test_what_is_asked_for_is_not_taken_back() -> None:
+    torch.testing.assert_close(_beside("a smiling old person")[:2], torch.tensor([1.0, 0.8]))
+
+
+def test_a_face_that_has_it_is_left_alone() -> None:
+    assert _beside("a smile", 0.8)[0] == pytest.approx(0.8, abs=1e-4)
