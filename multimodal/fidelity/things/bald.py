@@ -10,10 +10,10 @@ import numpy as np
 
 from multimodal.fidelity.change import Cover
 from multimodal.fidelity.drawn import Drawn
-from multimodal.fidelity.mesh import BROWS, EYES, OUTER_LIPS
+from multimodal.fidelity.mesh import BROWS, EYES, OUTER_LIPS, OVAL
 from multimodal.fidelity.regions import Surroundings, share
-from multimodal.fidelity.things.filling import WIDTHS, filled_in, spread
-from multimodal.fidelity.things.skulls import Skull, ears, skull_of
+from multimodal.fidelity.things.filling import WIDTHS, filled_in, spread, strands
+from multimodal.fidelity.things.skulls import Skull, ears, skull_of, whole_ears
 from multimodal.fidelity.wishes import Wishes
 
 BALD = 0.03
@@ -22,7 +22,7 @@ LOCAL = 35.0
 """Over how many pixels from the forehead a skull loses the forehead's own shades."""
 SHADED = 0.2
 """Width of the darker rim of a skull, in widths of it."""
-KEPT = ("ears", "eyes", "iris", "lips", "mouth", "teeth", "glasses", "neck", "hat", "beard")
+KEPT = ("eyes", "iris", "lips", "mouth", "teeth", "glasses", "neck", "hat", "beard")
 
 
 def becomes_bald(before: Drawn, after: Drawn, wishes: Wishes) -> bool:
@@ -45,15 +45,18 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     """
     side = hair.shape[0]
     skull = skull_of(mesh, side)
-    kept = np.clip(2 * share(around.likely, KEPT) - 0.6, 0, 1)
+    shown = whole_ears(mesh, share(around.likely, ("ears",)))
+    kept = np.clip(2 * (share(around.likely, KEPT) + shown) - 0.6, 0, 1)
     kept = np.maximum(kept, _features(mesh, side)) * (1 - skull.dome * (hair > 0.3))
     gone = _gone(around, hair, skull) * (kept < 0.5)
+    loose = strands(around, gone) * (1 - _inner(mesh, side))
+    gone, kept = np.maximum(gone, loose), kept * (1 - loose)
     far = 1 - _grown(gone.astype(np.uint8), 13)
     colours = filled_in(around, far, mesh)
     flesh = _flesh(around, skull, far)
     colours = colours + (flesh - colours) * skull.whole[..., None]
     tone = np.median(flesh[(skull.up > 0) & (skull.whole > 0.9)], axis=0)
-    colours, covered = ears(mesh, colours, tone, share(around.likely, ("ears",)))
+    colours, covered = ears(mesh, colours, tone, shown)
     grain = np.random.default_rng(0).standard_normal((side, side)).astype(np.float32)
     colours = colours + 0.012 * cv2.GaussianBlur(grain, (0, 0), 0.8)[..., None]
     alpha = cv2.GaussianBlur(np.maximum(gone, covered).astype(np.float32), (0, 0), 2.0)
@@ -66,11 +69,18 @@ def _gone(around: Surroundings, hair: np.ndarray, skull: Skull) -> np.ndarray:
     """What goes: hair, what hair may be unseen by the parser about it, and all over the skull."""
     gone = cv2.erode(_grown((hair > 0.12).astype(np.uint8), 19), np.ones((5, 5), np.uint8))
     about = _grown((skull.whole > 0.5).astype(np.uint8), 31) > 0
-    doubtful = share(around.likely, ("background", "skin", "nose", "clothes", *KEPT)) < 0.6
+    doubtful = share(around.likely, ("background", "skin", "nose", "clothes", "ears", *KEPT)) < 0.6
     near = _grown((hair > 0.3).astype(np.uint8), 25) > 0
     return np.maximum(gone, np.maximum(skull.dome > 0.5, about & doubtful & near)).astype(
         np.float32
     )
+
+
+def _inner(mesh: np.ndarray, side: int) -> np.ndarray:
+    """The face itself `[S, S]` in {0, 1}."""
+    found = np.zeros((side, side), np.float32)
+    cv2.fillPoly(found, [np.round(mesh[list(OVAL)] * side).astype(np.int32)], 1.0)
+    return found
 
 
 def _features(mesh: np.ndarray, side: int) -> np.ndarray:

@@ -14,6 +14,11 @@ UNSURE = 5.0
 """Over how many pixels one thing goes over into another behind what is gone."""
 
 
+LOOSE = {"background": 61, "clothes": 61, "neck": 13}
+"""How far from hair strands lie loose on what, in pixels of the square, twice."""
+APART, LIKE = 0.2, 0.25
+"""How much hair and what it lies on differ at least; and how much of the way to the hair's colour
+makes a strand."""
 STEEP = 3.0
 """How much further away clothes count above the shoulders."""
 FADED = 22.0
@@ -51,6 +56,35 @@ def filled_in(around: Surroundings, known: np.ndarray, mesh: np.ndarray) -> np.n
         )
         weights += weight
     return total / weights[..., None]
+
+
+def strands(around: Surroundings, gone: np.ndarray) -> np.ndarray:
+    """Loose strands about hair: what is nearer to its colour than to that of what it lies on.
+
+    Args:
+        around: the square about a head.
+        gone: where hair is, `[S, S]` in {0, 1}.
+
+    Returns:
+        `[S, S]` in {0, 1}.
+    """
+    found = np.zeros_like(gone)
+    core = cv2.erode(gone, np.ones((9, 9), np.uint8))
+    if core.sum() < 100:
+        return found
+    hair = spread(around.picture, core, WIDTHS[2:])
+    for name, far in LOOSE.items():
+        near = cv2.dilate(gone, np.ones((far, far), np.uint8)) > 0
+        place = share(around.likely, (name,)) > 0.5
+        calm = (place & ~near).astype(np.float32)
+        if calm.sum() < 200:
+            calm = (place & (gone < 0.5)).astype(np.float32)
+        own = spread(around.picture, calm, WIDTHS[2:])
+        away = [np.linalg.norm(around.picture - plane, axis=-1) for plane in (own, hair)]
+        apart = np.linalg.norm(own - hair, axis=-1) > APART
+        like = (away[0] > LIKE * np.linalg.norm(own - hair, axis=-1)) & (away[1] < 1.2 * away[0])
+        found[place & near & apart & like] = 1.0
+    return np.asarray(cv2.dilate(found, np.ones((5, 5), np.uint8)))
 
 
 def _shoulders(mesh: np.ndarray) -> float:

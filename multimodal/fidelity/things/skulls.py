@@ -15,6 +15,8 @@ HIGH, WIDE = 0.91, 1.03
 """The skull's height above the eyes in distances of eyes and chin; its width in the face's."""
 EAR = (0.07, 0.145)
 """Half width and half height of an ear, in widths of the face."""
+SCRAP = 0.45
+"""Share of a whole ear up to which what shows of one counts as none."""
 SHOWN = 0.06
 """Share of the place about an ear that shows one, from which none is added."""
 
@@ -96,6 +98,21 @@ def ears(
         colours = colours + (tone - colours) * over[..., None]
         covered = np.maximum(covered, over)
     return colours, covered
+
+
+def whole_ears(mesh: np.ndarray, likely: np.ndarray) -> np.ndarray:
+    """Ears without scraps of them that hair leaves free `[S, S]` in [0, 1].
+
+    Args:
+        mesh: of the face `[468, 2]`, in parts of the square's side.
+        likely: where ears are taken to be `[S, S]` in [0, 1].
+    """
+    wide = float(np.linalg.norm(mesh[356] - mesh[127])) * len(likely)
+    _, label, about, _ = cv2.connectedComponentsWithStats((likely > 0.3).astype(np.uint8))
+    large = about[:, cv2.CC_STAT_AREA] > SCRAP * np.pi * EAR[0] * EAR[1] * wide * wide
+    large[0] = False
+    near: np.ndarray = cv2.dilate(large[label].astype(np.float32), np.ones((5, 5), np.uint8))
+    return likely * near
 
 
 def _share(shown: np.ndarray, middle: np.ndarray, wide: float) -> float:

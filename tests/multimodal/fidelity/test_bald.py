@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from multimodal.fidelity.drawn import as_tensor
-from multimodal.fidelity.regions import parsed, share
-from multimodal.fidelity.things.filling import filled_in
-from multimodal.fidelity.things.skulls import ears, skull_of
+from multimodal.fidelity.regions import Surroundings, parsed, share
+from multimodal.fidelity.things.filling import filled_in, strands
+from multimodal.fidelity.things.skulls import ears, skull_of, whole_ears
 from multimodal.fidelity.transfer import transfer
 from multimodal.meant import Meant
+from multimodal.parsing.classes import class_indices
 from tests.multimodal.fidelity.test_looks import SIDE, subject
 
 WORDS = (Meant("hair_style: bald"),)
@@ -62,3 +63,25 @@ def test_what_lies_behind_has_the_colours_about_it() -> None:
     seen = around.picture[share(around.likely, ("background",)) > 0.9]
     assert np.isfinite(found).all()
     assert np.abs(found[behind].mean(axis=0) - seen.mean(axis=0)).max() < 0.1
+
+
+def test_loose_strands_about_hair_are_part_of_it_and_the_wall_is_not() -> None:
+    picture, hair = np.full((512, 512, 3), 0.8, np.float32), np.zeros((512, 512), np.float32)
+    hair[180:330, 180:330] = 1
+    picture[180:330, 180:340] = 0.1  # the last ten pixels were taken for the wall
+    likely = np.zeros((16, 512, 512), np.float32)
+    likely[class_indices(("background",))[0]] = 1 - hair
+    likely[class_indices(("hair",))[0]] = hair
+    found = strands(Surroundings(subject("03_woman").around.place, picture, likely), hair)
+    assert found[200:310, 332:338].all()
+    assert not found[:, 350:].any()
+    assert not found[:170].any()
+
+
+def test_scraps_of_ears_count_as_none() -> None:
+    mesh = (subject("03_woman").mesh - 0.5) / 1.8 + 0.5
+    likely, scrap = np.zeros((2, 512, 512), np.float32)
+    y, x = (round(float(mesh[234, axis]) * 512) for axis in (1, 0))
+    likely[y - 30 : y + 30, x - 30 : x] = scrap[y - 5 : y + 5, x - 8 : x] = 1
+    assert np.array_equal(whole_ears(mesh, likely), likely)
+    assert not whole_ears(mesh, scrap).any()
