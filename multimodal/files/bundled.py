@@ -5,6 +5,7 @@ A model folder (the shipped ones are `multimodal/bundle/<name>`) is a complete S
     manifest.json                 every file with its SHA-256, size and licence
     generator.safetensors .json   StyleGAN2
     encoder.safetensors .json     picture -> W+
+    hyper.safetensors .json       picture and drawing -> changes of the generator
     identity.safetensors .json    picture -> identity vector
     judge.safetensors .json       picture -> attributes, for figures only
     parser.safetensors .json      picture -> the part of a face that every pixel shows

@@ -27,9 +27,9 @@ from multimodal.files.weights import atomic
 from multimodal.generators.smaller import drawn_at
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoder
+from multimodal.inversion.encoders.encoder_files import HYPER_FILE
 from multimodal.inversion.encoders.hyperstyle import changed
 from multimodal.inversion.encoders.small_hyper import (
-    FILE_NAME,
     SmallHyperConfig,
     SmallHyperNetwork,
     read_small_hyper,
@@ -219,7 +219,7 @@ def main(
         known = Known.of(generator, encoder.eval(), pictures, network.config.side)
         known.save(out / KNOWN)
     judges = Judges(Lpips("alex"), load_dlib_face())
-    save_small_hyper(train(run, generator, network, known, judges, batch).cpu(), out / FILE_NAME)
+    save_small_hyper(train(run, generator, network, known, judges, batch).cpu(), out / HYPER_FILE)
 
 
 if __name__ == "__main__":

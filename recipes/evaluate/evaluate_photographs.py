@@ -25,8 +25,12 @@ from torch import Tensor
 
 from multimodal.faces import head_pose
 from multimodal.faces.detect import points_in
+from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.images import to_pil
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoder
+from multimodal.inversion.encoders.face_encoder import FaceEncoder
+from multimodal.inversion.encoders.hyperstyle import HyperStyle, draw_with
+from multimodal.inversion.encoders.small_hyper import read_small_hyper
 from multimodal.inversion.objective import local_lpips
 from multimodal.metrics import landmark_distance
 from multimodal.recognition.dlib_resnet import load_dlib_face
@@ -100,15 +104,34 @@ def drawings(
     return torch.cat(drawn), float(np.median(seconds))
 
 
-def measured(folder: Path, pictures: Tensor) -> dict[str, float]:
-    """Mean figures of a model's folder, or a training's, over pictures `[N, 3, R, R]`."""
+@torch.no_grad()
+def redrawings(
+    generator: StyleGAN2, encoder: BundleEncoder, hyper: Path, pictures: Tensor
+) -> tuple[Tensor, float]:
+    """As `drawings`, each with the changes of the generator that a hypernetwork sees."""
+    first = FaceEncoder(encoder, passes=encoder.config.passes).attach(generator)
+    network = HyperStyle(read_small_hyper(hyper), first, generator)
+    drawn, seconds = [], []
+    for picture in pictures.split(1):
+        begun = time.perf_counter()
+        drawn.append(draw_with(generator, *network.refine(picture)).clamp(-1, 1))
+        seconds.append(time.perf_counter() - begun)
+    return torch.cat(drawn), float(np.median(seconds))
+
+
+def measured(folder: Path, pictures: Tensor, hyper: Path | None = None) -> dict[str, float]:
+    """Mean figures of a model's folder, or a training's, over pictures `[N, 3, R, R]`; with a
+    hypernetwork where its file is given."""
     generator, encoder = load_run(folder)
 
     def draw(w_plus: Tensor) -> Tensor:
         return generator.synthesize(w_plus, noise="none")
 
     judges = Judges()
-    drawn, seconds = drawings(encoder, draw, pictures)
+    if hyper is None:
+        drawn, seconds = drawings(encoder, draw, pictures)
+    else:
+        drawn, seconds = redrawings(generator, encoder, hyper, pictures)
     rows = [judges(a, b) for a, b in zip(drawn.split(1), pictures.split(1), strict=True)]
     means = {name: float(np.mean([getattr(row, name) for row in rows])) for name in FIGURES}
     return {"pictures": float(len(rows)), **means, "seconds": seconds}
@@ -127,13 +150,17 @@ def main(
     renders: Annotated[Path | None, typer.Option(help="folder of held-out renders")] = None,
     split: Annotated[str, typer.Option(help="heldout or held-back")] = "heldout",
     count: Annotated[int, typer.Option(help="of each; 0: all")] = 0,
+    hyper: Annotated[Path | None, typer.Option(help="train_hyper's file, beside it")] = None,
 ) -> None:
     """Print the figures as JSON."""
     portraits = portraits_of(photos, split)
     if 0 < count < len(portraits):
         chosen = np.linspace(0, len(portraits) - 1, count).astype(int)
         portraits = [portraits[i] for i in chosen]
-    found = {"photographs": measured(model, read_pictures(portraits, 256).float() / 127.5 - 1)}
+    pictures = read_pictures(portraits, 256).float() / 127.5 - 1
+    found = {"photographs": measured(model, pictures)}
+    if hyper is not None:
+        found["photographs, hypernetwork"] = measured(model, pictures, hyper)
     if renders is not None:
         faces = Faces(renders, 256)
         some = np.arange(min(count or 64, len(faces)))

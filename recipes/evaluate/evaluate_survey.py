@@ -119,9 +119,7 @@ def inversion_rows(setting: Setting, rows: Rows, share: float, slow: bool) -> It
         share: of the slow methods' usual steps.
         slow: the slow methods, or the others.
     """
-    folder = setting.editor.toolkit.folder
-    hyper = folder is not None and (folder / "hyper.safetensors").is_file()
-    for case in cases.inversions(share, hyper):
+    for case in cases.inversions(share):
         if case.slow != slow:
             continue
         for sample in faces_of(setting, slow):

@@ -45,33 +45,27 @@ class Inversion:
     slow: bool = False
 
 
-def inversions(share: float = 1.0, hyper: bool = False) -> list[Inversion]:
-    """Every inversion method, with a share of its usual steps (the quick ones' are their own).
-
-    Args:
-        share: of the steps.
-        hyper: the model has a hypernetwork of its own.
-    """
+def inversions(share: float = 1.0) -> list[Inversion]:
+    """Every inversion method, with a share of its usual steps (the quick ones' are their own)."""
 
     def some(count: int) -> int:
         return max(2, round(count * share))
 
     found = [Inversion("encoder", "encoder"), _with("quick"), _with("hybrid"), _with("pti")]
-    found += [Inversion("hyperstyle", "hyperstyle", {"passes": 1} if hyper else {})]
-    found += [_with("layers"), _with("programs")]
+    found += [_with("hyperstyle"), _with("layers"), _with("programs")]
     found += [
         Inversion(f"adam in {space}", "adam", {"space": space, "steps": some(100)}, True)
-        for space in ("z", "w", "w+", "p", "pn+")
+        for space in ("w+", "w", "z", "p", "pn+")
     ]
     return [
         *found,
         _slow("lbfgs", steps=some(100)),
+        _slow("hmc"),
         _slow("idinvert", steps=some(100)),
         _slow("features", steps=some(100), feature_steps=some(100)),
         _slow("projector", steps=some(300)),
         _slow("cma", generations=some(50)),
         _slow("basin-cma", generations=some(5), inner=some(6), final=some(60)),
-        _slow("hmc"),
     ]
 
 

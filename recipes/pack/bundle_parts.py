@@ -28,7 +28,7 @@ from multimodal.editing.assemble import CLIP, IDENTITY, SOUND
 from multimodal.files.variants import completed
 from multimodal.generators.native import config_path
 from multimodal.generators.photo_codes import FILE_NAME as PHOTO_CODES
-from multimodal.inversion.encoders.encoder_files import ENCODER_FILE
+from multimodal.inversion.encoders.encoder_files import ENCODER_FILE, HYPER_FILE
 from multimodal.parsing import PARSER_FILE
 from multimodal.recognition.judge import FILE_NAME as JUDGE
 from recipes.checkpoint import EDITS_FILE
@@ -237,6 +237,13 @@ def _probe_encoder(folder: Path, pictures: Tensor) -> Tensor:
     return read_bundle_encoder(folder / ENCODER_FILE)(pictures).flatten()
 
 
+def _probe_hyper(folder: Path, pictures: Tensor) -> Tensor:
+    from multimodal.inversion.encoders.small_hyper import read_small_hyper
+
+    found = read_small_hyper(folder / HYPER_FILE)(pictures.repeat(1, 2, 1, 1))
+    return torch.cat([change.flatten() for change in found if change is not None])
+
+
 def _probe_clip(folder: Path, pictures: Tensor) -> Tensor:
     from guidance.clip import load_clip
 
@@ -336,6 +343,8 @@ PARTS: tuple[Part, ...] = (
          "a generator file of any format", generator_licence),
     Part("encoder", (ENCODER_FILE,), _place_encoder, _probe_encoder, "encoder.",
          "an encoder.safetensors, or train_generator's folder", encoder_licence),
+    Part("hyper", (HYPER_FILE,), _place_as(HYPER_FILE), _probe_hyper, "hyper.",
+         "train_hyper's hyper.safetensors", generator_licence),
     Part("clip", _CLIP_FILES, _place_clip, _probe_clip, f"{CLIP}/", "train_clip's clip folder",
          clip_licence),
     Part("sound", _SOUND_FILES, _place_sound, _probe_sound, f"{SOUND}/",

@@ -36,7 +36,7 @@ ENCODER_FILE = "encoder.safetensors"
 """Name of the encoder inside a bundle folder; its JSON has the same stem."""
 
 FORMAT = "semblance-encoder"
-HYPER_FORMAT = "semblance-hypernetwork"
+HYPER_FORMAT, HYPER_FILE = "semblance-hypernetwork", "hyper.safetensors"
 MAX_JSON_BYTES = 1 << 20
 E4E_OPTIONS = ("stylegan_size", "delta_norm_lambda", "w_discriminator_lambda", "progressive_steps")
 PROGRESSIVE = {"Encoder4Editing": True, "GradualStyleEncoder": False} | {

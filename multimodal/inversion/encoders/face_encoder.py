@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,6 +25,8 @@ class FaceEncoder:
         latent_avg: `[L, D]` added to the network's codes, or None.
         passes: how often the network looks (1: once; ReStyle: 5).
         generator: draws the reconstructions between passes, or None.
+
+    `hyper` is the file of a hypernetwork that goes with it, or None.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class FaceEncoder:
         self.latent_avg = latent_avg
         self.passes = passes
         self.generator = generator
+        self.hyper: Path | None = None
         self._average_face: Tensor | None = None
 
     @property

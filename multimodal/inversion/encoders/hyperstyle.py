@@ -49,7 +49,8 @@ class HyperStyle(FaceEncoder):
         first: FaceEncoder | None,
         generator: Generator | None,
     ) -> None:
-        super().__init__(network, None, PASSES, generator)
+        small = isinstance(network, SmallHyperNetwork)
+        super().__init__(network, None, 1 if small else PASSES, generator)
         self.first = first
 
     @property
@@ -77,7 +78,7 @@ class HyperStyle(FaceEncoder):
         """
         if self.first is None:
             raise ValueError(_NO_FIRST)
-        return self.first(images)
+        return self.first(images) if passes is None else self.first(images, passes)
 
     def deltas(self, images: Tensor) -> list[Tensor | None]:
         """One pass: pictures and reconstructions `[B, 6, 256, 256]` to a change a layer."""
@@ -96,7 +97,8 @@ class HyperStyle(FaceEncoder):
 
         Args:
             image: one face `[1, 3, H, W]` in [-1, 1].
-            passes: looks at the reconstruction, 5 by default; their changes add up.
+            passes: looks at the reconstruction, by default 5, or 1 of our own network; their
+                changes add up.
             on_pass: told of every pass, with the picture before it.
 
         Returns:
@@ -112,7 +114,7 @@ class HyperStyle(FaceEncoder):
         seen = self._checked(image)
         w_plus, total, tuned = self(seen), dict[str, Tensor](), dict[str, Tensor]()
         original = generator.state_dict()
-        for index in range(PASSES if passes is None else passes):
+        for index in range(self.passes if passes is None else passes):
             picture = draw_with(generator, w_plus, tuned)
             if on_pass is not None:
                 on_pass(index, picture)

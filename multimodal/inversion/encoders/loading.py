@@ -14,6 +14,7 @@ from multimodal.files.variants import completed
 from multimodal.generators.checkpoints import load_generator
 from multimodal.inversion.encoders.encoder_files import (
     ENCODER_FILE,
+    HYPER_FILE,
     is_hyperstyle,
     is_small_hyper,
     options_of,
@@ -59,7 +60,9 @@ def load_encoder(
     if path.is_dir() or path.suffix == ".safetensors":
         bundle = read_bundle_encoder(path)
         encoder = FaceEncoder(bundle, passes=bundle.config.passes)
-        beside = (path if path.is_dir() else path.parent) / GENERATOR
+        folder = path if path.is_dir() else path.parent
+        beside = folder / GENERATOR
+        encoder.hyper = folder / HYPER_FILE if (folder / HYPER_FILE).is_file() else None
         if generator is None and encoder.sees_reconstruction and beside.is_file():
             generator = load_generator(beside, where)
     else:

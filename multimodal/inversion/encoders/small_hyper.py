@@ -26,10 +26,9 @@ from multimodal.files.weights import WeightsError, atomic, check_file
 from multimodal.generators.native import config_path, read_json, write_safetensors
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.encoders.bundle_encoder import POOLED, WIDTHS, body, body_maps, group_norm
-from multimodal.inversion.encoders.encoder_files import HYPER_FORMAT, load_strictly
+from multimodal.inversion.encoders.encoder_files import HYPER_FILE, HYPER_FORMAT, load_strictly
 from multimodal.inversion.encoders.hyper_network import TunedLayer, layer_table
 
-FILE_NAME = "hyper.safetensors"
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
 
@@ -168,7 +167,7 @@ def _silent(layer: Layer) -> Layer:
 def save_small_hyper(network: SmallHyperNetwork, path: Path | str) -> Path:
     """Write a hypernetwork and its JSON; a folder gets `hyper.safetensors`."""
     path = Path(path)
-    path = path if path.suffix == ".safetensors" else path / FILE_NAME
+    path = path if path.suffix == ".safetensors" else path / HYPER_FILE
     write_safetensors(path, network.state_dict())
     described = {"format": HYPER_FORMAT, "config": asdict(network.config)}
     with atomic(config_path(path)) as part:

@@ -1,8 +1,9 @@
-"""HyperStyle as a method of inversion: five looks, a code and a face's own weights."""
+"""HyperStyle as a method of inversion: a few looks, a code and a face's own weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -10,34 +11,55 @@ from multimodal.inversion.options import check_bounds
 from multimodal.inversion.task import Outcome, Task
 from multimodal.types import Latent
 
+if TYPE_CHECKING:
+    from multimodal.inversion.encoders.hyperstyle import HyperStyle
+
 
 @dataclass(frozen=True)
 class HyperOptions:
     """HyperStyle.
 
     Args:
-        passes: looks at the reconstruction (5 published).
+        passes: looks at the reconstruction; None: the network's own number (HyperStyle: 5).
     """
 
-    passes: int = 5
+    passes: int | None = None
 
     def __post_init__(self) -> None:
-        check_bounds(passes=(self.passes, 1, 50))
+        check_bounds(passes=(self.passes or 1, 1, 50))
 
 
 def hypernetwork(task: Task, options: HyperOptions) -> Outcome:
-    """Alaluf et al. 2022, "HyperStyle", section 3.4, by the encoder that was given.
+    """Alaluf et al. 2022, "HyperStyle", section 3.4, by the encoder that was given or by the
+    hypernetwork beside it.
 
     Raises:
-        ValueError: the encoder is no HyperStyle.
+        ValueError: the encoder is no HyperStyle and has none beside it.
     """
-    refine = getattr(task.encoder, "refine", None)
-    if refine is None:
-        raise ValueError("method 'hyperstyle' needs a HyperStyle file as encoder (--encoder)")
+    found = network_of(task)
+    count = found.passes if options.passes is None else options.passes
 
     def told(index: int, picture: Tensor) -> None:
         losses = {name: float(term.mean()) for name, term in task.objective(picture).items()}
-        task.tell(index + 1, options.passes, losses)
+        task.tell(index + 1, count, losses)
 
-    w_plus, tuned = refine(task.objective.target, options.passes, told)
-    return Outcome(Latent(w_plus.to(task.generator.device)), options.passes, tuned)
+    w_plus, tuned = found.refine(task.objective.target, count, told)
+    return Outcome(Latent(w_plus.to(task.generator.device)), count, tuned)
+
+
+def network_of(task: Task) -> HyperStyle:
+    """The encoder itself where it is a HyperStyle, or what lies beside it."""
+    from multimodal.inversion.encoders import hyperstyle  # torchvision is slow to import
+    from multimodal.inversion.encoders.small_hyper import read_small_hyper
+
+    encoder: Any = task.encoder
+    if isinstance(encoder, hyperstyle.HyperStyle):
+        return encoder
+    path = getattr(encoder, "hyper", None)
+    if path is None:
+        raise ValueError(
+            "method 'hyperstyle' needs a HyperStyle file as encoder (--encoder), or a model with a "
+            "hypernetwork of its own"
+        )
+    network = read_small_hyper(path).to(task.generator.device)
+    return hyperstyle.HyperStyle(network, encoder, task.generator)

@@ -14,6 +14,7 @@ from multimodal.generators.native import save_native
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.inversion import invert, load_encoder
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoder, BundleEncoderConfig
+from multimodal.inversion.encoders.encoder_files import save_bundle_encoder
 from multimodal.inversion.encoders.hyper_network import layer_table
 from multimodal.inversion.encoders.small_hyper import (
     SmallHyperConfig,
@@ -88,6 +89,12 @@ def test_training_draws_pictures_better_and_resumes(generator: StyleGAN2, tmp_pa
     assert float((last - images).square().mean()) < float((still - images).square().mean())
     known.save(tmp_path / "known.safetensors")
     _inverts(generator, network, images[:1], tmp_path / "model")
+    save_bundle_encoder(encoder, tmp_path / "model")
+    ours = load_encoder(tmp_path / "model", "cpu", generator)
+    found = invert(generator, images[:1], "hyperstyle", encoder=ours)
+    plain = invert(generator, images[:1], "encoder", encoder=ours)
+    assert found.report["steps"] == 1
+    assert found.report["mse"] < plain.report["mse"]
 
 
 def _inverts(

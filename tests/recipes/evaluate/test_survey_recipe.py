@@ -36,7 +36,7 @@ def test_rows_are_made_once_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     few.append(
         survey_cases.Inversion("hmc", "hmc", {"samples": 3, "warmup": 3, "descend": 1}, True)
     )
-    monkeypatch.setattr(survey_cases, "inversions", lambda share, hyper: few)
+    monkeypatch.setattr(survey_cases, "inversions", lambda share: few)
     monkeypatch.setattr(survey_cases, "COUNT", 2)
     monkeypatch.setattr(survey_cases, "CHANNEL_REGIONS", ("mouth",))
     rows = survey.Rows.open(tmp_path / "rows.jsonl")
