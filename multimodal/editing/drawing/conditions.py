@@ -29,6 +29,9 @@ FAINT, CLEAR = 0.12, 0.25
 """Strengths of edges: from which one counts where lines are compared, and that of a drawn line."""
 DRAWN = 0.4
 """Weight of lines without an edge beside that of edges that lie elsewhere."""
+TOLD, FREE = 8.0, 0.3
+"""How far about a line, in pixels, nothing but lines is drawn; and how much edges count beyond:
+who draws no mouth does not ask for none."""
 NEAR = 40
 """Levels from which a colour is not the paper's."""
 LABEL_NEAR = 60.0
@@ -120,9 +123,11 @@ def lines(image: Image.Image, parser: FaceParser | None, side: int) -> Drawn:
     ink = _shrunk(torch.from_numpy(drawn)[None, None].float(), LINES)
     ink = ink / ink.amax()
     wanted = [_unit(_blurred(ink, width)) for width in (1.0, 2.5, 6.0)]
+    told = (_blurred(ink, TOLD) / _blurred(ink, TOLD).amax() * 3).clamp(FREE, 1)
 
     def distance(sizes: Tensor) -> Tensor:
-        found, there = 1 - torch.exp(-sizes / FAINT), ink.to(sizes)
+        there = ink.to(sizes)
+        found = (1 - torch.exp(-sizes / FAINT)) * told.to(sizes)
         away = [
             1 - (_unit(_blurred(found, width)) * one.to(found)).sum((1, 2, 3))
             for width, one in zip((1.0, 2.5, 6.0), wanted, strict=True)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SHARES = (0.5, 0.8)
 """How far random faces are led to what an encoder sees in a drawing."""
+LOOK = 16
+"""Side at which light and colours are compared, in pixels."""
 SPREAD = 256
 """Codes by which the spread of W is judged."""
 
@@ -41,6 +43,8 @@ class DrawOptions:
         lr: of Adam, in units of W's spread.
         prior: weight of the code's squared distance from where it begins, in the same units.
         apart: the same for what its rows differ in: faces stay natural where rows stay together.
+        look: weight of how far light and colours stray from those of the first face, where the
+            drawing has none.
         truncation: of random faces.
 
     Raises:
@@ -52,15 +56,18 @@ class DrawOptions:
     lr: float = 0.06
     prior: float = 0.02
     apart: float = 0.2
+    look: float = 4.0
     truncation: float = 0.7
 
     def __post_init__(self) -> None:
         if not (0 <= self.steps <= 10_000 and 1 <= self.tried <= 1024):
             raise ValueError("steps are 0 to 10000, tried 1 to 1024")
         if not (
-            0 < self.lr <= 10 and min(self.prior, self.apart) >= 0 and 0 <= self.truncation <= 1
+            0 < self.lr <= 10
+            and min(self.prior, self.apart, self.look) >= 0
+            and 0 <= self.truncation <= 1
         ):
-            raise ValueError("lr is in (0, 10], prior and apart at least 0, truncation in 0..1")
+            raise ValueError("lr is in (0, 10], weights at least 0, truncation in 0..1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +135,7 @@ def _start(editor: FaceEditor, drawn: Drawn, seed: int, options: DrawOptions) ->
     """The random face `[1, L, D]` that fits best; what an encoder sees in the drawing is mixed in
     where that fits better still."""
     generator = editor.generator
-    codes = generator.sample(options.tried, seed, options.truncation).w
+    codes = editor.sampled(options.tried, seed, options.truncation).w
     if editor.encoder is not None:
         rough = F.interpolate(drawn.rough, (256, 256), mode="bilinear", antialias=True)
         seen = editor.encoder(rough.to(generator.device).clamp(-1, 1)).to(codes)
@@ -149,9 +156,14 @@ def _search(
     shared = torch.zeros_like(start[:, :1]).requires_grad_(True)
     optimizer = torch.optim.Adam([shared, rows], lr=options.lr, betas=(0.9, 0.99))
     best, lowest = start.detach(), float("inf")
+    with torch.no_grad():
+        look = _look(generator.synthesize(start))
     for step in range(options.steps + 1):
         w = start + (shared + rows) * spread
-        distance = drawn.distance(generator.synthesize(w)).sum()
+        picture = generator.synthesize(w)
+        distance = drawn.distance(picture).sum()
+        if not drawn.coloured:
+            distance = distance + options.look * (_look(picture) - look).square().mean()
         value = float(distance.detach())
         if value < lowest:
             best, lowest = w.detach().clone(), value
@@ -164,6 +176,11 @@ def _search(
         if on_step is not None:
             on_step(Progress(step + 1, options.steps, {"distance": value}))
     return best, lowest
+
+
+def _look(pictures: Tensor) -> Tensor:
+    """Light and colours of pictures without their lines, `[B, 3, 16, 16]`."""
+    return F.adaptive_avg_pool2d(pictures, LOOK)
 
 
 def square(image: Image.Image) -> Image.Image:

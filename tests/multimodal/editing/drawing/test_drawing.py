@@ -100,6 +100,16 @@ def test_faces_come_nearer_to_the_drawing(kind: str, editor: FaceEditor) -> None
     assert not torch.equal(first.face.latent.w, other.face.latent.w)
 
 
+def test_a_sketch_leaves_light_and_colours(editor: FaceEditor) -> None:
+    def drawn(look: float, steps: int = 8) -> torch.Tensor:
+        options = DrawOptions(steps=steps, tried=2, look=look, lr=0.3)
+        face = draw_faces(editor, drawing("sketch"), "sketch", options=options).face
+        return torch.nn.functional.adaptive_avg_pool2d(to_tensor(face.aligned), 8)
+
+    first = drawn(0, steps=0)
+    assert float((drawn(50) - first).abs().mean()) < float((drawn(0) - first).abs().mean())
+
+
 def test_words_move_the_face_first(editor: FaceEditor, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
 
