@@ -20,6 +20,9 @@ from multimodal.restoration import Restored, degradation, restore
 from multimodal.restoration.degradations import LUMA
 from multimodal.types import Aligned, OnStep
 
+USUAL = 48
+"""Faces whose mean gives the colours of a usual one."""
+
 
 @dataclass(frozen=True)
 class RestoredPhoto:
@@ -83,6 +86,9 @@ def restore_photo(
     if task == "upscale":  # the picture has as many pixels fewer than the drawing
         side = max(1, editor.generator.resolution // int(values.get("scale", 8)))
         given = to_tensor(resize(cut.image if cut.transform else _square(photo), side))
+    usual = None
+    if harm.colourless:
+        usual = editor.sampled(USUAL, 0, 1.0).w.mean(dim=0, keepdim=True)
     found = restore(
         editor.generator,
         given,
@@ -92,6 +98,7 @@ def restore_photo(
         encoder=editor.encoder,
         perceptual=editor.toolkit.lpips,
         seed=seed,
+        usual=usual,
         **options,
     )
     face, before = to_pil(found.picture), to_pil(given)

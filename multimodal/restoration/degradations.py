@@ -39,12 +39,14 @@ class Degradation:
         apply: pictures `[B, 3, R, R]` in [-1, 1] to degraded ones of that size, differentiable.
         keep: what is given stays, what is drawn fills in.
         seen: `[1, 1, R, R]`, 1 where the given picture may be compared, or None for everywhere.
+        colourless: what is given has no colours, so that an encoder sees a face without any.
     """
 
     name: str
     apply: Callable[[Tensor], Tensor]
     keep: Keep
     seen: Tensor | None = None
+    colourless: bool = False
 
 
 def degradation(task: str, **settings: Any) -> Degradation:
@@ -119,7 +121,7 @@ def colour() -> Degradation:
         chroma = guided(drawn - luma(drawn), light)
         return light + chroma * _room(light, chroma)
 
-    return Degradation("colour", lambda x: luma(x).expand_as(x), keep)
+    return Degradation("colour", lambda x: luma(x).expand_as(x), keep, colourless=True)
 
 
 def denoise(noise: float = 25.0) -> Degradation:

@@ -59,6 +59,7 @@ def restore(
     encoder: Encoder | None = None,
     perceptual: ImageDistance | None = None,
     seed: int = 0,
+    usual: Tensor | None = None,
     **options: Any,
 ) -> Restored:
     """Mend a picture.
@@ -73,6 +74,7 @@ def restore(
         encoder: gives the code to begin from, or None: from the average face.
         perceptual: LPIPS, or None: judged by pixels.
         seed: another seed, another answer that is as consistent with what is given.
+        usual: code `[1, L, D]` of a face of usual colours, where none are given; None: the average.
         options: fields of `SearchOptions`.
 
     Raises:
@@ -88,7 +90,7 @@ def restore(
     given = _at_size(given, generator)
     target = given if harm.seen is None else given * harm.seen
     objective = Objective(target, WEIGHTS, perceptual, mask=harm.seen)
-    start = _start(generator, given, harm, encoder, seed)
+    start = _varied(generator, _start(generator, given, harm, encoder), harm, usual, seed)
     task = Task(
         Degraded(generator, harm.apply),
         objective,
@@ -120,7 +122,7 @@ def _at_size(given: Tensor, generator: Generator) -> Tensor:
 
 @torch.no_grad()
 def _start(
-    generator: Generator, given: Tensor, harm: Degradation, encoder: Encoder | None, seed: int
+    generator: Generator, given: Tensor, harm: Degradation, encoder: Encoder | None
 ) -> Tensor:
     """Where the search begins, `[1, L, D]`: what the encoder makes of the ruin. Holes are filled
     with their surroundings at first, then with what is drawn for the picture so filled, and so on:
@@ -137,6 +139,19 @@ def _start(
             begin = begin.to(generator.device)
             if left:
                 seen = harm.keep(generator.synthesize(begin).clamp(-1, 1), given).clamp(-1, 1)
+    return begin
+
+
+@torch.no_grad()
+def _varied(
+    generator: Generator, begin: Tensor, harm: Degradation, usual: Tensor | None, seed: int
+) -> Tensor:
+    """The start of a seed; the half of its rows that draws colours is a usual face's where the
+    encoder could see none."""
+    if harm.colourless:
+        colours = generator.w_avg.expand_as(begin) if usual is None else usual.to(begin)
+        half = begin.shape[1] // 2
+        begin = torch.cat([begin[:, :half], colours[:, half:]], dim=1)
     if seed == 0:
         return begin
     return torch.lerp(begin, generator.sample(1, seed, 0.8).w, VARIETY)

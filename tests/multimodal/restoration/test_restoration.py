@@ -80,6 +80,21 @@ def test_a_coloured_picture_keeps_its_light(generator: Generator, face: Tensor) 
     assert float(found.picture.std(dim=1).mean()) > 0
 
 
+def test_a_grey_picture_begins_with_usual_colours(generator: Generator, face: Tensor) -> None:
+    usual = generator.sample(1, 9).w
+    half = usual.shape[1] // 2
+
+    def encoder(pictures: Tensor) -> Tensor:
+        return torch.zeros_like(usual)
+
+    grey = luma(face)[:, None].expand_as(face)
+    found = restore(
+        generator, grey, degradation("colour"), encoder=encoder, usual=usual, steps=1
+    ).latent.w
+    assert torch.allclose(found[:, half:], usual[:, half:])
+    assert not found[:, :half].any()
+
+
 def test_the_averages_of_black_and_white_pixels_stay_too(face: Tensor) -> None:
     """Where a drawing strays far, clipping takes back what is handed to it."""
     small = (torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(1)) > 0.5) * 1.96 - 0.98
