@@ -91,23 +91,11 @@ def change_of(
         bare: where the edited photo shows the face, which alone takes it on, `[S, S]` in [0, 1].
     """
     side = pictures[0].shape[0]
-    places = (maps.photo, maps.before, maps.after)
-    here, then, now = (warped(*pair) for pair in zip(pictures, places, strict=True))
-    coarse = COARSE * side
-    base = [cv2.GaussianBlur(picture, (0, 0), coarse) for picture in (here, then, now)]
-    difference = (now - then) * kept[..., None]
-    difference *= own_eyes(maps, side)
-    if opened > 0:  # moved lips are the photo's own; the drawing's would lie beside them
-        difference *= 1 - 0.85 * opened * filled(maps.mesh[list(OUTER_LIPS)], side, 1.25)[..., None]
-    if look is not None:
-        difference *= 1 - max(TRUSTED * look.weight, look.led)
-    smooth = cv2.GaussianBlur(_cored(difference), (0, 0), coarse)
-    ratio = (base[1] + smooth + FLOOR) / (base[1] + FLOOR)
-    ratio = np.clip(ratio, 0.1, BRIGHTER)
-    factor = np.minimum(ratio, 1.0)
-    brighter = (base[0] + FLOOR) * np.maximum(ratio - 1.0, 0.0)
-    fine = _cored(difference - smooth) * _contrast(base[0], base[1])
-    summand = brighter + fine
+    here = warped(pictures[0], maps.photo)
+    if look is not None and look.led >= 1:
+        factor, summand = np.ones_like(here), np.zeros_like(here)
+    else:
+        factor, summand = _drawn(here, pictures, maps, kept, opened, look)
     if look is not None:
         factor, summand = looked(here, factor, summand, look, maps, bare)
     border = feathered(side)[..., None]
@@ -115,6 +103,33 @@ def change_of(
     motion = (maps.photo - _cells(maps.photo.shape[0])) * feathered(maps.photo.shape[0])[..., None]
     planes = [np.ascontiguousarray(plane, np.float32) for plane in (motion, factor, summand)]
     return Change(planes[0], planes[1], planes[2])
+
+
+def _drawn(
+    here: np.ndarray,
+    pictures: tuple[np.ndarray, np.ndarray, np.ndarray],
+    maps: Maps,
+    kept: np.ndarray,
+    opened: float,
+    look: Look | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Factor and summand of what differs between the drawings; `here` is the photo, moved."""
+    side = here.shape[0]
+    then, now = warped(pictures[1], maps.before), warped(pictures[2], maps.after)
+    coarse = COARSE * side
+    base = [cv2.GaussianBlur(picture, (0, 0), coarse) for picture in (here, then)]
+    difference = (now - then) * kept[..., None]
+    difference *= own_eyes(maps, side)
+    if opened > 0:  # moved lips are the photo's own; the drawing's would lie beside them
+        difference *= 1 - 0.85 * opened * filled(maps.mesh[list(OUTER_LIPS)], side, 1.25)[..., None]
+    if look is not None:
+        difference *= 1 - TRUSTED * look.weight
+    smooth = cv2.GaussianBlur(_cored(difference), (0, 0), coarse)
+    ratio = (base[1] + smooth + FLOOR) / (base[1] + FLOOR)
+    ratio = np.clip(ratio, 0.1, BRIGHTER)
+    brighter = (base[0] + FLOOR) * np.maximum(ratio - 1.0, 0.0)
+    fine = _cored(difference - smooth) * _contrast(base[0], base[1])
+    return np.minimum(ratio, 1.0), brighter + fine
 
 
 def looked(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -15,27 +16,40 @@ from multimodal.fidelity.regions import parsed
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A drawing as the transfer reads it.
+    """A drawing as the transfer reads it; what nobody asks for is not looked for.
 
     Args:
         levels: `[S, S, 3]` float32 in [0, 1].
-        mesh: of the face `[468, 2]`, in parts of the side.
-        score: how surely that is a face, in [0, 1].
-        likely: probabilities of the parser's classes `[16, S, S]`.
     """
 
     levels: np.ndarray
-    mesh: np.ndarray
-    score: float
-    likely: np.ndarray
+
+    @property
+    def mesh(self) -> np.ndarray:
+        """Of the face `[468, 2]`, in parts of the side."""
+        return self._found[0]
+
+    @property
+    def score(self) -> float:
+        """How surely that is a face, in [0, 1]."""
+        return self._found[1]
+
+    @cached_property
+    def likely(self) -> np.ndarray:
+        """Probabilities of the parser's classes `[16, S, S]`."""
+        with torch.no_grad():
+            return parsed(self.levels)
+
+    @cached_property
+    def _found(self) -> tuple[np.ndarray, float]:
+        with torch.no_grad():
+            points, score = face_meshes(as_tensor(self.levels))
+        return points[0, :, :2].double().numpy(), float(score[0])
 
 
-@torch.no_grad()
 def drawn_of(picture: Tensor, side: int) -> Drawn:
     """Read a drawing `[1, 3, R, R]` in [-1, 1] nominally, at a side in pixels."""
-    levels = levels_of(picture, side)
-    points, score = face_meshes(as_tensor(levels))
-    return Drawn(levels, points[0, :, :2].double().numpy(), float(score[0]), parsed(levels))
+    return Drawn(levels_of(picture, side))
 
 
 def levels_of(picture: Tensor, side: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from multimodal.fidelity.colours.tints import GREY, Tint, apply_tint, without_hu
 from multimodal.fidelity.composing import compose, overlaid
 from multimodal.fidelity.drawn import Drawn
 from multimodal.fidelity.looks.makeup import made_up
-from multimodal.fidelity.looks.reading import look_of
+from multimodal.fidelity.looks.reading import look_of, named
 from multimodal.fidelity.mesh import INNER_LIPS, OVAL
 from multimodal.fidelity.regions import FACE, SKIN, Mask, share
 from multimodal.fidelity.registration import Maps, register
@@ -154,6 +154,8 @@ def planned(
         after: the drawing after it.
         wishes: what the words say.
     """
+    if named(wishes) and before.score > SURE:
+        after = before  # photographs lead, and nothing of the drawing is read
     meshes = before.mesh, after.mesh
     followed = subject.sure and min(before.score, after.score) > SURE
     if not followed:
@@ -170,7 +172,9 @@ def planned(
     skin = share(before.likely, SKIN)[..., None]
     then = before.levels * (1 + skin * (gain - 1))
     kept = np.full(small.shape[:2], float(not wishes.face_stays), np.float32)
-    if followed:  # else nothing is known of where what lies, and the whole crop takes part
+    if followed and not (
+        look and look.led >= 1
+    ):  # else nothing is known of where what lies, and the whole crop takes part
         kept *= _face_alone(subject, before, after, maps)
     bare = _bare(subject, maps) if followed else None
     change = change_of((small, then, after.levels), maps, kept, opened, look, bare)

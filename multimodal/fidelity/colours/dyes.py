@@ -48,12 +48,11 @@ def dyes(
         after: the drawing after it.
         wishes: what the words say.
     """
-    gone = share(after.likely, HAIR).sum() < 0.5 * share(before.likely, HAIR).sum()
     named = wishes.strongest("hair_color") or _of_age(wishes)
-    plain = wishes.face_stays and named is None
+    plain = wishes.need_no_drawing and named is None
     hair = None if plain else _change(before, after, HAIR, wishes)
     wanted = named is not None or hair is not None
-    if not gone and wanted and natural(near().levels(HAIR)):
+    if wanted and not _gone(before, after) and natural(near().levels(HAIR)):
         tint = _hair(near().levels(HAIR), hair, _light(near(), before), wishes)
         if tint is not None:
             yield HAIR, tint
@@ -64,7 +63,7 @@ def dyes(
     eyes = wishes.strongest("eye_color")
     if eyes is not None and len(near().levels(IRIS, 0.5)) > LEAST / 10:
         yield IRIS, _iris(near().levels(IRIS, 0.5), eyes)
-    change = None if wishes.face_stays else _change(before, after, LIPS, wishes)
+    change = None if wishes.need_no_drawing else _change(before, after, LIPS, wishes)
     painted = wishes.amount("lipstick: yes") > 0
     if (painted or change is not None) and len(near().levels(LIPS, 0.6)) > LEAST / 3:
         tint = _lips(near().levels(LIPS, 0.6), change, wishes)
@@ -72,9 +71,15 @@ def dyes(
             yield LIPS, tint
 
 
+def _gone(before: Drawn, after: Drawn) -> bool:
+    """Does a drawing lose its hair? Then there is none to dye."""
+    then, now = (share(drawing.likely, HAIR).sum() for drawing in (before, after))
+    return bool(now < 0.5 * then)
+
+
 def skin_gain(before: Drawn, after: Drawn, wishes: Wishes) -> np.ndarray:
     """Factors `[3]` by which the whole skin becomes brighter."""
-    skin = _change(before, after, SKIN, wishes)
+    skin = None if wishes.need_no_drawing else _change(before, after, SKIN, wishes)
     return np.ones(3, np.float32) if skin is None else np.exp(skin[1] - skin[0]).astype(np.float32)
 
 

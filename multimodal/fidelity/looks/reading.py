@@ -33,6 +33,11 @@ SURPLUS = 1.6
 """No look is taken further than this."""
 
 
+def named(wishes: Wishes) -> bool:
+    """Do words name a look? However little of it they ask for, the drawing has no say then."""
+    return any(wishes.amount(sense) > 0 for sense in (*NAMED, *FELT))
+
+
 def look_of(
     pictures: tuple[np.ndarray, np.ndarray],
     meshes: tuple[np.ndarray, np.ndarray],
@@ -47,9 +52,9 @@ def look_of(
         own: the mesh of the photo's face.
         wishes: what the words say.
     """
-    led = min(max(*(wishes.amount(sense) for sense in (*NAMED, *FELT)), 0.0), 1.0)
-    amounts = (1 - led) * amounts_of(*pictures, meshes)
     names = looks().names
+    led = named(wishes)
+    amounts = np.zeros(len(names)) if led else amounts_of(*pictures, meshes)
     for sense, (name, much) in NAMED.items():
         if wishes.amount(sense) > 0:
             pick, index = np.maximum if much > 0 else np.minimum, names.index(name)
@@ -57,7 +62,7 @@ def look_of(
     for name, much in felt(own, wishes).items():
         if name in names:
             amounts[names.index(name)] = much
-    look = together(amounts, led)
+    look = together(amounts, float(led))
     return replace(look, shape=shut(own, look.shape, wishes))
 
 

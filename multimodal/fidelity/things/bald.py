@@ -29,7 +29,7 @@ def becomes_bald(before: Drawn, after: Drawn, wishes: Wishes) -> bool:
     """Does an edit take a head's hair away?"""
     if wishes.strongest("hair_style") is not None:
         return wishes.amount("hair_style: bald") > 0.5
-    if wishes.face_stays:
+    if wishes.need_no_drawing:
         return False
     then, now = (float(share(one.likely, ("hair",)).mean()) for one in (before, after))
     return now < 0.35 * then and then - now > BALD

@@ -25,10 +25,12 @@ def beard(scene: Scene, wishes: Wishes) -> Cover | None:
     """A beard, on who has none there."""
     named = wishes.strongest("beard")
     kind = "" if named is None else named.sense.split(": ")[1]
+    if not kind and wishes.need_no_drawing:
+        return None
     drawn = np.clip(scene.now("beard") - scene.then("beard"), 0, 1)
     if kind in ("full", "stubble") and named is not None:
         place, much = _jaw(scene.maps.mesh, drawn.shape[0]), min(named.amount, 1.0)
-    elif kind == "none" or drawn.mean() < LEAST or (not kind and wishes.need_no_drawing):
+    elif kind == "none" or drawn.mean() < LEAST:
         return None
     else:
         place, much = drawn * _jaw(scene.maps.mesh, drawn.shape[0]), 1.0

@@ -30,9 +30,11 @@ def covers(scene: Scene, wishes: Wishes, opened: float) -> list[Cover]:
 def _glasses(scene: Scene, wishes: Wishes) -> Cover | None:
     """Glasses, on who wears none."""
     named = wishes.strongest("glasses")
-    drawn = np.clip(scene.now("glasses") - scene.then("glasses"), 0, 1).mean()
     asked = 0.0 if named is None or named.sense == "glasses: none" else named.amount
-    seen = 0.0 if named is None and wishes.names_a_face else float(drawn) / SEEN
+    if named is None and wishes.names_a_face:
+        return None
+    drawn = np.clip(scene.now("glasses") - scene.then("glasses"), 0, 1).mean()
+    seen = float(drawn) / SEEN
     much = float(np.clip(max(asked, seen), 0, 1))
     if much < 0.15 or share(scene.likely, ("glasses",)).mean() > LEAST:
         return None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from multimodal.fidelity.drawn import Drawn, as_tensor, drawn_of
+from multimodal.fidelity.drawn import as_tensor, drawn_of
 from multimodal.fidelity.mesh import INNER_LIPS
 from multimodal.fidelity.regions import parsed
 from multimodal.fidelity.registration import register
@@ -22,10 +20,10 @@ def opened(factor: tuple[float, float, float]) -> np.ndarray:
     ready = subject("03_woman")
     mesh = ready.mesh.copy()
     mesh[list(INNER_LIPS[11:])] += (0.0, 0.06)
-    drawn: Drawn = drawn_of(as_tensor(ready.small), SIDE)
+    drawn = drawn_of(as_tensor(ready.small), SIDE)
     maps = register(ready.mesh, ready.mesh, mesh)
     small = (ready.small * np.array(factor, np.float32)).clip(0, 1)
-    cover = open_mouth(Scene(small, ready.likely, maps, drawn, replace(drawn, mesh=mesh)), 1.0)
+    cover = open_mouth(Scene(small, ready.likely, maps, drawn, drawn), 1.0)
     assert cover is not None
     inside = cover.colours[cover.alpha > 0.9]
     bright = inside.mean(axis=1) > np.quantile(inside.mean(axis=1), 0.9)
