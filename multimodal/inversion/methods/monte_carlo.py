@@ -4,8 +4,9 @@ A picture that is blurred, cropped or small is explained by many codes. The post
 `exp(-sharpness * loss(x) - |q|^2 / 2)`, q the code in units of its space's spread about the centre
 (in Z the origin, where the prior is exact). Proposals follow Hamilton's equations by leapfrog steps
 (Neal 2011, "MCMC using Hamiltonian dynamics", equations 5.18-5.20); the step size adapts to an
-acceptance of 65% during warm-up, by stochastic approximation (Robbins and Monro 1951; Andrieu and
-Thoms 2008, "A tutorial on adaptive MCMC"), and stays fixed after it.
+acceptance of 65% by stochastic approximation (Robbins and Monro 1951), fast during warm-up and ever
+less after it, which leaves the posterior as it is (Andrieu and Thoms 2008, "A tutorial on adaptive
+MCMC", section 3).
 
 The likelihood is looked at on a smaller drawing (`side`), and the walk begins at the encoder's
 code where there is one: a proposal then costs a quarter, and the way to the posterior is short.
@@ -128,15 +129,13 @@ def sample(task: Task, options: MonteCarloOptions) -> Posterior:
     kept: list[State] = []
     accepted, count = 0.0, options.warmup + options.samples
     for index in range(count):
-        step = adapting.step if index < options.warmup else adapting.settled
         # Steps of one length can go round in a circle (Neal 2011, section 5.4.2.2).
-        step *= 0.8 + 0.4 * float(torch.rand((), generator=source))
+        step = adapting.step * (0.8 + 0.4 * float(torch.rand((), generator=source)))
         state, chance = propose(energy, state, step, options.leapfrog, source)
-        if index < options.warmup:
-            adapting.learn(chance)
-            if index + 1 in (options.warmup // 3, 2 * options.warmup // 3):
-                adapting = Coerced(adapting.step, options.target)  # forget the way there
-        else:
+        adapting.learn(chance)
+        if index + 1 in (options.warmup // 3, 2 * options.warmup // 3):
+            adapting = Coerced(adapting.step, options.target)  # forget the way there
+        if index >= options.warmup:
             kept.append(state)
             accepted += chance
         task.tell(index + 1, count, {"energy": float(state.energy), "acceptance": chance})
