@@ -29,6 +29,8 @@ BLINK = 0.006
 """Motion of lids, in parts of the crop's side, from which the drawing's eyes are left out."""
 DETAIL = 0.012
 """Standard deviation above which contrast is not fine, in parts of the crop's side."""
+GRAIN = 0.0035
+"""Standard deviation up to which contrast is grain and no wrinkle, likewise."""
 FEATHER = 0.06
 """Part of the crop's side over which changes fade in from its border."""
 BRIGHTER = 3.0
@@ -148,6 +150,11 @@ def looked(
     gain = np.exp(np.clip(read[..., :3], -1.4, 0.5))
     detail = np.exp(np.clip(read[..., 3:], -1.0, 1.0))
     base = cv2.GaussianBlur(here, (0, 0), DETAIL * here.shape[0])
+    if look.faded is not None:  # the finest grain stays, as it is the camera's
+        gone = warped(look.faded, maps.places, here.shape[0], cv2.BORDER_CONSTANT)
+        gone = np.clip(gone * (kept if bare is None else kept * bare), 0, 1)[..., None]
+        lines = cv2.GaussianBlur(here, (0, 0), GRAIN * here.shape[0]) - base
+        summand = summand - lines * gone * factor
     gain = np.where(gain > 1, 1 + (gain - 1) * np.clip((1 - base) / LIT, 0, 1), gain)
     return factor * gain * detail, (summand + base * factor * (1 - detail)) * gain
 

@@ -35,7 +35,7 @@ class Traits:
         eyes: part of their size that eyes gain.
         arched: how far their outer thirds rise, in widths of an eye.
         evened: share of a jaw's shadow that goes, and of its fine contrast.
-        smoothed: what the fine contrast of skin loses, in logarithms.
+        smoothed: share of the skin's wrinkles that go.
         liner: darkness of the rims of lids, in logarithms of colours `[3]`.
         shadow: that of upper lids.
         lips: that of lips.
@@ -60,7 +60,7 @@ TRAITS = {
         brows=0.45,
         arched=0.05,
         evened=0.9,
-        smoothed=0.08,
+        smoothed=0.1,
         liner=(-0.8, -0.85, -0.85),
         shadow=(-0.2, -0.32, -0.3),
         lips=(-0.02, -0.45, -0.3),
@@ -71,7 +71,7 @@ TRAITS = {
         brows=0.3,
         eyes=0.12,
         evened=0.9,
-        smoothed=0.1,
+        smoothed=0.3,
         lips=(0.02, -0.14, -0.1),
         cheeks=(0.02, -0.05, -0.04),
     ),
@@ -107,9 +107,9 @@ def _with(look: Look, traits: Traits, amount: float, picture: np.ndarray, mesh: 
         much = amount * traits.evened * where["jaw"]
         texture = texture + much[..., None] * lighter
         detail = detail - 0.5 * much * np.clip(lighter.mean(axis=-1) / 0.2, 0, 1)
-    detail = detail - amount * traits.smoothed * where["skin"]
-    shape = look.shape + amount * _browed(traits)
-    return replace(look, shape=shape, texture=texture, detail=detail.astype(np.float32))
+    faded = (amount * traits.smoothed * where["skin"]).astype(np.float32)
+    shape, detail = look.shape + amount * _browed(traits), detail.astype(np.float32)
+    return replace(look, shape=shape, texture=texture, detail=detail, faded=faded)
 
 
 def _browed(traits: Traits) -> np.ndarray:

@@ -53,6 +53,7 @@ class Look:
     Args:
         weight: how much of a look this is, in [0, 1].
         led: how much of it words named, in [0, 1]: that much the drawing has no say.
+        faded: share of wrinkles and pores that go, `[T, T]` in [0, 1], or None: none does.
     """
 
     weight: float
@@ -60,6 +61,7 @@ class Look:
     shape: np.ndarray
     texture: np.ndarray
     detail: np.ndarray
+    faded: np.ndarray | None = None
 
 
 @lru_cache(maxsize=1)

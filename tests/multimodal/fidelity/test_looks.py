@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -13,6 +14,7 @@ from apps.samples import faces
 from multimodal.faces import align_or_crop
 from multimodal.faces.native import native_crop
 from multimodal.fidelity import Subject, subject_of, transfer
+from multimodal.fidelity.change import looked
 from multimodal.fidelity.drawn import as_tensor, drawn_of
 from multimodal.fidelity.looks.expressions import felt, smile_of
 from multimodal.fidelity.looks.makeup import areas, made_up
@@ -137,25 +139,47 @@ def test_words_for_women_thin_brows_redden_lips_and_lighten_a_dark_jaw() -> None
     jaw = cv2.GaussianBlur(areas()["jaw"], (0, 0), 2)
     dark = ready.small.copy()
     shadow = 1 - 0.3 * cv2.resize(warped_jaw(ready.mesh), (SIDE, SIDE))[..., None]
-    looked = [
+    led = [
         made_up(plain, picture, ready.mesh, asked("sex: female"))
         for picture in (dark, dark * shadow)
     ]
     heights = []
-    for mesh in (looks().mesh, looks().mesh + looked[0].shape):
+    for mesh in (looks().mesh, looks().mesh + led[0].shape):
         upper, lower = mesh[list(BROWS[0][:5])], mesh[list(BROWS[0][5:])]
         heights.append(np.linalg.norm(lower - upper, axis=1).mean())
     assert heights[1] < 0.7 * heights[0]
-    lips = looked[0].texture[areas()["lips"] > 0.8].mean(axis=0)
+    lips = led[0].texture[areas()["lips"] > 0.8].mean(axis=0)
     assert lips[0] > lips[2] > lips[1]
     assert lips[1] < -0.3
-    light = [one.texture[jaw > 0.9].mean() for one in looked]
+    light = [one.texture[jaw > 0.9].mean() for one in led]
     assert light[1] > light[0] + 0.1
 
 
 def test_words_that_name_no_face_leave_a_look_as_it_is() -> None:
     ready, plain = subject(RESTING), together(np.zeros(len(looks().names)))
     assert made_up(plain, ready.small, ready.mesh, asked("expression: smile")) is plain
+
+
+def test_children_have_no_wrinkles_and_the_grain_of_the_photo() -> None:
+    ready, plain = subject("04_old_man"), together(np.zeros(len(looks().names)))
+    maps = register(ready.mesh, ready.mesh, ready.mesh, plain)
+    none, all_gone = np.zeros((SIDE, SIDE), np.float32), np.ones((SIDE, SIDE), np.float32)
+    pictures = []
+    for faded in (none, all_gone):
+        look = replace(plain, faded=faded)
+        flat = np.zeros_like(ready.small)
+        factor, summand = looked(ready.small, flat + 1, flat, look, maps)
+        pictures.append((ready.small * factor + summand).mean(axis=-1))
+    cheek = np.zeros((SIDE, SIDE), bool)
+    cheek[tuple(np.round(ready.mesh[[205, 425]] * SIDE).astype(int).T[::-1])] = True
+    near = cv2.dilate(cheek.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
+    bands = []
+    for picture in pictures:
+        smooth = [cv2.GaussianBlur(picture, (0, 0), width) for width in (1.5, 3.0)]
+        grain = picture - cv2.GaussianBlur(picture, (0, 0), 0.7)
+        bands.append([np.abs(band)[near].mean() for band in (grain, smooth[0] - smooth[1])])
+    assert bands[1][1] < 0.8 * bands[0][1]
+    assert bands[1][0] > 0.9 * bands[0][0]
 
 
 def warped_jaw(mesh: np.ndarray) -> np.ndarray:
