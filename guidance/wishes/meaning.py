@@ -4,8 +4,8 @@ What WordNet says of a word (what it is a kind of, what is near it, how it is ex
 into odds for each class by `recipes.words.related`, for all words that mean something for a face.
 
 Where the text tower is a sentence transformer (the bundled CLIP's is MiniLM), near words have near
-vectors. `recipes.words.meaning` fits one linear layer from the vectors of all words in the
-vocabulary, and of some thousand that mean nothing for a face, to their classes.
+vectors. `recipes.words.meaning` fits two layers from the vectors of all words in the vocabulary,
+and of some thousand that mean nothing for a face, to their classes.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ class WordMeaning:
     """Reads words by their vectors; satisfies `guidance.wishes.types.Meaning`.
 
     Args:
-        weight: `[D, N + 1]`; the last column is that nothing here means it.
+        inner: the first layer, `[D, H]`.
+        offset: of the first layer, `[H]`.
+        weight: the second, `[H, N + 1]`; the last column is that nothing here means it.
         bias: `[N + 1]`.
         mean: of the vectors, `[D]`.
         probe: vector of `PROBE` by the text tower it was fitted to, `[D]`.
@@ -77,6 +79,8 @@ class WordMeaning:
         clip: the text tower.
     """
 
+    inner: Tensor
+    offset: Tensor
     weight: Tensor
     bias: Tensor
     mean: Tensor
@@ -86,15 +90,16 @@ class WordMeaning:
 
     def __call__(self, phrase: str, attributes: tuple[str, ...] = ()) -> list[tuple[Sense, float]]:
         """Classes of the attributes, the likeliest first, with chances."""
-        vector = word_vectors(self.clip, [phrase])[0] - self.mean
-        chances = (SCALE * vector @ self.weight + self.bias).softmax(dim=0)
+        vector = SCALE * (word_vectors(self.clip, [phrase])[0] - self.mean)
+        hidden = F.gelu(vector @ self.inner + self.offset)
+        chances = (hidden @ self.weight + self.bias).softmax(dim=0)
         found = list(zip(self.senses, chances.tolist(), strict=False))
         kept = [one for one in found if not attributes or one[0][0] in attributes]
         return sorted(kept, key=lambda one: -one[1])
 
     def save(self, path: Path = FILE) -> Path:
         """Write as float16."""
-        names = ("weight", "bias", "mean", "probe")
+        names = ("inner", "offset", "weight", "bias", "mean", "probe")
         tensors = {name: getattr(self, name).half() for name in names}
         about = {"kind": "meaning", "senses": [f"{a}: {v}" for a, v in self.senses]}
         return save_tensors(path, tensors, about)

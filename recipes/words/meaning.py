@@ -17,7 +17,7 @@ from typing import Annotated
 import torch
 import torch.nn.functional as F
 import typer
-from torch import Tensor
+from torch import Tensor, nn
 
 from guidance.clip import OpenClip, load_clip
 from guidance.wishes.meaning import FILE, PROBE, SCALE, WordMeaning, word_vectors
@@ -34,6 +34,11 @@ NOTHING = 4500
 """Words that mean nothing for a face."""
 
 BATCH = 128
+HIDDEN, RATE = 256, 2e-3
+
+CREDULITY = 0.6
+"""What is taken from the log-odds of meaning nothing: more of the words that mean something are
+read, and still fewer of those that mean nothing than by a single layer."""
 
 
 def empty_words(known: Known, seed: int = 5) -> list[str]:
@@ -53,7 +58,7 @@ def vectors_of(clip: OpenClip, phrases: Sequence[str]) -> Tensor:
 def fitted(
     clip: OpenClip, vectors: Mapping[str, Tensor], known: Known, empty: Sequence[str]
 ) -> WordMeaning:
-    """The layer: softmax regression with a penalty on its weights, by L-BFGS."""
+    """The layers: softmax regression with dropout and a decay of the weights, by AdamW."""
     senses = sorted({sense for own in known.values() for sense in own})
     index = {sense: i for i, sense in enumerate(senses)}
     inputs = torch.stack([vectors[text] for text in (*known, *empty)])
@@ -64,20 +69,42 @@ def fitted(
         for sense in own:
             goals[row, index[sense]] = 1 / len(own)
     goals[len(known) :, -1] = 1
-    weight = torch.zeros(inputs.shape[1], len(senses) + 1, requires_grad=True)
-    bias = torch.zeros(len(senses) + 1, requires_grad=True)
-    optimiser = torch.optim.LBFGS([weight, bias], max_iter=80, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        chances = F.log_softmax(inputs @ weight + bias, dim=1)
-        value = -(goals * chances).sum(dim=1).mean() + 3e-5 * weight.square().sum()
-        value.backward()
-        return value
-
-    optimiser.step(loss)
+    net = _trained(inputs, goals)
+    first, last = net[1], net[4]
+    assert isinstance(first, nn.Linear)
+    assert isinstance(last, nn.Linear)
+    bias = last.bias.detach().clone()
+    bias[-1] -= CREDULITY
     probe = word_vectors(clip, [PROBE])[0]
-    return WordMeaning(weight.detach(), bias.detach(), mean, probe, tuple(senses), clip)
+    return WordMeaning(
+        inner=first.weight.detach().T.contiguous(),
+        offset=first.bias.detach(),
+        weight=last.weight.detach().T.contiguous(),
+        bias=bias,
+        mean=mean,
+        probe=probe,
+        senses=tuple(senses),
+        clip=clip,
+    )
+
+
+def _trained(inputs: Tensor, goals: Tensor, epochs: int = 25, batch: int = 128) -> nn.Sequential:
+    torch.manual_seed(0)
+    wide = nn.Linear(inputs.shape[1], HIDDEN)
+    net = nn.Sequential(
+        nn.Dropout(0.2), wide, nn.GELU(), nn.Dropout(0.5), nn.Linear(HIDDEN, goals.shape[1])
+    )
+    optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=0.02)
+    for epoch in range(epochs):
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * (1 - epoch / epochs)
+        for rows in torch.randperm(len(inputs)).split(batch):
+            chances = F.log_softmax(net(inputs[rows]), dim=1)
+            loss = -(goals[rows] * chances).sum(dim=1).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    return net.eval()
 
 
 def measured(

@@ -32,8 +32,10 @@ def _meaning(clip: _Sentences) -> WordMeaning:
 
     source = torch.Generator().manual_seed(0)
     probe = word_vectors(clip, [PROBE])[0]
-    weight = torch.randn(len(probe), 3, generator=source)
-    return WordMeaning(weight, torch.zeros(3), torch.zeros(len(probe)), probe, SENSES, clip)
+    inner = torch.randn(len(probe), 4, generator=source)
+    weight = torch.randn(4, 3, generator=source)
+    mean = torch.zeros(len(probe))
+    return WordMeaning(inner, torch.zeros(4), weight, torch.zeros(3), mean, probe, SENSES, clip)
 
 
 def test_chances_and_attributes() -> None:
