@@ -176,10 +176,10 @@ def test_children_have_no_wrinkles_and_the_grain_of_the_photo() -> None:
     bands = []
     for picture in pictures:
         smooth = [cv2.GaussianBlur(picture, (0, 0), width) for width in (1.5, 3.0)]
-        grain = picture - cv2.GaussianBlur(picture, (0, 0), 0.7)
+        grain = picture - cv2.GaussianBlur(picture, (0, 0), 0.4)
         bands.append([np.abs(band)[near].mean() for band in (grain, smooth[0] - smooth[1])])
     assert bands[1][1] < 0.8 * bands[0][1]
-    assert bands[1][0] > 0.9 * bands[0][0]
+    assert bands[1][0] > 0.8 * bands[0][0]
 
 
 def warped_jaw(mesh: np.ndarray) -> np.ndarray:
