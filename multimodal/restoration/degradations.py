@@ -40,6 +40,7 @@ class Degradation:
         keep: what is given stays, what is drawn fills in.
         seen: `[1, 1, R, R]`, 1 where the given picture may be compared, or None for everywhere.
         colourless: what is given has no colours, so that an encoder sees a face without any.
+        looks: how often an encoder looks at it, each time mended by what was drawn before.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Degradation:
     keep: Keep
     seen: Tensor | None = None
     colourless: bool = False
+    looks: int = 1
 
 
 def degradation(task: str, **settings: Any) -> Degradation:
@@ -85,7 +87,7 @@ def inpaint(hole: Tensor | None = None) -> Degradation:
         carried = membrane(given - drawn, known)
         return torch.where(missing > 0, drawn + carried, given)
 
-    return Degradation("inpaint", lambda x: x * known, keep, known)
+    return Degradation("inpaint", lambda x: x * known, keep, known, looks=4)
 
 
 def upscale(scale: int = 8) -> Degradation:
@@ -106,7 +108,7 @@ def upscale(scale: int = 8) -> Degradation:
             drawn = (drawn + F.interpolate(lacking, drawn.shape[-2:], mode=how)).clamp(-1, 1)
         return drawn
 
-    return Degradation("upscale", apply, keep)
+    return Degradation("upscale", apply, keep, looks=3)
 
 
 def colour() -> Degradation:

@@ -25,8 +25,6 @@ from multimodal.types import Encoder, Generator, ImageDistance, Latent, OnStep
 METHODS = tuple(SEARCHES)
 VARIETY = 0.35
 """How far another seed starts from what the encoder sees, towards a face of that seed."""
-FILLINGS = 4
-"""How often the encoder looks at a picture with a hole."""
 
 
 @dataclass(frozen=True)
@@ -124,17 +122,17 @@ def _at_size(given: Tensor, generator: Generator) -> Tensor:
 def _start(
     generator: Generator, given: Tensor, harm: Degradation, encoder: Encoder | None
 ) -> Tensor:
-    """Where the search begins, `[1, L, D]`: what the encoder makes of the ruin. Holes are filled
-    with their surroundings at first, then with what is drawn for the picture so filled, and so on:
-    eyes that the encoder sees half it sees better the next time."""
+    """Where the search begins, `[1, L, D]`: what the encoder makes of the ruin. It looks again
+    at the ruin mended by what was drawn, and so on: eyes that it sees half it sees better the next
+    time. Holes are filled with their surroundings at first."""
     if encoder is None:
         begin = generator.w_avg.expand(1, generator.num_layers, -1).clone()
     else:
-        seen, times = given, 1
+        seen = given
         if harm.seen is not None:
             around = smooth(given * harm.seen, 12.0) / smooth(harm.seen, 12.0).clamp(min=1e-3)
-            seen, times = torch.where(harm.seen > 0, given, around.clamp(-1, 1)), FILLINGS
-        for left in reversed(range(times)):
+            seen = torch.where(harm.seen > 0, given, around.clamp(-1, 1))
+        for left in reversed(range(harm.looks)):
             begin = encoder(F.interpolate(seen, (256, 256), mode="bilinear", antialias=True))
             begin = begin.to(generator.device)
             if left:
