@@ -151,7 +151,7 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
     spread = float(np.log(own @ GREY + DARK).std()) + 1e-3
     usual = float(np.interp(np.exp(wanted) @ GREY, *CONTRASTS))
     contrast = np.clip((usual / spread) ** 0.7, 0.5, MOST)
-    return tint_towards(own, wanted, 1 + follow * (contrast - 1), 0.75 * follow)
+    return tint_towards(own, wanted, 1 + follow * (contrast - 1), 0.75 * follow, capped=True)
 
 
 def _of_age(wishes: Wishes) -> Meant | None:

@@ -16,6 +16,8 @@ from multimodal.fidelity.regions import Mask
 
 DARK = 0.03
 """Added to colours before their logarithm is taken."""
+HIGHEST = 0.985
+"""Share of a region's pixels that are no brighter than its brightest."""
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -40,6 +42,7 @@ def tint_towards(
     contrast: float = 1.0,
     share: float = 0.0,
     gloss: float = 0.0,
+    capped: bool = False,
 ) -> Tint:
     """The tint that leads a region to another mean colour.
 
@@ -49,12 +52,19 @@ def tint_towards(
         contrast: multiple of the region's contrast.
         share: of the veil.
         gloss: how white the brightest pixels stay.
+        capped: nothing becomes brighter than the region's brightest does: about hair lies skin,
+            which would glow.
     """
     own = np.log(levels + DARK).mean(axis=0)
     grey = float(np.log(levels @ GREY + DARK).mean())
     line = np.log(np.arange(256, dtype=np.float64) / 255 + DARK)[:, None]
-    curves = np.exp(wanted + contrast * (line - own)) - DARK
-    veil = np.exp(wanted + contrast * (line - grey)) - DARK
+    tops = [np.inf, np.inf]
+    if capped:
+        tops = [
+            np.log(np.quantile(plane, HIGHEST, axis=0) + DARK) for plane in (levels, levels @ GREY)
+        ]
+    curves = np.exp(wanted + contrast * (np.minimum(line, tops[0]) - own)) - DARK
+    veil = np.exp(wanted + contrast * (np.minimum(line, tops[1]) - grey)) - DARK
     bright = np.clip(np.exp(line - grey) - 1.35, 0, 1.2) * np.exp(grey)
     curves, veil = (_shouldered(plane + gloss * bright) for plane in (curves, veil))
     return Tint(curves.astype(np.float32) * 255, veil.astype(np.float32) * 255, share)

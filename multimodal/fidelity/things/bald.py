@@ -47,9 +47,14 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     skull = skull_of(mesh, side)
     shown = whole_ears(mesh, share(around.likely, ("ears",)))
     kept = np.clip(2 * (share(around.likely, KEPT) + shown) - 0.6, 0, 1)
-    kept = np.maximum(kept, _features(mesh, side)) * (1 - skull.dome * (hair > 0.3))
+    free = np.where(hair > 0.5, *(_features(mesh, side, wide) for wide in (1.05, 1.5)))
+    kept = np.maximum(kept, free) * (1 - skull.dome * (hair > 0.3))
     gone = _gone(around, hair, skull) * (kept < 0.5)
-    loose = strands(around, gone) * (1 - _inner(mesh, side))
+    inner, brows = _inner(mesh, side), _brows(mesh, side)
+    astray = (share(around.likely, ("brows",)) > 0.3) & (_grown(brows, 25) < 0.1) & (inner > 0)
+    kept = kept * (1 - _grown(astray.astype(np.float32), 7))
+    gone = np.maximum(gone, _grown(astray.astype(np.float32), 7))
+    loose = strands(around, gone) * (1 - inner)
     gone, kept = np.maximum(gone, loose), kept * (1 - loose)
     far = 1 - _grown(gone.astype(np.uint8), 13)
     colours = filled_in(around, far, mesh)
@@ -57,6 +62,11 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     colours = colours + (flesh - colours) * skull.whole[..., None]
     tone = np.median(flesh[(skull.up > 0) & (skull.whole > 0.9)], axis=0)
     colours, covered = ears(mesh, colours, tone, shown)
+    hidden = cv2.GaussianBlur(brows * _grown((hair > 0.4).astype(np.float32), 9), (0, 0), 3)
+    tone = np.quantile(around.levels(("hair",)), 0.3, axis=0) if hidden.any() else tone
+    colours = colours + (tone - colours) * (0.75 * brows * (hidden > 0))[..., None]
+    kept = kept * (1 - np.clip(2 * hidden, 0, 1))
+    gone = np.maximum(gone, hidden)
     grain = np.random.default_rng(0).standard_normal((side, side)).astype(np.float32)
     colours = colours + 0.012 * cv2.GaussianBlur(grain, (0, 0), 0.8)[..., None]
     alpha = cv2.GaussianBlur(np.maximum(gone, covered).astype(np.float32), (0, 0), 2.0)
@@ -83,11 +93,22 @@ def _inner(mesh: np.ndarray, side: int) -> np.ndarray:
     return found
 
 
-def _features(mesh: np.ndarray, side: int) -> np.ndarray:
-    """Brows, eyes and lips by the mesh, which takes no strand of hair for one, `[S, S]`."""
+def _brows(mesh: np.ndarray, side: int) -> np.ndarray:
+    """The brows by the mesh, soft, `[S, S]` in [0, 1]."""
+    found = np.zeros((side, side), np.float32)
+    for brow in BROWS:
+        points = mesh[list(brow[:5] + brow[:4:-1])] * side
+        cv2.fillPoly(found, [np.round(points * 16 - 8).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
+    soft: np.ndarray = cv2.GaussianBlur(found, (0, 0), 1.5)
+    return soft
+
+
+def _features(mesh: np.ndarray, side: int, wide: float) -> np.ndarray:
+    """Brows, eyes and lips by the mesh, which takes no strand of hair for one, `[S, S]`;
+    eyes `wide` times as large as they are."""
     found = np.zeros((side, side), np.float32)
     brows = [brow[:5] + brow[:4:-1] for brow in BROWS]
-    for outline, size in ((brows[0], 1.0), (brows[1], 1.0), (EYES[0], 1.5), (EYES[1], 1.5),
+    for outline, size in ((brows[0], 1.0), (brows[1], 1.0), (EYES[0], wide), (EYES[1], wide),
                           (OUTER_LIPS, 1.1)):  # fmt: skip
         points = mesh[list(outline)]
         points = (points.mean(axis=0) + (points - points.mean(axis=0)) * size) * side
