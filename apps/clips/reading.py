@@ -157,7 +157,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with av.open(str(path)) as container:
             yield container
     except av.FFmpegError as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error.strerror or error).splitlines()[0]
         raise ValueError(f"{path.name} cannot be read as a film: {reason}") from None
 
 
