@@ -20,6 +20,8 @@ KINDS = (
 )
 """Phones of the CMU dictionary, by kind."""
 
+VOWELS = frozenset(KINDS[0].split())
+
 ALIKE, MISSED = 0.5, 0.7
 """Cost of a phone for another of its kind, and of one that is left out or put in."""
 
@@ -65,9 +67,27 @@ class NearestSentence:
         found: np.ndarray = costs[np.arange(len(costs)), self.lengths]
         return found
 
-    def find(self, heard: Sequence[str]) -> tuple[str, float]:
+    def find(
+        self,
+        heard: Sequence[str],
+        fits: Callable[[Sequence[str]], np.ndarray] | None = None,
+        count: int = 10,
+        weight: float = 0.1,
+    ) -> tuple[str, float]:
         """The sentence nearest to several recognitions of one recording, and how far it is from
-        them, as a share of its length."""
+        them, as a share of its length.
+
+        Args:
+            heard: the recognitions.
+            fits: how well some sentences fit the recording itself; asked of the nearest, it decides
+                among them.
+            count: of those.
+            weight: what a phone of distance counts against the fit.
+        """
         total = np.mean([self.distances(text) for text in heard], axis=0)
-        best = int(total.argmin())
+        nearest = total.argsort(kind="stable")[:count]
+        best = int(nearest[0])
+        if fits is not None:
+            worth = fits([self.sentences[i] for i in nearest]) - weight * total[nearest]
+            best = int(nearest[int(worth.argmax())])
         return self.sentences[best], float(total[best] / max(self.lengths[best], 1))

@@ -1,8 +1,9 @@
 """Speech to words, offline: PocketSphinx (Huggins-Daines et al. 2006) that expects some sentences.
 
 The acoustic model is the wheel's own (US English, BSD licence); the language model is a trigram of
-the sentences that can be said. A recording is recognised at three paces, and the common sentence
-whose phones are nearest to what was found is taken to be said, unless none is near.
+the sentences that can be said. A recording is recognised at three paces; of the common sentences
+whose phones are nearest to what was found, the one that fits the recording best when it is aligned
+with it is taken to be said, unless it is not near. Words may be said as in Britain, without an r.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ import torch
 import torchaudio
 
 from audio.io import RATE, SoundSource, load_sound
-from audio.speech.nearest import NearestSentence
+from audio.speech.nearest import VOWELS, NearestSentence
 from audio.speech.types import LONGEST_S, Heard
 
-MOST_DOUBT = 0.36
-"""Doubt from which nothing of what was heard is believed: how far its phones are from the nearest
-sentence, as a share of its length."""
+MOST_DOUBT = 1.1
+"""Doubt from which nothing of what was heard is believed: how far its phones are from the sentence,
+as a share of its length, and how badly the sentence fits each second of the recording."""
+
+UNFIT = 4.0
+"""What the second counts against the first."""
 
 PACES = (1.0, 0.92, 1.08)
 """A recording is recognised at each."""
@@ -49,6 +53,12 @@ sentences are the grammar's, so less than is usual in dictation."""
 
 NOISE = 1e-3
 """Of a quiet room, where a recording has none: the acoustic model knows no perfect silence."""
+
+CENTRING = ("IH", "IY", "EH", "UH")
+"""Vowels after which a silent r leaves a sound: beard, hair, sure."""
+
+UNLIKELY = 1e-4
+"""What a sentence that cannot be aligned with a recording fits it."""
 
 PAUSE_S = 0.25
 """Silence put around what was said: the recogniser begins and ends in it."""
@@ -90,33 +100,55 @@ class SphinxReader:
         """
         samples = load_sound(sound, LONGEST_S).samples
         samples = samples * (LOUDNESS / max(float(np.sqrt((samples**2).mean())), 1e-6))
-        found = [text for pace in PACES if (text := self._recognised(_paced(samples, pace)))]
+        paced = [_pcm(_paced(samples, pace)) for pace in PACES]
+        found = [text for pcm in paced if (text := self._recognised(pcm))]
         if not found:
             return Heard("", float("inf"))
-        text, doubt = self._common.find(found)
+        text, far = self._common.find(found, lambda sentences: self._fits(paced, sentences))
         said = found[0]
         if said != text and not self._strange(said):
             own = NearestSentence([said], phones_of).find(found)[1]
-            if own + ODD < doubt:
-                return Heard(said, own)
-        return Heard(text, doubt)
+            fits = self._fits(paced, [said, text])
+            if own + ODD < far and fits[0] > fits[1]:
+                text, far = said, own
+        unfit = -float(self._fits(paced, [text])[0]) / (len(samples) / RATE + 2 * PAUSE_S)
+        return Heard(text, far + UNFIT * unfit)
 
-    def _recognised(self, samples: np.ndarray) -> str:
-        pause = np.zeros(round(PAUSE_S * RATE), np.float32)
-        noise = np.random.default_rng(0).normal(0, NOISE, len(samples) + 2 * len(pause))
-        whole = np.concatenate([pause, samples, pause]) + noise
+    def _recognised(self, pcm: bytes) -> str:
         self._decoder.activate_search("wishes")
-        self._decoder.start_utt()
-        self._decoder.process_raw(
-            (whole.clip(-1, 1) * 32767).astype(np.int16).tobytes(), full_utt=True
-        )
-        self._decoder.end_utt()
-        found = self._decoder.hyp()
+        found = self._decoded(pcm)
         return "" if found is None else str(found.hypstr)
+
+    def _decoded(self, pcm: bytes) -> Any:
+        self._decoder.start_utt()
+        self._decoder.process_raw(pcm, full_utt=True)
+        self._decoder.end_utt()
+        return self._decoder.hyp()
+
+    def _fit(self, pcm: bytes, sentence: str) -> float:
+        """How likely a recording sounds when this is said, as a logarithm."""
+        self._decoder.set_align_text(sentence)
+        found = self._decoded(pcm)
+        whole = found is not None and found.hypstr.split() == sentence.split()
+        return float(np.log(max(found.score, UNLIKELY))) if whole else float(np.log(UNLIKELY))
+
+    def _fits(self, paced: Sequence[bytes], sentences: Sequence[str]) -> np.ndarray:
+        """The same of some sentences, at the pace at which one of them fits best."""
+        fits = np.array([[self._fit(pcm, sentence) for sentence in sentences] for pcm in paced])
+        best: np.ndarray = fits[int(fits.max(axis=1).argmax())]
+        return best
 
     def _strange(self, text: str) -> bool:
         """Do any two words follow each other in it as in no sentence?"""
         return any(pair not in self._pairs for pair in _pairs(text))
+
+
+def _pcm(samples: np.ndarray) -> bytes:
+    """A recording in a quiet room, in 16 bits, with a pause around it."""
+    pause = np.zeros(round(PAUSE_S * RATE), np.float32)
+    noise = np.random.default_rng(0).normal(0, NOISE, len(samples) + 2 * len(pause))
+    whole = np.concatenate([pause, samples, pause]) + noise
+    return bytes((whole.clip(-1, 1) * 32767).astype(np.int16).tobytes())
 
 
 def _paced(samples: np.ndarray, pace: float) -> np.ndarray:
@@ -153,7 +185,30 @@ def _dictionary() -> dict[str, tuple[str, ...]]:
 
 
 def _pronounced(words: Iterable[str]) -> list[str]:
-    return [line for word in sorted(words) for line in _dictionary()[word]]
+    """Lines of a dictionary: every word as the recogniser knows it, and as it is said in Britain
+    where that differs."""
+    out = []
+    for word in sorted(words):
+        lines = _dictionary()[word]
+        own = {tuple(line.split()[1:]) for line in lines}
+        more = sorted({without_r(phones) for phones in own} - own)
+        numbered = enumerate(more, len(lines) + 1)
+        out += [*lines, *(f"{word}({i}) {' '.join(phones)}\n" for i, phones in numbered)]
+    return out
+
+
+def without_r(phones: Sequence[str]) -> tuple[str, ...]:
+    """Phones as those say them who sound an r before vowels only (Wells 1982)."""
+    out: list[str] = []
+    for phone, after in pairwise((*phones, "")):
+        silent = after not in VOWELS
+        if phone == "ER":
+            out += ["AH"] if silent else ["AH", "R"]
+        elif phone == "R" and silent and out and out[-1] in VOWELS:
+            out += ["AH"] if out[-1] in CENTRING else []
+        else:
+            out.append(phone)
+    return tuple(out)
 
 
 def _write_model(sentences: Sequence[str], path: Path) -> None:

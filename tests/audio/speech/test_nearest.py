@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -31,3 +33,17 @@ def test_the_nearest_to_several() -> None:
     assert text == "pat at"
     assert 0 < far < 1
     assert np.isfinite(far)
+
+
+def test_the_recording_decides_among_the_nearest() -> None:
+    nearest = NearestSentence(["sat", "bat", "at"], phones_of)
+    assert nearest.find(["pat"])[0] == "bat"
+    asked: list[str] = []
+
+    def fits(sentences: Sequence[str]) -> np.ndarray:
+        asked.extend(sentences)
+        return np.array([float(sentence == "at") for sentence in sentences])
+
+    assert nearest.find(["pat"], fits, count=2) == ("at", pytest.approx(MISSED / 2))
+    assert asked == ["bat", "at"]
+    assert nearest.find(["pat"], fits, count=2, weight=10.0)[0] == "bat"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from apps.speech.wishes import NOTHING, hear_wish, told_wish, wish_for_edit
-from audio.speech.sphinx import SphinxReader, sayable
+from audio.speech.sphinx import SphinxReader, sayable, without_r
 from audio.speech.types import Heard
 
 pytest.importorskip("pocketsphinx")
@@ -24,6 +24,14 @@ def reader() -> SphinxReader:
 def test_words_of_the_dictionary() -> None:
     assert sayable("smile")
     assert not sayable("smilng")
+
+
+def test_an_r_is_sounded_before_vowels_only() -> None:
+    assert without_r(["HH", "EH", "R"]) == ("HH", "EH", "AH")
+    assert without_r(["D", "AA", "R", "K"]) == ("D", "AA", "K")
+    assert without_r(["OW", "L", "D", "ER"]) == ("OW", "L", "D", "AH")
+    assert without_r(["R", "EH", "D"]) == ("R", "EH", "D")
+    assert without_r(["AO", "R", "AH", "N", "JH"]) == ("AO", "R", "AH", "N", "JH")
 
 
 @pytest.mark.parametrize(("name", "text"), [("no_glasses", "no glasses"), ("undo", "undo")])
