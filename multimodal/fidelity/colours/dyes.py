@@ -49,6 +49,8 @@ def dyes(
         wishes: what the words say.
     """
     named = wishes.strongest("hair_color") or _of_age(wishes)
+    if _of_child(wishes) and not _is_grey(near().levels(HAIR)):
+        named = None
     plain = wishes.need_no_drawing and named is None
     hair = None if plain else _change(before, after, HAIR, wishes)
     wanted = named is not None or hair is not None
@@ -129,8 +131,6 @@ def natural(levels: np.ndarray) -> bool:
 def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wishes) -> Tint | None:
     """The tint of hair `[N, 3]`, for a change `[2, 3]` of drawn hair and what words say of it."""
     named = wishes.strongest("hair_color") or _of_age(wishes)
-    if wishes.strongest("hair_color") is None and wishes.amount("age: child") > 0:
-        named = named if _is_grey(own) else None
     if change is None and named is None:
         return None
     change = np.stack([_mean(own)] * 2) if change is None else change
@@ -162,8 +162,15 @@ def _of_age(wishes: Wishes) -> Meant | None:
     return Meant("hair_color: brown", GREYED * young) if young > 0 else None
 
 
+def _of_child(wishes: Wishes) -> bool:
+    """Do words ask for a child, and for no colour of hair?"""
+    return wishes.strongest("hair_color") is None and wishes.amount("age: child") > 0
+
+
 def _is_grey(own: np.ndarray) -> bool:
     """Has hair `[N, 3]` lost its colour? No child's has."""
+    if not len(own):
+        return False
     mean = own.mean(axis=0)
     return bool(np.ptp(mean) < PALE * mean.mean() and mean.mean() > PALEST)
 

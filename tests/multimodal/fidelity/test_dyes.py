@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 
+from multimodal.fidelity.colours.dyes import HAIR, dyes
 from multimodal.fidelity.colours.tints import GREY
-from multimodal.fidelity.drawn import as_tensor
+from multimodal.fidelity.drawn import as_tensor, drawn_of
 from multimodal.fidelity.regions import share
 from multimodal.fidelity.transfer import transfer
+from multimodal.fidelity.wishes import Wishes
 from multimodal.meant import Meant
 from tests.multimodal.fidelity.test_looks import SIDE, subject
 
@@ -44,3 +49,14 @@ def test_blond_hair_stays_as_it_is_when_blond_is_asked() -> None:
     before, after = hair_of("01_smiling"), hair_of("01_smiling", Meant("hair_color: blond"))
     assert np.abs(after - before).mean() < 0.06
     assert 0.9 < (after.std() / after.mean()) / (before.std() / before.mean()) < 1.15
+
+
+@pytest.mark.parametrize(("tone", "dyed"), [((0.6, 0.6, 0.6), True), ((0.5, 0.35, 0.2), False)])
+def test_children_have_no_grey_hair_and_keep_any_other(
+    tone: tuple[float, float, float], dyed: bool
+) -> None:
+    around = SimpleNamespace(levels=lambda *_: np.full((500, 3), tone, np.float32))
+    wishes = Wishes((Meant("age: child"),))
+    drawn = drawn_of(torch.zeros(1, 3, 256, 256), 256)
+    found = [names for names, _ in dyes(lambda: around, drawn, drawn, wishes)]  # type: ignore[arg-type,return-value]
+    assert (HAIR in found) == dyed
