@@ -16,7 +16,7 @@ from multimodal.types import Offset
 
 CODE_SECONDS = 2.0
 """Between two frames that are inverted, at least."""
-KEY_SECONDS = 1.0
+KEY_SECONDS = 2.0
 """Between two frames that are planned, at most."""
 LEAST_FRAMES = 4
 """Frames between two that are planned, at least."""
