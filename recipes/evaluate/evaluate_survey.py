@@ -306,7 +306,7 @@ def _table(rows: list[Row], figures: tuple[str, ...]) -> str:
         "| method | n | " + " | ".join(figures) + " |",
         "| --- " * (len(figures) + 2) + "|",
     ]
-    rows = _newest(rows)
+    rows = sorted(_newest(rows), key=lambda row: row["method"].endswith(FORMER))
     whole = [row for row in rows if "why" not in row]
     for line in means(whole, ("method",), figures):
         cells = ["" if line[f] is None else f"{line[f]:.3g}" for f in figures]
