@@ -17,5 +17,6 @@ READ_BY_PEOPLE = {".py", ".pyc", ".md"}
 def test_every_data_file_is_shipped(package: str) -> None:
     folder = ROOT / package
     shipped = {path for pattern in SHIPPED[package] for path in folder.glob(pattern)}
-    files = {p for p in folder.rglob("*") if p.is_file() and p.suffix not in READ_BY_PEOPLE}
+    kept = (p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    files = {p for p in kept if p.suffix not in READ_BY_PEOPLE}
     assert sorted(str(p.relative_to(ROOT)) for p in files - shipped) == []
