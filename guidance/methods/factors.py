@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from guidance.common import read_options
-from guidance.methods.aims import Aim, aims_of, ways_towards
+from guidance.methods.aims import Aim, aims_of, lacking, ways_towards
 from guidance.methods.factor_moves import BEYOND, FILE_NAME, FactorMoves, Way
 from guidance.targets import direction
 from guidance.wishes.meaning import load_meaning, load_related
@@ -154,21 +154,19 @@ class KnownFactors:
         factors = moves.read(request.latent.w.to(moves.weight)[0]).clamp(-BEYOND, BEYOND)
         ways = self._ways(request, factors, options)
         step = options.gain * self._gone(ways, request.latent.w.to(moves.weight)[0], factors)
-        return Offset(w=step[None].to(request.latent.w), meant=self._meant_by(request))
+        return Offset(w=step[None].to(request.latent.w), meant=self._meant_by(request, factors))
 
-    def _meant_by(self, request: EditRequest) -> tuple[Meant, ...]:
+    def _meant_by(self, request: EditRequest, factors: Tensor) -> tuple[Meant, ...]:
         """What the words of a request say, for what the drawing will not."""
         if request.text is None or not self.reads:
             return ()
         share = 1.0 if request.beside is None else min(1.0, 2 * (1 - request.mix))
         wishes = self.understand(request.text)[0].wishes
+        senses = [f"{wish.attribute}: {wish.value}" for wish in wishes]
+        amounts = [(-share if wish.negated else share) * wish.strength for wish in wishes]
         return tuple(
-            Meant(
-                f"{wish.attribute}: {wish.value}",
-                (-share if wish.negated else share) * wish.strength,
-                wish.color,
-            )
-            for wish in wishes
+            Meant(sense, amount * lacking(sense, self.moves, factors), wish.color)
+            for sense, amount, wish in zip(senses, amounts, wishes, strict=True)
         )
 
     def _gone(self, ways: list[Way], rows: Tensor, factors: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from guidance.methods.aims import aims_of, step_towards
+from guidance.methods.aims import SEXES, aims_of, lacking, step_towards
 from guidance.methods.factor_moves import FactorMoves
 from guidance.methods.factors import KnownFactors
 from guidance.targets import embed_text
@@ -150,3 +150,16 @@ def test_what_is_asked_for_is_not_taken_back() -> None:
 
 def test_a_face_that_has_it_is_left_alone() -> None:
     assert _beside("a smile", 0.8)[0] == pytest.approx(0.8, abs=1e-4)
+
+
+def test_a_sex_that_a_face_has_is_not_lacking() -> None:
+    moves = _moves()
+    moves = replace(moves, names=(*SEXES, *NAMES[2:]), goals=moves.goals.clone())
+    moves.goals[:2, 0] = torch.tensor([1.0, -1.0])
+    for sex in (1.0, -1.0):
+        faces = torch.full((8, 9), sex)
+        own, other = SEXES if sex > 0 else SEXES[::-1]
+        assert lacking(own, moves, faces) < lacking(other, moves, faces)
+    assert lacking(SEXES[0], moves, torch.full((8, 9), 1.5)) == 0.0
+    assert lacking("age: old", moves, torch.zeros(8, 9)) == 1.0
+    assert lacking(SEXES[0], _moves(), torch.zeros(8, 9)) == 1.0, "a model that knows none"
