@@ -20,11 +20,15 @@ from multimodal.parsing.parser import FaceParser
 ROOM = 1.8
 """Side of the square in which hair is looked for, in sides of the crop: long hair leaves it."""
 SIDE = 512
-REACH, EDGE = 7, 1.5e-3
+REACH, EDGE = 4, 1.5e-3
 """Window of the guided filter in pixels of the square, and variance up to which edges are none."""
+STEEP = np.float32(1.5)
+"""How much steeper than the guided filter's a region's edge is."""
 LARGE = 480
 """Side of the square, in the photo's pixels, from which a film's masks are found at half size, and
 that of larger ones as they are made smaller for it."""
+BRIGHTEST = (1.4, 2.5)
+"""How much brighter than the hair near by strands are at most: at its rim, and within."""
 FACE = ("skin", "nose", "lips", "eyes", "iris", "brows")
 SKIN = ("skin", "nose", "ears", "neck")
 
@@ -80,10 +84,17 @@ class Surroundings:
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """A region of a photo at the photo's resolution: `alpha` `[h, w]` float32 within a box."""
+    """A region of a photo at the photo's resolution.
+
+    Args:
+        box: of the photo.
+        alpha: how much of each of its pixels is the region's, `[h, w]` float32.
+        top: the brightest that the region's part of a pixel is, `[h, w, 3]` uint8, or None.
+    """
 
     box: Box
     alpha: np.ndarray
+    top: np.ndarray | None = None
 
 
 def surroundings_of(
@@ -136,6 +147,7 @@ class Region:
         along: `[S, S, 2]`, slope and level by which the parser's edge follows the photo's.
         extent: left, top, right, bottom of it in parts of the square's side.
         limit: `[S, S]` in [0, 1], what of it counts at all, or None: everything.
+        top: `[S, S, 3]` uint8, the brightest that hair is at its rim, or None: it is no hair.
     """
 
     line: np.ndarray
@@ -143,6 +155,7 @@ class Region:
     along: np.ndarray
     extent: tuple[float, float, float, float]
     limit: np.ndarray | None = None
+    top: np.ndarray | None = None
 
 
 def region_of(around: Surroundings, names: tuple[str, ...]) -> Region | None:
@@ -156,7 +169,9 @@ def region_of(around: Surroundings, names: tuple[str, ...]) -> Region | None:
     if float(values.max()) < 0.5:
         return None
     guide = _line(values, around.picture.mean(axis=-1))
-    return Region(*_rim(values, around), np.dstack(guide), _extent(values))
+    line, reach, within = _rim(values, around)
+    top = _top(within, reach[..., :1]) if names == ("hair",) else None
+    return Region(line, reach, np.dstack(guide), _extent(values), top=top)
 
 
 def mask_of(photo: np.ndarray, place: FaceTransform, region: Region) -> Mask | None:
@@ -174,7 +189,9 @@ def mask_of(photo: np.ndarray, place: FaceTransform, region: Region) -> Mask | N
         stop = min(start + ROWS, bottom)
         rows = alpha[start - top : stop - top]
         rows[:] = _alpha(photo, place, region, (left, start, right, stop))
-    return Mask(box, alpha)
+    if region.top is None:
+        return Mask(box, alpha)
+    return Mask(box, alpha, seen(region.top, place, box, cv2.INTER_LINEAR, 255))
 
 
 def quick_mask_of(photo: np.ndarray, place: FaceTransform, region: Region) -> Mask | None:
@@ -207,6 +224,7 @@ def _alpha(photo: np.ndarray, place: FaceTransform, region: Region, box: Box) ->
     colours = cv2.cvtColor(part, cv2.COLOR_RGB2RGBA).astype(np.float32)
     colours *= unit
     mixed = np.einsum("hwc,hwc->hw", colours, line)
+    guided = (guided - np.float32(0.5)) * STEEP + np.float32(0.5)
     guided, mixed = (np.clip(plane, 0, 1, out=plane) for plane in (guided, mixed))
     mixed -= guided
     mixed *= sure
@@ -218,9 +236,19 @@ def _alpha(photo: np.ndarray, place: FaceTransform, region: Region, box: Box) ->
     return found
 
 
-def _rim(values: np.ndarray, around: Surroundings) -> tuple[np.ndarray, np.ndarray]:
+def _top(within: np.ndarray, core: np.ndarray) -> np.ndarray:
+    """The brightest that hair is where skin or sky mixes with it, levels `[S, S, 3]` uint8: what is
+    brighter there is not the hair's, and must not be dyed as if it were."""
+    most = BRIGHTEST[0] + core * (BRIGHTEST[1] - BRIGHTEST[0])
+    levels = 255 * (most * within + 0.01 + 0.03 * core)
+    found: np.ndarray = levels.clip(0, 255).astype(np.uint8)
+    return found
+
+
+def _rim(values: np.ndarray, around: Surroundings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What tells a pixel near a region's rim: `[S, S, 4]`, a linear function of its colour; and
-    `[S, S, 3]`: the region's core, its reach, and how sure the function is."""
+    `[S, S, 3]`: the region's core, its reach, and how sure the function is; the region's mean
+    colours near by, `[S, S, 3]`."""
     inside = cv2.erode((values > 0.85).astype(np.float32), np.ones((5, 5), np.uint8))
     outside = cv2.erode((values < 0.1).astype(np.float32), np.ones((7, 7), np.uint8))
     within, without = (_mean_near(around.picture, weight) for weight in (inside, outside))
@@ -232,7 +260,7 @@ def _rim(values: np.ndarray, around: Surroundings) -> tuple[np.ndarray, np.ndarr
     core = cv2.GaussianBlur(inside, (0, 0), 1.5)
     outer = cv2.dilate((values > 0.3).astype(np.float32), np.ones((7, 7), np.uint8))
     outer = cv2.GaussianBlur(outer, (0, 0), 2.5)
-    return line.astype(np.float32), np.dstack([core, outer, sure]).astype(np.float32)
+    return line.astype(np.float32), np.dstack([core, outer, sure]).astype(np.float32), within
 
 
 def _mean_near(picture: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -251,7 +279,7 @@ def _joined(values: np.ndarray, face: np.ndarray) -> np.ndarray:
     count, label, about, _ = cv2.connectedComponentsWithStats((values > 0.3).astype(np.uint8))
     near = cv2.dilate((face > 0.5).astype(np.uint8), np.ones((25, 25), np.uint8))
     touching = np.bincount(label[near > 0], minlength=count) > 20
-    touching &= about[:, cv2.CC_STAT_AREA] > 0.03 * about[1:, cv2.CC_STAT_AREA].max(initial=1)
+    touching &= about[:, cv2.CC_STAT_AREA] > 0.08 * about[1:, cv2.CC_STAT_AREA].max(initial=1)
     touching[0] = False
     kept = cv2.GaussianBlur(touching[label].astype(np.float32), (0, 0), 3)
     return values * np.clip(kept * 2, 0, 1)

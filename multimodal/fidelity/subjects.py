@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import cv2
@@ -111,7 +111,7 @@ class Subject:
             if found is not None:
                 shape, middle = found.alpha.shape, self._within(self.mesh, found.box)
                 limit = self._limit(names, middle, shape, self.transform.side / 300)
-                found = found if limit is None else Mask(found.box, found.alpha * limit)
+                found = found if limit is None else replace(found, alpha=found.alpha * limit)
             self.masks[names] = found
         return self.masks[names]
 

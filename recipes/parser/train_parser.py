@@ -32,6 +32,7 @@ from recipes.data import index_batches
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.parser.data import Labelled, Mixture
 from recipes.parser.losses import overlap, set_loss
+from recipes.parser.rough import rough_samples
 from recipes.parser.samples import keep_samples, read_samples
 from recipes.parser.self_training import answered, plain
 
@@ -115,9 +116,15 @@ def train(
 
 
 def in_rounds(
-    run: Run, parser: ParserNetwork, seen: Tensor, sets: Tensor, options: argparse.Namespace
+    run: Run,
+    parser: ParserNetwork,
+    seen: Tensor,
+    sets: Tensor,
+    options: argparse.Namespace,
+    rough: tuple[Tensor, Tensor] | None = None,
 ) -> ParserNetwork:
-    """First what is plain, then all, as the parser of the round before decides it."""
+    """First what is plain, then all, as the parser of the round before decides it; from then on
+    with what is known of roughly outlined photographs."""
     for number in range(1 + options.self_train):
         chosen = torch.ones(len(sets), dtype=torch.bool)
         known = sets
@@ -128,7 +135,10 @@ def in_rounds(
         config = replace(run.config, out=options.out / f"round{number}")
         one = Run(config, run.fabric)
         config.out.mkdir(parents=True, exist_ok=True)
-        found = train(one, parser, seen[chosen], known[chosen], options.batch, options.lr)
+        part = seen[chosen], known[chosen]
+        if rough is not None and (number or not options.self_train):
+            part = torch.cat([part[0], rough[0]]), torch.cat([part[1], rough[1]])
+        found = train(one, parser, *part, options.batch, options.lr)
         parser.load_state_dict(found.state_dict())
     return parser
 
@@ -167,6 +177,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="labelled shards")
     parser.add_argument("--photos", type=Path, help="labelled photographs")
+    parser.add_argument("--rough", type=Path, help="where the roughly outlined photographs lie")
     parser.add_argument("--heldout", type=Path, help="labelled shards to measure on")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--pictures", type=int, default=4000, help="varied pictures to sample from")
@@ -204,7 +215,8 @@ def main() -> None:
     keep_samples(parser, mixture, options.out / "samples", -(-options.pictures // 200))
     seen, sets = read_samples(options.out / "samples")
     begin(parser, seen)
-    trained = in_rounds(run, parser, seen, sets, options)
+    rough = rough_samples(parser, options.rough, seed=options.seed) if options.rough else None
+    trained = in_rounds(run, parser, seen, sets, options, rough)
     save_parser(trained, options.out / "parser.safetensors")
     show(run, trained, mixture)
     if options.heldout:

@@ -33,6 +33,8 @@ UNSAID = 2.5
 """How much larger a change must be that no words speak of: a clip's hair shall not flicker."""
 FOLLOWED = 0.4
 """Change from which the photo takes the drawn colour itself, not only the way to it."""
+SCANT = 0.06
+"""Hair beside a hat up to which it counts as none, in parts of the crop."""
 CONTRASTS = ((0.05, 0.3, 0.6, 0.9), (0.36, 0.3, 0.22, 0.15))
 """How much the brightness of hair varies (standard deviation of its logarithm), by brightness."""
 
@@ -54,7 +56,7 @@ def dyes(
     plain = wishes.need_no_drawing and named is None
     hair = None if plain else _change(before, after, HAIR, wishes)
     wanted = named is not None or hair is not None
-    if wanted and not _gone(before, after) and natural(near().levels(HAIR)):
+    if wanted and not _gone(before, after) and natural(near().levels(HAIR)) and not _hidden(near()):
         tint = _hair(near().levels(HAIR), hair, _light(near(), before), wishes)
         if tint is not None:
             yield HAIR, tint
@@ -71,6 +73,13 @@ def dyes(
         tint = _lips(near().levels(LIPS, 0.6), change, wishes)
         if tint is not None:
             yield LIPS, tint
+
+
+def _hidden(around: Surroundings) -> bool:
+    """Is next to all hair under a hat or a scarf? What is taken for some may be cloth, too."""
+    areas = [(share(around.likely, names) > 0.5).mean() for names in (HAIR, ("hat",))]
+    hair, hat = (float(area) * around.room**2 for area in areas)
+    return hat > hair and hair < SCANT
 
 
 def _gone(before: Drawn, after: Drawn) -> bool:
@@ -113,6 +122,12 @@ DYED = 0.5
 """Change of the mean's logarithm from which hair is dyed wholly."""
 MOST = 1.6
 """The most by which the contrast of hair grows: strands of white hair hardly differ."""
+DARKER = 1.15
+"""The least by which the contrast of hair that darkens grows: there are fewer levels to show it."""
+DARKEST = 0.05
+"""Hair is led to no darker colour than this, or its strands would drown."""
+COLOURLESS = ("hair_color: gray", "hair_color: white", "hair_color: black")
+"""Hair that has no hue in its lights and shadows."""
 BRIGHTER = 0.6
 """The most by which irises become brighter, in logarithms."""
 LIPSTICK, USUAL = (0.80, 0.06, 0.16), 0.5
@@ -145,13 +160,16 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
         wanted = wanted + 0.4 * min(named.amount, 1.0) * (goal - wanted)
         if value in BRIGHT:  # what is as bright already stays so
             wanted = wanted + KEPT * max(float((_mean(own) - wanted) @ GREY), 0.0)
-    wanted = np.clip(wanted, np.log(0.03 + DARK), np.log(0.92 + DARK))
+    darkest = np.minimum(np.log(DARKEST + DARK), _mean(own))
+    wanted = np.clip(wanted, np.maximum(darkest, np.log(0.03 + DARK)), np.log(0.92 + DARK))
     # Hair that nearly has the colour keeps its strands' own colours and contrast.
     follow *= min(1.0, float(np.abs(wanted - _mean(own)).max()) / DYED)
     spread = float(np.log(own @ GREY + DARK).std()) + 1e-3
     usual = float(np.interp(np.exp(wanted) @ GREY, *CONTRASTS))
-    contrast = np.clip((usual / spread) ** 0.7, 0.5, MOST)
-    return tint_towards(own, wanted, 1 + follow * (contrast - 1), 0.75 * follow, capped=True)
+    least = 0.5 if float((wanted - _mean(own)) @ GREY) > 0 else DARKER
+    contrast = np.clip((usual / spread) ** 0.7, least, MOST)
+    veiled = 0.75 if named is None or named.sense not in COLOURLESS else 0.95
+    return tint_towards(own, wanted, 1 + follow * (contrast - 1), veiled * follow, capped=True)
 
 
 def _of_age(wishes: Wishes) -> Meant | None:

@@ -85,14 +85,17 @@ def apply_tint(photo: np.ndarray, mask: Mask, tint: Tint) -> None:
         alpha = mask.alpha[start - top : stop - top]
         if not alpha.any():
             continue
-        wanted = cv2.LUT(part, tint.curves[None])
+        mine = part if mask.top is None else cv2.min(part, mask.top[start - top : stop - top])
+        wanted = cv2.LUT(mine, tint.curves[None])
         if tint.share > 0:
-            grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY)
+            grey = cv2.cvtColor(mine, cv2.COLOR_RGB2GRAY)
             veil = cv2.LUT(cv2.merge([grey] * 3), tint.veil[None])
             wanted = cv2.addWeighted(wanted, 1 - tint.share, veil, tint.share, 0)
         own = part.astype(np.float32)
-        own += (wanted - own) * cv2.merge([alpha] * 3)
-        photo[start:stop, left:right] = rounded(own)
+        found = own + (wanted - mine) * cv2.merge([alpha] * 3)
+        if mask.top is not None:  # no mixture is brighter than both that are mixed
+            found = cv2.min(found, cv2.max(own, wanted))
+        photo[start:stop, left:right] = rounded(found)
 
 
 def apply_tint_quickly(photo: np.ndarray, mask: Mask, tint: Tint) -> None:

@@ -28,7 +28,7 @@ MOVED = (6.0, -4.0)
 @lru_cache(maxsize=1)
 def planned() -> tuple[Subject, Plan, Key]:
     """A photo, the plan of an edit that reddens cheeks, dyes hair and puts glasses on."""
-    photo = Image.open(Path(__file__).parent / "photos" / "086.jpg").convert("RGB")
+    photo = Image.open(Path(__file__).parent / "photos" / "007.jpg").convert("RGB")
     _, place, _ = align_or_crop(photo, SIDE)
     assert place is not None
     subject = subject_of(photo, place, native_crop(photo, place, SIDE), SIDE)

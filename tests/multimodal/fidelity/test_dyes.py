@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from multimodal.fidelity.colours.dyes import HAIR, dyes
-from multimodal.fidelity.colours.tints import GREY
+from multimodal.fidelity.colours.tints import DARK, GREY, apply_tint, tint_towards
 from multimodal.fidelity.drawn import as_tensor, drawn_of
-from multimodal.fidelity.regions import share
+from multimodal.fidelity.regions import Mask, share
 from multimodal.fidelity.transfer import transfer
 from multimodal.fidelity.wishes import Wishes
 from multimodal.meant import Meant
@@ -55,8 +55,21 @@ def test_blond_hair_stays_as_it_is_when_blond_is_asked() -> None:
 def test_children_have_no_grey_hair_and_keep_any_other(
     tone: tuple[float, float, float], dyed: bool
 ) -> None:
-    around = SimpleNamespace(levels=lambda *_: np.full((500, 3), tone, np.float32))
+    levels = np.full((500, 3), tone, np.float32)
+    around = SimpleNamespace(levels=lambda *_: levels, likely=np.ones((16, 9, 9)), room=1.0)
     wishes = Wishes((Meant("age: child"),))
     drawn = drawn_of(torch.zeros(1, 3, 256, 256), 256)
     found = [names for names, _ in dyes(lambda: around, drawn, drawn, wishes)]  # type: ignore[arg-type,return-value]
     assert (HAIR in found) == dyed
+
+
+def test_skin_that_shines_through_the_rim_of_dark_hair_does_not_glow() -> None:
+    photo = np.full((8, 8, 3), 120, np.uint8)
+    photo[:, :4] = 12
+    alpha = np.full((8, 8), 0.5, np.float32)
+    own = np.full((500, 3), 12 / 255, np.float32)
+    tint = tint_towards(own, np.log(np.array([0.6, 0.5, 0.35]) + DARK))
+    top = np.full((8, 8, 3), 16, np.uint8)
+    apply_tint(photo, Mask((0, 0, 8, 8), alpha, top), tint)
+    assert photo[:, :4].mean() > 60
+    assert photo[:, 4:].max() < 0.75 * 255

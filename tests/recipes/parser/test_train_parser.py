@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from multimodal.parsing import CLASSES, ParserConfig, load_parser, save_parser
 from recipes.loop import RunConfig, start
 from recipes.parser import augment
 from recipes.parser.data import Labelled, Mixture, members
+from recipes.parser.evaluate_parser import read_hand_labels
 from recipes.parser.losses import overlap, set_loss
 from recipes.parser.partial import ALL, bits, sets_of
+from recipes.parser.rough import FACE, read_rough, rough_samples, rough_sets
 from recipes.parser.samples import choose, keep_samples, pyramid, read_samples
 from recipes.parser.self_training import answered, plain
 from recipes.parser.teachers import Seen
@@ -172,3 +175,23 @@ class Favourite:
 
     def __call__(self, seen: torch.Tensor) -> torch.Tensor:
         return self.logits.expand(len(seen), -1)
+
+
+def test_rough_outlines_tell_of_what_they_cover_alone(tmp_path: Path) -> None:
+    square = [[10, 10], [40, 10], [40, 40], [10, 40]]
+    face = [[30, 30], [80, 30], [80, 80], [30, 80]]
+    shapes = [("hat", square), ("skin", face)]
+    sets = rough_sets(shapes, SIDE)
+    assert sets[12, 12] == sets[24, 24] == bits("hat")
+    assert sets[45, 45] == FACE
+    assert sets[60, 5] == ALL
+    Image.new("RGB", (100, 100), (90, 60, 40)).save(tmp_path / "one.png")
+    network = new_parser(TINY, pretrained=False)
+    seen, known = rough_samples(network, tmp_path, 2, outlines={"one.png": shapes})
+    assert len(seen) == len(known) > 100
+    assert set(known.tolist()) <= {bits("hat"), FACE}
+
+
+def test_roughly_outlined_photographs_are_none_that_a_parser_is_measured_on() -> None:
+    assert len(read_rough()) > 50
+    assert not set(read_rough()) & set(read_hand_labels())
