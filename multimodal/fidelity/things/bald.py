@@ -20,6 +20,9 @@ BALD = 0.03
 """Share of the picture that drawn hair loses at least, where a head is made bald."""
 LOCAL = 35.0
 """Over how many pixels from the forehead a skull loses the forehead's own shades."""
+ASTRAY, UNLIKE, SHADOWS = 0.1, 0.17, 81
+"""How far skin strays from the face's light at most, without being something else; in parts of it,
+from where a forehead shows strands or their shadows; how near hair these are, in pixels, twice."""
 SHADED = 0.2
 """Width of the darker rim of a skull, in widths of it."""
 KEPT = ("eyes", "iris", "lips", "mouth", "teeth", "glasses", "neck", "hat", "beard")
@@ -45,7 +48,9 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     """
     side = hair.shape[0]
     skull = skull_of(mesh, side)
-    shown = whole_ears(mesh, share(around.likely, ("ears",)))
+    seen = share(around.likely, ("ears",))
+    shown = whole_ears(mesh, seen, skull.whole)
+    loose_ears = _grown((seen > 0.3) * (shown < 0.1).astype(np.float32), 9) * (skull.whole < 0.1)
     kept = np.clip(2 * (share(around.likely, KEPT) + shown) - 0.6, 0, 1)
     free = np.where(hair > 0.5, *(_features(mesh, side, wide) for wide in (1.05, 1.5)))
     kept = np.maximum(kept, free) * (1 - skull.dome * (hair > 0.3))
@@ -55,10 +60,13 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     kept = kept * (1 - _grown(astray.astype(np.float32), 7))
     gone = np.maximum(gone, _grown(astray.astype(np.float32), 7))
     loose = strands(around, gone) * (1 - inner)
+    loose = np.maximum(loose, loose_ears)
     gone, kept = np.maximum(gone, loose), kept * (1 - loose)
     far = 1 - _grown(gone.astype(np.uint8), 13)
     colours = filled_in(around, far, mesh)
     flesh = _flesh(around, skull, far)
+    shaded = _astray(around, flesh, skull, hair, _features(mesh, side, 1.3))
+    gone, kept = np.maximum(gone, shaded), kept * (1 - shaded)
     colours = colours + (flesh - colours) * skull.whole[..., None]
     tone = np.median(flesh[(skull.up > 0) & (skull.whole > 0.9)], axis=0)
     colours, covered = ears(mesh, colours, tone, shown)
@@ -118,17 +126,15 @@ def _features(mesh: np.ndarray, side: int, wide: float) -> np.ndarray:
 
 
 def _flesh(around: Surroundings, skull: Skull, far: np.ndarray) -> np.ndarray:
-    """Skin all over the skull `[S, S, 3]`: as it is on the forehead, darker where it turns away."""
+    """Skin all over the skull `[S, S, 3]`: the light of the whole face, the forehead's own shades
+    near it, darker where the skull turns away."""
     likely = share(around.likely, ("skin", "nose")) > 0.85
-    light = around.picture.mean(axis=-1)
-    usual = float(np.median(light[likely])) if likely.any() else 0.5
-    lit = likely & (light > 0.75 * usual)  # hair casts shadows on foreheads
-    upper = lit & (skull.up > -0.1)
-    seen = far * (upper if upper.sum() > 400 else lit)
-    near, calm = (spread(around.picture, seen, widths) for widths in (WIDTHS, WIDTHS[-2:]))
+    seen = far * (likely & (skull.up > -0.5))
+    calm = _lit(around.picture, seen, skull)
+    rest = (around.picture - calm).clip(-ASTRAY, ASTRAY)
+    near = spread(rest, seen * (np.abs(rest).max(axis=-1) < ASTRAY), WIDTHS[1:])
     away = cv2.distanceTransform((seen < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-    local = np.exp(-away / LOCAL)[..., None]
-    bare = calm + (near - calm) * local
+    bare = calm + near * np.exp(-away / LOCAL)[..., None]
     joined = np.maximum(skull.whole > 0.5, likely).astype(np.uint8)
     head: np.ndarray = cv2.morphologyEx(joined, cv2.MORPH_CLOSE, np.ones((25, 25), np.uint8))
     depth = cv2.distanceTransform(head, cv2.DIST_L2, 5)
@@ -137,6 +143,46 @@ def _flesh(around: Surroundings, skull: Skull, far: np.ndarray) -> np.ndarray:
     rounded = cv2.GaussianBlur((0.66 + 0.34 * np.sqrt(t * (2 - t))).astype(np.float32), (0, 0), 3)
     shine = 0.05 * np.exp(-(((skull.up - 0.62) / 0.16) ** 2) - (skull.across / 0.3) ** 2)
     return bare * rounded[..., None] + shine[..., None]
+
+
+def _lit(picture: np.ndarray, seen: np.ndarray, skull: Skull) -> np.ndarray:
+    """The face's skin as a smooth function of the place, shadows and strands left out, `[S, S, 3]`.
+
+    The logarithm of its brightness, quadratic across the head and linear along it, by least squares
+    of which what strays counts less each time, no brighter or darker than the face; colours as skin
+    of that brightness has them.
+    """
+    spots = seen > 0.5
+    if spots.sum() < 400:
+        tone = np.median(picture[skull.whole > 0.9], axis=0)
+        return np.broadcast_to(tone.astype(np.float32), picture.shape)
+    up, across = skull.up.clip(-0.4, 0.45), skull.across.clip(-0.6, 0.6)
+    terms = np.stack([np.ones_like(up), across, across**2, up], axis=-1)
+    step = max(int(spots.sum()) // 4000, 1)
+    rows, colours = terms[spots][::step], np.log(picture[spots][::step] + 0.02)
+    light = colours.mean(axis=-1)
+    weight = np.ones(len(rows))
+    for _ in range(5):
+        root = np.sqrt(weight)
+        found = np.linalg.lstsq(rows * root[:, None], light * root, rcond=None)[0]
+        weight = 1 / (1 + ((light - rows @ found) / 0.12) ** 2) ** 2
+    lit = (terms @ found).clip(*np.quantile(light, (0.2, 0.75)))
+    line = np.stack([np.ones_like(light), light], axis=-1) * np.sqrt(weight)[:, None]
+    tones = np.linalg.lstsq(line, colours * np.sqrt(weight)[:, None], rcond=None)[0]
+    return np.asarray(np.exp(tones[0] + lit[..., None] * tones[1]) - 0.02, np.float32)
+
+
+def _astray(
+    around: Surroundings, flesh: np.ndarray, skull: Skull, hair: np.ndarray, features: np.ndarray
+) -> np.ndarray:
+    """Strands and shadows of hair on a forehead: what is unlike its skin, `[S, S]` in [0, 1]."""
+    near = _grown((hair > 0.3).astype(np.float32), SHADOWS)
+    away = np.abs(around.picture - flesh).max(axis=-1) / (flesh.mean(axis=-1) + 0.05)
+    unlike = cv2.GaussianBlur((away > UNLIKE).astype(np.float32), (0, 0), 1.5)
+    where = near * (skull.up > 0.1) * (share(around.likely, ("skin", "hair", "brows")) > 0.5)
+    calm = 1 - _grown((features > 0.2).astype(np.float32), 11)
+    found: np.ndarray = _grown((unlike > 0.25).astype(np.float32), 5) * where * calm
+    return found
 
 
 def _grown(mask: np.ndarray, width: int) -> np.ndarray:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from multimodal.fidelity.regions import Surroundings, share
+from multimodal.fidelity.things.quilting import quilted
 
 WIDTHS = (1.5, 4, 10, 25, 60)
 SHARP = 6.0
@@ -51,9 +52,9 @@ def filled_in(around: Surroundings, known: np.ndarray, mesh: np.ndarray) -> np.n
         if place.sum() < 60:
             continue
         weight = cv2.GaussianBlur(np.exp(-(far - nearest) / UNSURE).astype(np.float32), (0, 0), 3)
-        total += weight[..., None] * (
-            spread(around.picture, place) + _pattern(around.picture, place * calm)
-        )
+        pattern = quilted(around.picture, place * calm, (weight > 0.02) * (1 - known))
+        pattern = _pattern(around.picture, place * calm) if pattern is None else pattern
+        total += weight[..., None] * (spread(around.picture, place) + pattern)
         weights += weight
     return total / weights[..., None]
 

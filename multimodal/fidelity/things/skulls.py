@@ -100,16 +100,20 @@ def ears(
     return colours, covered
 
 
-def whole_ears(mesh: np.ndarray, likely: np.ndarray) -> np.ndarray:
-    """Ears without scraps of them that hair leaves free `[S, S]` in [0, 1].
+def whole_ears(mesh: np.ndarray, likely: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Ears without scraps of them that hair leaves free, or that hung in hair beside the head,
+    `[S, S]` in [0, 1].
 
     Args:
         mesh: of the face `[468, 2]`, in parts of the square's side.
         likely: where ears are taken to be `[S, S]` in [0, 1].
+        whole: the head without hair, likewise.
     """
     wide = float(np.linalg.norm(mesh[356] - mesh[127])) * len(likely)
     _, label, about, _ = cv2.connectedComponentsWithStats((likely > 0.3).astype(np.uint8))
     large = about[:, cv2.CC_STAT_AREA] > SCRAP * np.pi * EAR[0] * EAR[1] * wide * wide
+    beside = cv2.dilate((whole > 0.5).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    large &= np.bincount(label[beside], minlength=len(large)) > 20
     large[0] = False
     near: np.ndarray = cv2.dilate(large[label].astype(np.float32), np.ones((5, 5), np.uint8))
     return likely * near

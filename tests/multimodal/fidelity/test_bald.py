@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from multimodal.fidelity.drawn import as_tensor
 from multimodal.fidelity.regions import Surroundings, parsed, share
+from multimodal.fidelity.things.bald import bald_head
 from multimodal.fidelity.things.filling import filled_in, strands
+from multimodal.fidelity.things.quilting import quilted
 from multimodal.fidelity.things.skulls import ears, skull_of, whole_ears
 from multimodal.fidelity.transfer import transfer
 from multimodal.meant import Meant
@@ -83,5 +87,34 @@ def test_scraps_of_ears_count_as_none() -> None:
     likely, scrap = np.zeros((2, 512, 512), np.float32)
     y, x = (round(float(mesh[234, axis]) * 512) for axis in (1, 0))
     likely[y - 30 : y + 30, x - 30 : x] = scrap[y - 5 : y + 5, x - 8 : x] = 1
-    assert np.array_equal(whole_ears(mesh, likely), likely)
-    assert not whole_ears(mesh, scrap).any()
+    head = np.zeros((512, 512), np.float32)
+    assert not whole_ears(mesh, likely, head).any()
+    head[:, x:] = 1
+    assert np.array_equal(whole_ears(mesh, likely, head), likely)
+    assert not whole_ears(mesh, scrap, head).any()
+
+
+def test_pattern_goes_on_behind_what_is_gone_and_is_no_grid() -> None:
+    rng = np.random.default_rng(1)
+    picture = rng.random((128, 128, 3)).astype(np.float32)[::4, ::4].repeat(4, 0).repeat(4, 1)
+    picture = np.tile(picture, (4, 4, 1))
+    known = np.ones((512, 512), np.float32)
+    known[150:350, 150:350] = 0
+    found = quilted(picture, known, 1 - known)
+    assert found is not None
+    inside, about = found[190:310, 190:310], found[20:140, 20:140]
+    assert 0.7 < inside.std() / about.std() < 1.3
+    assert quilted(picture, 0 * known, known) is None
+
+
+def test_a_shadow_on_a_forehead_goes_with_the_hair_that_cast_it() -> None:
+    ready = subject("03_woman")
+    mesh = (ready.mesh - 0.5) / ready.around.room + 0.5
+    spot = (mesh[10] * 0.55 + mesh[151] * 0.45) * 512
+    picture = ready.around.picture.copy()
+    cv2.circle(picture, (round(spot[0]), round(spot[1])), 5, (0.2, 0.12, 0.08), -1)
+    shaded = replace(ready.around, picture=picture, kept={})
+    bald = bald_head(mesh, shaded, shaded.where(("hair",)))
+    result = picture + (bald.colours - picture) * bald.alpha[..., None]
+    y, x = round(spot[1]), round(spot[0])
+    assert result[y - 4 : y + 5, x - 4 : x + 5].mean() > 0.8 * picture[y + 10 : y + 20, x].mean()
