@@ -36,6 +36,8 @@ LEAST_TRACK = 3
 
 OnFrames = Callable[[int, int, str], None]
 """Called with (frames done, frames planned, what is being done)."""
+Followed = tuple[Film, list[Track]]
+"""A film and the faces in it."""
 Span = tuple[int, int]
 """The first frame of a part, and the one after its last."""
 Ahead = Callable[[Film, Sequence[Shot], Path, Sequence[Span], OnFrames], None]
@@ -60,6 +62,25 @@ class Filming:
     length: int = LENGTH
 
 
+def follow_faces(
+    path: Path, out: Path, how: Filming, on_frames: OnFrames | None = None
+) -> Followed:
+    """Look at a film and follow the faces in it; no model is needed for this.
+
+    Arguments and errors are those of `edit_film`.
+    """
+    if out.suffix.lower() != ".mp4":
+        raise ValueError(f"cannot write a film as {out.name!r}: end the name in .mp4")
+    if out.resolve() == path.resolve():
+        raise ValueError(f"--out {out} would overwrite what is read")
+    film = read_film(path)
+    tracks = track_faces(_small_pictures(film, on_frames or _silent), how.face, film.size[0])
+    tracks = [track for track in tracks if len(track.points) >= LEAST_TRACK]
+    if not tracks:
+        raise ValueError(f"no face found in {path.name} that can be followed")
+    return film, tracks
+
+
 def edit_film(
     editor: FaceEditor,
     path: Path,
@@ -67,6 +88,7 @@ def edit_film(
     how: Filming,
     on_frames: OnFrames | None = None,
     ahead: Ahead | None = None,
+    followed: Followed | None = None,
 ) -> dict[str, Any]:
     """Write an edited film; run again after an interruption, it goes on where it stopped.
 
@@ -78,6 +100,7 @@ def edit_film(
         on_frames: progress.
         ahead: writes parts by other means, see `apps.clips.segments`; None writes one after
             another.
+        followed: what `follow_faces` found, where it ran before; None follows them here.
 
     Returns:
         what was done: frames, shots, and how many frames had no face.
@@ -86,15 +109,8 @@ def edit_film(
         FileNotFoundError: no such film.
         ValueError: no film, no face in it, or another suffix than `.mp4`.
     """
-    if out.suffix.lower() != ".mp4":
-        raise ValueError(f"cannot write a film as {out.name!r}: end the name in .mp4")
-    if out.resolve() == path.resolve():
-        raise ValueError(f"--out {out} would overwrite what is read")
-    film, tell = read_film(path), on_frames or (lambda done, total, what: None)
-    tracks = track_faces(_small_pictures(film, tell), how.face, film.size[0])
-    tracks = [track for track in tracks if len(track.points) >= LEAST_TRACK]
-    if not tracks:
-        raise ValueError(f"no face found in {path.name} that can be followed")
+    tell = on_frames or _silent
+    film, tracks = followed or follow_faces(path, out, how, tell)
     parts = spans(film.frames, how.length)
     shots = _shots(editor, film, tracks, how, parts)
     stat = path.stat()
@@ -108,6 +124,10 @@ def edit_film(
     shutil.rmtree(folder, ignore_errors=True)
     faceless = film.frames - len({n for t in tracks for n in range(t.start, t.stop)})
     return {"frames": film.frames, "shots": len(shots), "without a face": faceless}
+
+
+def _silent(done: int, total: int, what: str) -> None:
+    """Tell nobody."""
 
 
 def _small_pictures(film: Film, tell: OnFrames) -> Iterator[Image.Image]:

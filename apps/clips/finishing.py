@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from PIL import Image
 from apps.clips.reading import Film, Picture, numbered
 from apps.clips.shots import Shot
 from guidance.common import apply_offset, draw
+from multimodal.faces.align import FaceTransform
 from multimodal.faces.native import native_crop
 from multimodal.fidelity import drawn_of, subject_of
 from multimodal.fidelity.between import Key, changed, key_of
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 WORKERS = 4
 """Frames that are edited side by side."""
+AHEAD_BYTES = 64 << 20
+"""Of the frames that are edited before they are asked for."""
 WAITING_BYTES = 192 << 20
 """Of the frames that wait for the next planned one, as they are decoded."""
 
@@ -37,9 +40,15 @@ def most_waiting(film: Film) -> int:
 def finished(
     editor: FaceEditor, film: Film, shots: Sequence[Shot], start: int, stop: int
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """The edited frames `[H, W, 3]` uint8 from one number up to another, with their numbers."""
+    """The edited frames `[H, W, 3]` uint8 from one number up to another, with their numbers.
+
+    Frames are edited on threads while the next one is decoded and planned, and while whoever asks
+    for them writes those before.
+    """
     plans: list[dict[int, Key]] = [{} for _ in shots]
     waiting: deque[tuple[int, Picture]] = deque()
+    begun: deque[Future[tuple[int, np.ndarray]]] = deque()
+    most = max(WORKERS, AHEAD_BYTES // (film.size[0] * film.size[1] * 3))
     with ThreadPoolExecutor(WORKERS) as pool:
         for number, picture in numbered(film, start, min(stop + 1, film.frames)):
             for known, shot in zip(plans, shots, strict=True):
@@ -47,10 +56,14 @@ def finished(
                     known[number] = planned(editor, picture.pixels(), shot, number)
             if number < stop:
                 waiting.append((number, picture))
-            ready = [one for one in waiting if _ready(one[0], shots, plans)]
-            if len(ready) >= WORKERS or number + 1 >= stop:
-                yield from _edited(pool, [waiting.popleft() for _ in ready], shots, plans)
-        yield from _edited(pool, list(waiting), shots, plans)  # a planned one could not be decoded
+            while waiting and _ready(waiting[0][0], shots, plans):
+                begun.append(_begun(pool, *waiting.popleft(), shots, plans))
+                while begun and (begun[0].done() or len(begun) > most):
+                    yield begun.popleft().result()
+        for one in waiting:  # a planned one could not be decoded
+            begun.append(_begun(pool, *one, shots, plans))
+        while begun:
+            yield begun.popleft().result()
 
 
 def _ready(number: int, shots: Sequence[Shot], plans: Sequence[dict[int, Key]]) -> bool:
@@ -61,33 +74,31 @@ def _ready(number: int, shots: Sequence[Shot], plans: Sequence[dict[int, Key]]) 
     )
 
 
-def _edited(
+def _begun(
     pool: ThreadPoolExecutor,
-    waiting: Sequence[tuple[int, Picture]],
+    number: int,
+    picture: Picture,
     shots: Sequence[Shot],
     plans: Sequence[dict[int, Key]],
-) -> Iterator[tuple[int, np.ndarray]]:
-    """Frames edited side by side, a few at a time; what is known of earlier ones is forgotten."""
-    for begin in range(0, len(waiting), WORKERS):
-        some = waiting[begin : begin + WORKERS]
-        yield from pool.map(lambda one: _edited_one(one[0], one[1], shots, plans), some)
+) -> Future[tuple[int, np.ndarray]]:
+    """A frame that is being edited; plans of earlier ones are forgotten."""
+    changes: list[tuple[FaceTransform, tuple[Key, Key], float]] = []
     for shot, known in zip(shots, plans, strict=True):
-        since = shot.about(waiting[-1][0])[0] if waiting else 0
-        for old in [key for key in known if key < since]:
+        first, second, share = shot.about(number)
+        for old in [key for key in sorted(known)[:-1] if key < first]:
             del known[old]
-
-
-def _edited_one(
-    number: int, picture: Picture, shots: Sequence[Shot], plans: Sequence[dict[int, Key]]
-) -> tuple[int, np.ndarray]:
-    pixels = picture.pixels()
-    for shot, known in zip(shots, plans, strict=True):
         if shot.shows(number) and known:
-            first, second, share = shot.about(number)
             last = known[max(known)]
             pair = known.get(first, last), known.get(second, last)
-            pixels = changed(pixels, shot.place(number), pair, share)
-    return number, pixels
+            changes.append((shot.place(number), pair, share))
+
+    def edited() -> tuple[int, np.ndarray]:
+        pixels = picture.pixels()
+        for place, pair, share in changes:
+            pixels = changed(pixels, place, pair, share)
+        return number, pixels
+
+    return pool.submit(edited)
 
 
 @torch.no_grad()

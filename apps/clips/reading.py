@@ -16,6 +16,8 @@ from PIL import Image
 MAX_BYTES = 4 << 30
 MAX_PIXELS = 4096 * 2304
 MAX_SECONDS = 600.0
+STILL = ("image2", "_pipe")
+"""How the names of formats end that hold one picture."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def read_film(path: Path) -> Film:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no film, too long, too large, or nothing to see in it.
+        ValueError: no film but a picture or a sound, too long, too large, or nothing to see in it.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
@@ -162,6 +164,10 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _pictures(container: Any, path: Path) -> Any:
+    if container.format.name.endswith(STILL):
+        raise ValueError(
+            f"{path.name} is a picture, not a film: use `semblance edit` or `semblance animate`"
+        )
     if not container.streams.video:
         raise ValueError(f"{path.name} has no pictures: it is a sound")
     return container.streams.video[0]

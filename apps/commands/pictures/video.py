@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +41,7 @@ def video(
     as_json: o.Json = False,
 ) -> None:
     """Edit the faces of a film; run it again to go on where it stopped."""
-    from apps.clips.filming import Filming, edit_film
+    from apps.clips.filming import Filming, edit_film, follow_faces
     from apps.threads import import_meanwhile
 
     spec = wish.spec(seed)
@@ -48,11 +49,13 @@ def video(
         warn_of_sound(path)
     if not source.is_file():
         raise FileNotFoundError(f"no such file: {source}")
+    how = Filming(spec, inversion, face)
     import_meanwhile("open_clip")
-    editor = model.load()
-    with counter("editing the film") as advance:
+    with ThreadPoolExecutor(1) as meanwhile, counter("editing the film") as advance:
+        loading = meanwhile.submit(model.load)  # faces are followed without a model
+        followed = follow_faces(source, out, how, advance)
         ahead = None if ray is None else drawn_by(model, ray, workers)
-        done = edit_film(editor, source, out, Filming(spec, inversion, face), advance, ahead)
+        done = edit_film(loading.result(), source, out, how, advance, ahead, followed)
     report({"out": out, **done}, as_json)
 
 

@@ -197,6 +197,10 @@ def test_bad_films(
         read_film(text)
     with pytest.raises(FileNotFoundError):
         read_film(tmp_path / "gone.mp4")
+    for name in ("still.jpg", "still.png", "still.webp"):
+        Image.new("RGB", SIZE).save(tmp_path / name)
+        with pytest.raises(ValueError, match="is a picture, not a film: use `semblance edit`"):
+            read_film(tmp_path / name)
     with pytest.raises(ValueError, match=r"end the name in \.mp4"):
         edit_film(editor, film, tmp_path / "out.avi", how())
     with pytest.raises(ValueError, match="overwrite"):
