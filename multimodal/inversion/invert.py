@@ -17,7 +17,7 @@ from multimodal.inversion.copies import learning_copy
 from multimodal.inversion.descent import adam, lbfgs
 from multimodal.inversion.methods.evolution import evolve
 from multimodal.inversion.methods.features import FeatureOptions, features
-from multimodal.inversion.methods.hypernetwork import HyperOptions, hypernetwork
+from multimodal.inversion.methods.hypernetwork import HyperOptions, has_network, hypernetwork
 from multimodal.inversion.methods.layerwise import LayerOptions, layer_by_layer
 from multimodal.inversion.methods.monte_carlo import MonteCarloOptions, monte_carlo
 from multimodal.inversion.methods.pivotal import tune, tuned_generator
@@ -213,14 +213,24 @@ def run_hybrid(task: Task, options: HybridOptions) -> Outcome:
 
 
 def run_quick(task: Task, options: QuickOptions) -> Outcome:
-    """The encoder's code, then a few steps of code and fine layers together."""
+    """The encoder's code and, where there is a hypernetwork, the face's own weights; then a few
+    steps of code and fine layers together."""
     if task.start is not None:
         return quick(task, options)
+    if options.hyper and has_network(task):
+        return _quick_after(task, hypernetwork(task, HyperOptions()), options)
     if task.encoder is None:
         task.notes.append(NO_ENCODER)
         average = task.generator.w_avg.repeat(1, task.generator.num_layers, 1)
         return quick(task.starting_at(average), replace(options, stay=0.0))
     return quick(task.starting_at(run_encoder(task, options).latent.w), options)
+
+
+def _quick_after(task: Task, begun: Outcome, options: QuickOptions) -> Outcome:
+    weights = dict(begun.tuned or {})
+    own = replace(task, generator=tuned_generator(task.generator, weights))
+    found = quick(own.starting_at(begun.latent.w), options)
+    return replace(found, tuned=weights | dict(found.tuned or {}))
 
 
 def run_features(task: Task, options: FeatureOptions) -> Outcome:

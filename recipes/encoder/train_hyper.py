@@ -6,7 +6,8 @@
 HyperStyle's plan (Alaluf et al. 2022, section 3.4): encoder and generator stay as they are; the
 hypernetwork sees picture and reconstruction. Both are made once for every picture and kept, for
 they cost more than a step; the body begins as the encoder's, and most steps draw at half the side.
-The result goes into the model's folder as `hyper.safetensors`.
+Where the model has factors, an edit must change the face's own drawing as it changes the plain one
+(`recipes.encoder.edited`). The result goes into the model's folder as `hyper.safetensors`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from multimodal.inversion.encoders.small_hyper import (
     save_small_hyper,
 )
 from recipes.data import index_batches
+from recipes.encoder.edited import Edits
 from recipes.encoder.train_encoder import Judges, Weights, distances
 from recipes.generator.looking import drawn_by, looked
 from recipes.loop import Average, Run, RunConfig, start
@@ -103,20 +105,20 @@ class Drawer(nn.Module):
         self.generator = generator
 
     def forward(self, w_plus: Tensor, side: int) -> Tensor:
-        """`[1, L, D]` to `[1, 3, side, side]`."""
+        """`[K, L, D]` to `[K, 3, side, side]`."""
         return drawn_at(self.generator, w_plus, side)
 
 
 def redrawn(
     generator: StyleGAN2, network: Any, shown: Tensor, codes: Tensor, side: int
 ) -> tuple[Tensor, Tensor]:
-    """Drawings `[B, 3, side, side]` with each face's own changes, and the changes' mean square.
+    """Drawings `[B, K, 3, side, side]` with each face's own changes, and the changes' mean square.
 
     Args:
         generator: frozen; its weights are read, each face has its own.
         network: the hypernetwork.
         shown: pictures and drawings `[B, 6, S, S]`.
-        codes: of the faces `[B, L, D]`.
+        codes: K of each face `[B, K, L, D]`.
         side: of the drawings.
     """
     weights, drawer = generator.state_dict(), Drawer(generator)
@@ -131,9 +133,9 @@ def redrawn(
     for i, code in enumerate(codes):
         own = changed(weights, {key: change[i] for key, change in changes.items()})
         mine = {f"generator.{key}": weight for key, weight in own.items()}
-        drawn.append(torch.func.functional_call(drawer, mine, (code[None], side)))
+        drawn.append(torch.func.functional_call(drawer, mine, (code, side)))
     size = torch.stack([change.square().mean() for change in changes.values()]).mean()
-    return torch.cat(drawn), size
+    return torch.stack(drawn), size
 
 
 def train(
@@ -144,6 +146,7 @@ def train(
     judges: Judges,
     batch: int = 4,
     rate: float = 4e-4,
+    edits: Edits | None = None,
 ) -> SmallHyperNetwork:
     """Train to the end of the run's steps or minutes, resuming; returns the averaged network."""
     optimizer = torch.optim.Adam(network.parameters(), lr=rate, betas=(0.9, 0.99))
@@ -158,11 +161,16 @@ def train(
         images, drawn, codes = known.batch(next(batches))
         side = generator.resolution // (1 if step % WHOLE == 0 else 2)
         shown = torch.cat([F.adaptive_avg_pool2d(images, drawn.shape[-1]), drawn], dim=1)
-        made, size = redrawn(generator, network, shown, codes, side)
+        quick = edits is not None and side < generator.resolution
+        asked = edits.asked(generator, codes, side) if edits is not None and quick else None
+        given = codes[:, None] if asked is None else torch.stack([codes, asked.codes], dim=1)
+        made, size = redrawn(generator, network, shown, given, side)
         with fast_autocast(made.device):
             wanted = F.adaptive_avg_pool2d(images, side)
             rule = RULE if side == generator.resolution else QUICK_RULE
-            terms = distances(wanted, made, judges, rule)
+            terms = distances(wanted, made[:, 0], judges, rule)
+            if asked is not None:
+                terms["edited"] = asked.missed(made[:, 0], made[:, 1], judges)
         terms["small"] = SMALL * size
         optimizer.zero_grad(set_to_none=True)
         run.fabric.backward(torch.stack([term.float() for term in terms.values()]).sum())
@@ -197,6 +205,8 @@ def main(
     batch: Annotated[int, typer.Option(help="faces a step")] = 4,
     count: Annotated[int, typer.Option(help="portraits; 0: all")] = 0,
     go_on: Annotated[Path | None, typer.Option(help="another's hyper.safetensors")] = None,
+    mirrored: Annotated[bool, typer.Option(help="show every portrait mirrored, too")] = True,
+    rate: Annotated[float, typer.Option(help="learning rate")] = 4e-4,
     seed: int = 0,
 ) -> None:
     """Train the hypernetwork of a model."""
@@ -213,13 +223,17 @@ def main(
     learnt, _ = held_back(read_index(photos, "train"), HELD_BACK)
     chosen = learnt[:: max(1, len(learnt) // count)] if count else learnt
     pictures = read_pictures(chosen, generator.resolution)
+    if mirrored:
+        pictures = torch.cat([pictures, pictures.flip(-1)])
     if (out / KNOWN).is_file():
         known = Known(pictures, **load_file(out / KNOWN))
     else:
         known = Known.of(generator, encoder.eval(), pictures, network.config.side)
         known.save(out / KNOWN)
     judges = Judges(Lpips("alex"), load_dlib_face())
-    save_small_hyper(train(run, generator, network, known, judges, batch).cpu(), out / HYPER_FILE)
+    edits = Edits.of(model)
+    trained = train(run, generator, network, known, judges, batch, rate, edits)
+    save_small_hyper(trained.cpu(), out / HYPER_FILE)
 
 
 if __name__ == "__main__":

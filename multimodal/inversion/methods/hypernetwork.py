@@ -47,6 +47,11 @@ def hypernetwork(task: Task, options: HyperOptions) -> Outcome:
     return Outcome(Latent(w_plus.to(task.generator.device)), count, tuned)
 
 
+def has_network(task: Task) -> bool:
+    """Does a hypernetwork come with the task's encoder?"""
+    return getattr(task.encoder, "hyper", None) is not None
+
+
 def network_of(task: Task) -> HyperStyle:
     """The encoder itself where it is a HyperStyle, or what lies beside it."""
     from multimodal.inversion.encoders import hyperstyle  # torchvision is slow to import

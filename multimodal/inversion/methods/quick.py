@@ -30,7 +30,7 @@ BETAS = (0.85, 0.9)
 
 @dataclass(frozen=True)
 class QuickOptions:
-    """The encoder's code, then a few steps of code and fine layers together.
+    """The encoder's code, and a hypernetwork's weights, then a few steps of code and fine layers.
 
     Args:
         steps: of Adam, all of which are taken.
@@ -40,6 +40,7 @@ class QuickOptions:
         stay: weight of the mean squared distance from the start, in units of W's spread.
         weights: of the loss.
         passes: of the encoder, see `EncoderOptions`.
+        hyper: begin at the weights that the model's hypernetwork predicts, where it has one.
     """
 
     steps: int = 24
@@ -49,6 +50,7 @@ class QuickOptions:
     stay: float = 0.002
     weights: Weights = QUICK
     passes: int | None = None
+    hyper: bool = True
 
     def __post_init__(self) -> None:
         check_bounds(

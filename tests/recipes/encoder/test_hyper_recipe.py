@@ -84,7 +84,7 @@ def test_training_draws_pictures_better_and_resumes(generator: StyleGAN2, tmp_pa
     _, drawn, codes = known.batch(np.arange(8))
     shown = torch.cat([images, drawn], dim=1)
     with torch.no_grad():
-        last, _ = redrawn(generator, network.eval(), shown, codes, 32)
+        last, _ = redrawn(generator, network.eval(), shown, codes[:, None], 32)
         still = generator.synthesize(codes)
     assert float((last - images).square().mean()) < float((still - images).square().mean())
     known.save(tmp_path / "known.safetensors")
