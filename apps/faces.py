@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from multimodal.editing.fitting import check_code
 from multimodal.faces.detect import CLEAR
 from multimodal.files.paths import existing_file
+from multimodal.inversion.invert import AUTO, automatic
 from multimodal.types import Face, OnStep
 
 if TYPE_CHECKING:
@@ -50,16 +51,16 @@ def notes_of(face: Face) -> tuple[str, ...]:
 
 def method_of(editor: FaceEditor, asked: str, quick: bool) -> str:
     """An inversion method for "auto": the encoder, in a second, where the photo itself is edited
-    and the code need only say how the face changes; else a descent after it."""
-    if asked != "auto":
+    and the code need only say how the face changes; else what `invert` takes."""
+    if asked != AUTO:
         return asked
-    return "encoder" if quick and editor.encoder is not None else "hybrid"
+    return "encoder" if quick and editor.encoder is not None else automatic(editor.encoder)
 
 
 def load_face(
     editor: FaceEditor,
     path: Path,
-    method: str = "hybrid",
+    method: str = AUTO,
     face_index: int | None = None,
     on_step: OnStep | None = None,
     seed: int = 0,

@@ -35,3 +35,21 @@ def drawn_at(generator: StyleGAN2, w_plus: Tensor, side: int) -> Tensor:
         image = rgb if image is None else block.upsample(image) + rgb
     assert image is not None
     return image
+
+
+def features_at(generator: StyleGAN2, w_plus: Tensor, side: int) -> Tensor:
+    """What the last convolution of the resolution `side` makes of codes, `[B, C, side, side]`, in
+    float32.
+
+    Args:
+        generator: draws without noise.
+        w_plus: codes `[B, L, D]`.
+        side: one of the generator's resolutions.
+    """
+    network = generator.synthesis
+    const = network.blocks[0].const
+    x = const.to(generator.dtype).expand(len(w_plus), *const.shape)
+    convs = [conv for block in network.blocks if block.resolution <= side for conv in block.convs]
+    for row, conv in enumerate(convs):
+        x = conv(x, conv.affine(w_plus[:, row]), None)
+    return x.float()

@@ -20,7 +20,7 @@ from multimodal.inversion.methods.features import FeatureOptions, features
 from multimodal.inversion.methods.hypernetwork import HyperOptions, has_network, hypernetwork
 from multimodal.inversion.methods.layerwise import LayerOptions, layer_by_layer
 from multimodal.inversion.methods.monte_carlo import MonteCarloOptions, monte_carlo
-from multimodal.inversion.methods.pivotal import tune, tuned_generator
+from multimodal.inversion.methods.pivotal import anchored, tune, tuned_generator
 from multimodal.inversion.methods.programs import ProgramOptions, by_programs
 from multimodal.inversion.methods.quick import QuickOptions, quick
 from multimodal.inversion.objective import Objective, local_lpips
@@ -43,6 +43,7 @@ from multimodal.types import Encoder, Generator, ImageDistance, ImageEmbedder, L
 
 EVERY_SIDE = 20
 """More than any generator draws."""
+AUTO = "auto"
 NO_ENCODER = "no encoder: started from the average face"
 
 
@@ -65,7 +66,7 @@ class Inversion:
 def invert(
     generator: Generator,
     image: Image | Tensor,
-    method: str = "hybrid",
+    method: str = AUTO,
     on_step: OnStep | None = None,
     *,
     encoder: Encoder | None = None,
@@ -81,7 +82,7 @@ def invert(
     Args:
         generator: what will draw it.
         image: an aligned face: a PIL image, or `[1, 3, H, W]` in [-1, 1].
-        method: one of `METHODS`.
+        method: one of `METHODS`, or "auto" (see `automatic`).
         on_step: told of every step.
         encoder: a feed-forward encoder (`load_encoder`).
         start: a code to begin from (for "pti": the pivot).
@@ -100,7 +101,7 @@ def invert(
         ValueError: an unknown method or option, a wrong shape, or a method without what it needs.
     """
     began = time.perf_counter()
-    method = check_inversion(method)
+    method = automatic(encoder) if method == AUTO else check_inversion(method)
     entry = METHODS[method]
     settings = fitted(read_options(entry.options, options), options, generator)
     notes: list[str] = []
@@ -122,6 +123,12 @@ def invert(
         "notes": list(dict.fromkeys(notes)),
     }
     return Inversion(outcome.latent, outcome.tuned, report)
+
+
+def automatic(encoder: Encoder | None) -> str:
+    """The method that comes near a face in the fewest seconds: "quick" where the encoder has a
+    hypernetwork beside it, else "hybrid"."""
+    return "quick" if has_network(encoder) else "hybrid"
 
 
 def fitted(settings: Any, given: Mapping[str, Any], generator: Generator) -> Any:
@@ -217,7 +224,8 @@ def run_quick(task: Task, options: QuickOptions) -> Outcome:
     steps of code and fine layers together."""
     if task.start is not None:
         return quick(task, options)
-    if options.hyper and has_network(task):
+    seen_whole = task.objective.mask is None  # a hypernetwork would draw what is hidden, too
+    if options.hyper and seen_whole and has_network(task.encoder):
         return _quick_after(task, hypernetwork(task, HyperOptions()), options)
     if task.encoder is None:
         task.notes.append(NO_ENCODER)
@@ -227,10 +235,12 @@ def run_quick(task: Task, options: QuickOptions) -> Outcome:
 
 
 def _quick_after(task: Task, begun: Outcome, options: QuickOptions) -> Outcome:
-    weights = dict(begun.tuned or {})
+    tuned = begun.tuned or {}
+    weights = {key: value for key, value in tuned.items() if not key.endswith("_at")}
     own = replace(task, generator=tuned_generator(task.generator, weights))
     found = quick(own.starting_at(begun.latent.w), options)
-    return replace(found, tuned=weights | dict(found.tuned or {}))
+    weights |= dict(found.tuned or {})
+    return replace(found, tuned=anchored(task.generator, found.latent.w, weights))
 
 
 def run_features(task: Task, options: FeatureOptions) -> Outcome:

@@ -4,7 +4,8 @@ drawing what it does to the plain one's.
 A hypernetwork that is only asked for the picture may hold it there by features that no code moves:
 then a smile fades, for the closed mouth was added. So every face is drawn a second time, after a
 random edit along the model's known factors, and held against its own drawing with the plain
-generator's difference added.
+generator's difference added; where that is large, against the plain generator's edited drawing,
+for a sum of two mouths is none.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from guidance.methods.factor_moves import BEYOND, FILE_NAME, FactorMoves
@@ -23,6 +25,8 @@ from recipes.encoder.train_encoder import Judges, Weights, distances
 RULE = Weights(pixels=2.0, perceptual=1.0, identity=0.0)
 LEAST, MOST = 0.7, 1.5
 """Multiples of what a face lacks of a class, as gains and sliders ask for."""
+REDRAWN = (0.1, 0.4)
+"""Mean differences (of 2) from which the plain drawing begins to count, and counts alone."""
 AWAY = 0.2
 """Share of the edits that go away from a class."""
 
@@ -33,17 +37,26 @@ class Asked:
 
     Args:
         codes: after the edits `[B, L, D]`.
-        change: of the plain generator's drawings `[B, 3, S, S]`.
+        plain: the plain generator's drawings of them `[B, 3, S, S]`.
+        change: how these differ from those before the edits.
     """
 
     codes: Tensor
+    plain: Tensor
     change: Tensor
 
+    def wanted(self, before: Tensor) -> Tensor:
+        """What drawings before the edits, `[B, 3, S, S]`, should become."""
+        least, most = REDRAWN
+        size = self.change.abs().mean(dim=1, keepdim=True)
+        share = (F.avg_pool2d(size, 5, 1, 2) - least) / (most - least)
+        pasted = before.detach().float() + self.change
+        return torch.lerp(pasted, self.plain, share.clamp(0, 1)).clamp(-1, 1)
+
     def missed(self, before: Tensor, after: Tensor, judges: Judges) -> Tensor:
-        """How far the drawings after the edits `[B, 3, S, S]` are from those before, changed; only
-        the former learn."""
-        wanted = (before.detach().float() + self.change).clamp(-1, 1)
-        terms = distances(wanted, after, judges, RULE)
+        """How far the drawings after the edits `[B, 3, S, S]` are from what those before should
+        become; only the former learn."""
+        terms = distances(self.wanted(before), after, judges, RULE)
         return torch.stack([term.float() for term in terms.values()]).sum()
 
 
@@ -77,4 +90,4 @@ class Edits:
         edited = codes + torch.stack([self.step(code) for code in codes])
         drawn = drawn_at(generator, torch.cat([codes, edited]), side).float()
         before, after = drawn.chunk(2)
-        return Asked(edited, after - before)
+        return Asked(edited, after, after - before)

@@ -12,6 +12,7 @@ Where the model has factors, an edit must change the face's own drawing as it ch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +26,7 @@ from torch import Tensor, nn
 
 from multimodal.devices import fast_autocast, fast_dtype
 from multimodal.files.weights import atomic
-from multimodal.generators.smaller import drawn_at
+from multimodal.generators.smaller import drawn_at, features_at
 from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoder
 from multimodal.inversion.encoders.encoder_files import HYPER_FILE
@@ -104,9 +105,9 @@ class Drawer(nn.Module):
         super().__init__()
         self.generator = generator
 
-    def forward(self, w_plus: Tensor, side: int) -> Tensor:
-        """`[K, L, D]` to `[K, 3, side, side]`."""
-        return drawn_at(self.generator, w_plus, side)
+    def forward(self, w_plus: Tensor, side: int, features: bool = False) -> Tensor:
+        """`[K, L, D]` to `[K, 3, side, side]`, or to the features of that side."""
+        return (features_at if features else drawn_at)(self.generator, w_plus, side)
 
 
 def redrawn(
@@ -133,9 +134,22 @@ def redrawn(
     for i, code in enumerate(codes):
         own = changed(weights, {key: change[i] for key, change in changes.items()})
         mine = {f"generator.{key}": weight for key, weight in own.items()}
+        if len(code) > 1:
+            mine |= _anchors(drawer, mine, code[:1])
         drawn.append(torch.func.functional_call(drawer, mine, (code, side)))
     size = torch.stack([change.square().mean() for change in changes.values()]).mean()
     return torch.stack(drawn), size
+
+
+@torch.no_grad()
+def _anchors(drawer: Drawer, own: Mapping[str, Tensor], code: Tensor) -> dict[str, Tensor]:
+    """What a face's layers draw themselves where features are added (`pivotal.anchored`)."""
+    added = {key: value for key, value in own.items() if key.endswith(".residual")}
+    bare = {key: value for key, value in own.items() if key not in added}
+    return {
+        f"{key}_at": torch.func.functional_call(drawer, bare, (code, value.shape[-1], True))[0]
+        for key, value in added.items()
+    }
 
 
 def train(

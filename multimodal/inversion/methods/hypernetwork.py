@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from multimodal.inversion.methods.pivotal import anchored
 from multimodal.inversion.options import check_bounds
 from multimodal.inversion.task import Outcome, Task
-from multimodal.types import Latent
+from multimodal.types import Encoder, Latent
 
 if TYPE_CHECKING:
     from multimodal.inversion.encoders.hyperstyle import HyperStyle
@@ -44,12 +45,13 @@ def hypernetwork(task: Task, options: HyperOptions) -> Outcome:
         task.tell(index + 1, count, losses)
 
     w_plus, tuned = found.refine(task.objective.target, count, told)
-    return Outcome(Latent(w_plus.to(task.generator.device)), count, tuned)
+    own = anchored(task.generator, w_plus, tuned)
+    return Outcome(Latent(w_plus.to(task.generator.device)), count, own)
 
 
-def has_network(task: Task) -> bool:
-    """Does a hypernetwork come with the task's encoder?"""
-    return getattr(task.encoder, "hyper", None) is not None
+def has_network(encoder: Encoder | None) -> bool:
+    """Does a hypernetwork come with an encoder?"""
+    return getattr(encoder, "hyper", None) is not None
 
 
 def network_of(task: Task) -> HyperStyle:

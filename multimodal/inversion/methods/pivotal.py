@@ -13,6 +13,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from multimodal.generators.smaller import features_at
+from multimodal.generators.stylegan2 import StyleGAN2
 from multimodal.inversion.copies import assign, learning_copy, shared_copy
 from multimodal.inversion.objective import Terms
 from multimodal.inversion.options import PivotalOptions
@@ -25,6 +27,10 @@ AFTER_TUNING, ALONE = 12, 100
 """Steps where the search for the pivot tuned every layer already, and where it tuned none."""
 BETAS = (0.85, 0.95)
 """Of Adam: it has some tens of steps, so its memory is short."""
+
+
+RESIDUALS = ("residual", "residual_at")
+"""What a layer may hold of one face: features beside its own, and its own where they were found."""
 
 
 def tuned_generator(generator: Generator, tuned: Mapping[str, Tensor]) -> Generator:
@@ -56,10 +62,34 @@ def tuned_generator(generator: Generator, tuned: Mapping[str, Tensor]) -> Genera
     return twin  # type: ignore[return-value]
 
 
+@torch.no_grad()
+def anchored(
+    generator: Generator, w_plus: Tensor, tuned: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Changes of weights with what each layer draws of a code itself beside the features that are
+    added there, so that these stay only where an edit of the code leaves the layer's own as they
+    are (what StyleRes, Pehlivan et al. 2023, section 3, trains a network for).
+
+    Args:
+        generator: what is changed.
+        w_plus: the code `[1, L, D]` at which the features were found.
+        tuned: new values by state-dict key.
+    """
+    kept = {key: value for key, value in tuned.items() if not key.endswith(".residual_at")}
+    added = [key for key in kept if key.endswith(".residual")]
+    twin = tuned_generator(generator, {k: v for k, v in kept.items() if k not in added})
+    for key in added:
+        assert isinstance(twin, StyleGAN2)  # no other family has room for features
+        side = kept[key].shape[-1]
+        kept[f"{key}_at"] = features_at(twin, w_plus.to(twin.device), side)[0]
+    return kept
+
+
 def _residuals(module: nn.Module) -> dict[str, tuple[int, ...]]:
     """Keys and shapes of the features that may be added to layers' own (`methods.features`)."""
     slots = ((name, getattr(m, "residual_shape", None)) for name, m in module.named_modules())
-    return {f"{name}.residual": tuple(shape) for name, shape in slots if shape is not None}
+    shapes = {name: tuple(shape) for name, shape in slots if shape is not None}
+    return {f"{name}.{part}": shape for name, shape in shapes.items() for part in RESIDUALS}
 
 
 def tune(task: Task, options: PivotalOptions, find_pivot: Method) -> Outcome:

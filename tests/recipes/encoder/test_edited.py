@@ -61,9 +61,11 @@ def test_edits_move_codes_and_drawings(generator: StyleGAN2, edits: Edits) -> No
 
 def test_what_an_edit_misses() -> None:
     before = torch.zeros(2, 3, 8, 8)
-    asked = Asked(torch.zeros(2, 4, 16), torch.full((2, 3, 8, 8), 0.5))
-    assert float(asked.missed(before, before + 0.5, JUDGES)) == pytest.approx(0, abs=1e-6)
-    assert float(asked.missed(before, before, JUDGES)) > 0.1
+    asked = Asked(torch.zeros(2, 4, 16), before - 0.5, torch.full((2, 3, 8, 8), 0.05))
+    assert float(asked.missed(before, before + 0.05, JUDGES)) == pytest.approx(0, abs=1e-6)
+    large = Asked(torch.zeros(2, 4, 16), before - 0.5, torch.full((2, 3, 8, 8), 0.5))
+    assert torch.allclose(large.wanted(before)[..., 3:5, 3:5], torch.tensor(-0.5))
+    assert float(large.missed(before, before, JUDGES)) > 0.1
     learning = before.clone().requires_grad_(True)
     asked.missed(learning, learning.detach() + 0.1, JUDGES)
     assert learning.grad is None

@@ -109,7 +109,8 @@ def _inverts(
     encoder.first = lambda seen: generator.w_avg.expand(len(seen), generator.num_layers, -1)
     found = invert(generator, image, "hyperstyle", encoder=encoder, passes=2)
     assert "synthesis.b16.conv1.residual" in found.tuned
-    assert len(found.tuned) == 5
+    assert "synthesis.b16.conv1.residual_at" in found.tuned
+    assert len(found.tuned) == 6
 
 
 def test_hostile_files_are_refused(generator: StyleGAN2, tmp_path: Path) -> None:
