@@ -42,7 +42,7 @@ def features_at(generator: StyleGAN2, w_plus: Tensor, side: int) -> Tensor:
     float32.
 
     Args:
-        generator: draws without noise.
+        generator: draws with its stored noise, as it does for people.
         w_plus: codes `[B, L, D]`.
         side: one of the generator's resolutions.
     """
@@ -51,5 +51,5 @@ def features_at(generator: StyleGAN2, w_plus: Tensor, side: int) -> Tensor:
     x = const.to(generator.dtype).expand(len(w_plus), *const.shape)
     convs = [conv for block in network.blocks if block.resolution <= side for conv in block.convs]
     for row, conv in enumerate(convs):
-        x = conv(x, conv.affine(w_plus[:, row]), None)
+        x = conv(x, conv.affine(w_plus[:, row]), conv.noise_const[None, None])
     return x.float()

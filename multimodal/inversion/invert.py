@@ -22,7 +22,7 @@ from multimodal.inversion.methods.layerwise import LayerOptions, layer_by_layer
 from multimodal.inversion.methods.monte_carlo import MonteCarloOptions, monte_carlo
 from multimodal.inversion.methods.pivotal import anchored, tune, tuned_generator
 from multimodal.inversion.methods.programs import ProgramOptions, by_programs
-from multimodal.inversion.methods.quick import QuickOptions, quick
+from multimodal.inversion.methods.quick import STEPS_AFTER, QuickOptions, quick
 from multimodal.inversion.objective import Objective, local_lpips
 from multimodal.inversion.options import (
     BasinOptions,
@@ -238,7 +238,8 @@ def _quick_after(task: Task, begun: Outcome, options: QuickOptions) -> Outcome:
     tuned = begun.tuned or {}
     weights = {key: value for key, value in tuned.items() if not key.endswith("_at")}
     own = replace(task, generator=tuned_generator(task.generator, weights))
-    found = quick(own.starting_at(begun.latent.w), options)
+    steps = STEPS_AFTER if options.steps is None else options.steps
+    found = quick(own.starting_at(begun.latent.w), replace(options, steps=steps))
     weights |= dict(found.tuned or {})
     return replace(found, tuned=anchored(task.generator, found.latent.w, weights))
 

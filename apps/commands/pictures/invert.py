@@ -22,9 +22,7 @@ from apps.commands.options import (
 from apps.console import report, steps
 
 Out = Annotated[Path, typer.Option(help="Folder for the latent, pictures and report.")]
-Method = Annotated[
-    str, typer.Option(help="auto, encoder, quick, hybrid, pivotal, adam, cma ...")
-]
+Method = Annotated[str, typer.Option(help="auto, encoder, quick, hybrid, pivotal, adam, cma ...")]
 
 
 def invert(

@@ -24,6 +24,8 @@ from multimodal.types import Latent
 
 SAMPLES = 64
 """Random codes from which W's spread is told."""
+STEPS, STEPS_AFTER = 24, 12
+"""From the encoder's code, and from a hypernetwork's weights."""
 BETAS = (0.85, 0.9)
 """Of Adam: it has some twenty steps, so its memory is short."""
 
@@ -33,7 +35,7 @@ class QuickOptions:
     """The encoder's code, and a hypernetwork's weights, then a few steps of code and fine layers.
 
     Args:
-        steps: of Adam, all of which are taken.
+        steps: of Adam, all of which are taken; None: 24, or 12 after a hypernetwork.
         lr: of the code.
         tuning: of the weights of the fine layers; 0 leaves every weight as it is.
         finest: how many of the largest sides these layers draw.
@@ -43,7 +45,7 @@ class QuickOptions:
         hyper: begin at the weights that the model's hypernetwork predicts, where it has one.
     """
 
-    steps: int = 24
+    steps: int | None = None
     lr: float = 0.12
     tuning: float = 0.01
     finest: int = 4
@@ -54,7 +56,7 @@ class QuickOptions:
 
     def __post_init__(self) -> None:
         check_bounds(
-            steps=(self.steps, 1, 100_000),
+            steps=(1 if self.steps is None else self.steps, 1, 100_000),
             lr=(self.lr, 1e-8, 1e3),
             tuning=(self.tuning, 0, 1),
             finest=(self.finest, 0, 20),
@@ -113,13 +115,14 @@ class _Search:
         groups = [{"params": [self.code], "full": options.lr}]
         groups += [{"params": list(self.weights.values()), "full": options.tuning}]
         self.adam = torch.optim.Adam([g for g in groups if g["params"]], betas=BETAS)
+        self.count = STEPS if options.steps is None else options.steps
         self.steps, self.lowest = 0, math.inf
         self.best: tuple[Tensor, dict[str, Tensor]] = (self.start, {})
 
     @torch.enable_grad()
     def run(self) -> Outcome:
         """Take every step, or stop where a loss is not finite."""
-        count = self.options.steps
+        count = self.count
         while self.steps <= count:
             terms = self._terms()
             total = torch.stack(list(terms.values())).sum()
@@ -143,7 +146,7 @@ class _Search:
         return terms
 
     def _step(self, total: Tensor) -> None:
-        heat = rate(self.steps, self.options.steps)
+        heat = rate(self.steps, self.count)
         for group in self.adam.param_groups:
             group["lr"] = group["full"] * heat
         self.adam.zero_grad(set_to_none=True)
@@ -160,4 +163,4 @@ class _Search:
 
     def _tell(self, terms: Terms, message: str = "") -> None:
         losses = {name: float(term.detach().mean()) for name, term in terms.items()}
-        self.task.tell(self.steps, self.options.steps, losses, message)
+        self.task.tell(self.steps, self.count, losses, message)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
 from multimodal.inversion import invert, tuned_generator
+from multimodal.inversion.methods.pivotal import anchored
 from multimodal.inversion.options import PIVOTAL
 
 
@@ -125,3 +126,20 @@ def test_weights_that_the_pivot_tuned_are_tuned_further(
     assert set(pivot.tuned) <= set(result.tuned)
     assert not any("affine" in key or "mapping" in key for key in result.tuned)
     assert result.report["mse"] < pivot.report["mse"]
+
+
+def test_added_features_stay_where_the_code_draws_the_same(
+    tiny: StyleGAN2, elsewhere: Tensor
+) -> None:
+    key = "synthesis.b16.conv1.residual"
+    torch.manual_seed(0)
+    added = torch.randn(tiny.synthesis.b16.conv1.residual_shape)
+    own = anchored(tiny, elsewhere, {key: added, f"{key}_at": torch.zeros_like(added)})
+    assert set(own) == {key, f"{key}_at"}
+    assert own[f"{key}_at"].any()
+    anchored_twin, plain_twin = tuned_generator(tiny, own), tuned_generator(tiny, {key: added})
+    here = [twin.synthesize(elsewhere) for twin in (anchored_twin, plain_twin)]
+    torch.testing.assert_close(here[0], here[1], rtol=1e-3, atol=1e-3)
+    far = tiny.sample(1, seed=21, truncation=1.0).w
+    bare, drawn, always = (g.synthesize(far) for g in (tiny, anchored_twin, plain_twin))
+    assert (drawn - bare).square().mean() < 0.5 * (always - bare).square().mean()

@@ -12,7 +12,7 @@ import torch
 from multimodal.files.weights import WeightsError
 from multimodal.generators.native import save_native
 from multimodal.generators.stylegan2 import StyleGAN2, StyleGAN2Config
-from multimodal.inversion import invert, load_encoder
+from multimodal.inversion import FaceEncoder, invert, load_encoder, tuned_generator
 from multimodal.inversion.encoders.bundle_encoder import BundleEncoder, BundleEncoderConfig
 from multimodal.inversion.encoders.encoder_files import save_bundle_encoder
 from multimodal.inversion.encoders.hyper_network import layer_table
@@ -95,6 +95,29 @@ def test_training_draws_pictures_better_and_resumes(generator: StyleGAN2, tmp_pa
     plain = invert(generator, images[:1], "encoder", encoder=ours)
     assert found.report["steps"] == 1
     assert found.report["mse"] < plain.report["mse"]
+    _goes_on(generator, images[:1], ours, found.report["mse"])
+
+
+def _goes_on(generator: StyleGAN2, image: torch.Tensor, encoder: FaceEncoder, mse: float) -> None:
+    """Quick descents begin at the hypernetwork's weights, and are what "auto" takes."""
+    auto = invert(generator, image, encoder=encoder, perceptual=None, steps=6)
+    assert auto.report["method"] == "quick"
+    assert auto.report["mse"] < mse
+    assert auto.tuned is not None
+    assert {f"synthesis.b16.conv1.{part}" for part in ("residual", "residual_at")} <= set(
+        auto.tuned
+    )
+    twin = tuned_generator(generator, auto.tuned)
+    drawn = twin.synthesize(auto.latent.w).clamp(-1, 1)  # where nothing moved, all of it is there
+    assert float((drawn - image).square().mean()) == pytest.approx(auto.report["mse"], rel=1e-3)
+    plain = {"hyper": False, "encoder": encoder, "perceptual": None, "steps": 6}
+    assert "synthesis.b16.conv1.residual" not in (
+        invert(generator, image, "quick", **plain).tuned or {}
+    )
+    half = torch.ones(1, 1, 32, 32)
+    half[..., 16:] = 0
+    hidden = invert(generator, image, encoder=encoder, perceptual=None, steps=6, mask=half)
+    assert "synthesis.b16.conv1.residual" not in (hidden.tuned or {})
 
 
 def _inverts(
