@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 BLUR_TAPS = (1.0, 3.0, 3.0, 1.0)
 """The low-pass filter of StyleGAN2's up-sampling, applied along rows and columns."""
+STILL = 10.0
+"""How fast what was added to a layer's features goes where an edit moves them."""
 
 
 def blur_kernel(gain: float = 4.0) -> Tensor:
@@ -141,3 +143,15 @@ def spread(x: Tensor, kernels: Sequence[Tensor]) -> Tensor:
 def packed(weight: Tensor, dtype: torch.dtype) -> Tensor:
     """Weights in the features' type, laid out channels-last."""
     return weight.to(dtype).contiguous(memory_format=torch.channels_last)
+
+
+def with_residual(x: Tensor, residual: Tensor | None, at: Tensor | None) -> Tensor:
+    """Features `[B, C, H, W]` with those of one face added, `[C, H, W]` or None: everywhere, or
+    where they are still near `at` `[C, H, W]`, the less the further an edit moves them."""
+    if residual is None:
+        return x
+    if at is None:
+        return x + residual.to(x.dtype)
+    moved = (x.float() - at).square().mean(dim=1, keepdim=True) / at.square().mean()
+    still = torch.exp(-STILL * F.avg_pool2d(moved, 3, 1, 1))
+    return x + residual.to(x.dtype) * still.to(x.dtype)

@@ -30,6 +30,7 @@ from multimodal.generators.modulation import (
     packed,
     polyphase,
     spread,
+    with_residual,
 )
 from multimodal.latents import ALL_SPACES
 from multimodal.types import Latent, NoiseMode, check_seed
@@ -45,13 +46,10 @@ __all__ = [
     "SynthesisLayer",
     "SynthesisNetwork",
     "ToRGB",
-    "blur_kernel",
     "channels_for",
 ]
 
 SQRT2 = math.sqrt(2.0)
-STILL = 10.0
-"""How fast what was added to a layer's features goes where an edit moves them."""
 PHASES_FROM = 32
 """Side of the input from which bf16 up-sampling in phases pays on a CPU (measured)."""
 
@@ -124,9 +122,9 @@ class SynthesisLayer(ModulatedConv):
         self.resolution = resolution
         self.clamp = config.conv_clamp
         self.noise_strength = nn.Parameter(torch.zeros([]))
-        self.residual: Tensor | None  # one face's features beside its code, see `tuned_generator`
+        self.residual: Tensor | None  # one face's features, see `pivotal.anchored`
+        self.residual_at: Tensor | None
         self.register_parameter("residual", None)
-        self.residual_at: Tensor | None  # the layer's own features where that was found
         self.register_parameter("residual_at", None)
         self.residual_shape = (outputs, resolution, resolution)
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
@@ -148,9 +146,7 @@ class SynthesisLayer(ModulatedConv):
             x = x.add_((noise * (self.noise_strength * SQRT2)).to(dtype))
         x = F.leaky_relu_(x, 0.2)
         x = x if self.clamp is None else x.clamp(-self.clamp, self.clamp)
-        if self.residual is None:
-            return x
-        return x + self.residual.to(dtype) * still(x, self.residual_at)
+        return with_residual(x, self.residual, self.residual_at)
 
     def _convolve(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         if not self.up:
@@ -176,15 +172,6 @@ class SynthesisLayer(ModulatedConv):
         x = F.conv2d(x, self.derived(f"phases {dtype}", phases), padding=1)
         x = x.unflatten(1, (2, 2, -1)).permute(0, 4, 1, 5, 2, 3)  # [B, h, 2, w, 2, C]
         return x.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
-
-
-def still(x: Tensor, at: Tensor | None) -> Tensor:
-    """How far features `[B, C, H, W]` are still what they were, `[B, 1, H, W]` in [0, 1]: 1 where
-    nothing moved from `at` `[C, H, W]`, near 0 where an edit draws something else."""
-    if at is None:
-        return x.new_ones(())
-    moved = (x.float() - at).square().mean(dim=1, keepdim=True) / at.square().mean()
-    return torch.exp(-STILL * F.avg_pool2d(moved, 3, 1, 1)).to(x.dtype)
 
 
 class ToRGB(ModulatedConv):
