@@ -1,9 +1,10 @@
 """Speech to words, offline: PocketSphinx (Huggins-Daines et al. 2006) that expects some sentences.
 
 The acoustic model is the wheel's own (US English, BSD licence); the language model is a trigram of
-the sentences that can be said. A recording is recognised at three paces; of the common sentences
-whose phones are nearest to what was found, the one that fits the recording best when it is aligned
-with it is taken to be said, unless it is not near. Words may be said as in Britain, without an r.
+the sentences that can be said. A recording is recognised at three paces, as it is and with its
+noise taken off; of the common sentences whose phones are nearest to what was found, the one that
+fits the recording best when it is aligned with it is taken to be said, unless it is not near. Words
+may be said as in Britain, without an r.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import torch
 import torchaudio
 
 from audio.io import RATE, SoundSource, load_sound
+from audio.speech.denoise import denoised
 from audio.speech.nearest import VOWELS, NearestSentence
 from audio.speech.types import LONGEST_S, Heard
 
@@ -33,7 +35,7 @@ UNFIT = 4.0
 """What the second counts against the first."""
 
 PACES = (1.0, 0.92, 1.08)
-"""A recording is recognised at each."""
+"""A recording is recognised at each, with its noise and without."""
 
 LOUDNESS = 0.08
 """Root mean square that a recording is brought to."""
@@ -99,8 +101,8 @@ class SphinxReader:
             ValueError: not a sound, or silence.
         """
         samples = load_sound(sound, LONGEST_S).samples
-        samples = samples * (LOUDNESS / max(float(np.sqrt((samples**2).mean())), 1e-6))
-        paced = [_pcm(_paced(samples, pace)) for pace in PACES]
+        sources = [_levelled(samples), _levelled(denoised(samples))]
+        paced = [_pcm(_paced(source, pace)) for source in sources for pace in PACES]
         found = [text for pcm in paced if (text := self._recognised(pcm))]
         if not found:
             return Heard("", float("inf"))
@@ -133,7 +135,7 @@ class SphinxReader:
         return float(np.log(max(found.score, UNLIKELY))) if whole else float(np.log(UNLIKELY))
 
     def _fits(self, paced: Sequence[bytes], sentences: Sequence[str]) -> np.ndarray:
-        """The same of some sentences, at the pace at which one of them fits best."""
+        """The same of some sentences, of the version of it that one of them fits best."""
         fits = np.array([[self._fit(pcm, sentence) for sentence in sentences] for pcm in paced])
         best: np.ndarray = fits[int(fits.max(axis=1).argmax())]
         return best
@@ -149,6 +151,12 @@ def _pcm(samples: np.ndarray) -> bytes:
     noise = np.random.default_rng(0).normal(0, NOISE, len(samples) + 2 * len(pause))
     whole = np.concatenate([pause, samples, pause]) + noise
     return bytes((whole.clip(-1, 1) * 32767).astype(np.int16).tobytes())
+
+
+def _levelled(samples: np.ndarray) -> np.ndarray:
+    """A recording brought to `LOUDNESS`."""
+    levelled: np.ndarray = samples * (LOUDNESS / max(float(np.sqrt((samples**2).mean())), 1e-6))
+    return levelled
 
 
 def _paced(samples: np.ndarray, pace: float) -> np.ndarray:
