@@ -29,7 +29,8 @@ from audio.speech.types import LONGEST_S, Heard
 
 MOST_DOUBT = 1.1
 """Doubt from which nothing of what was heard is believed: how far its phones are from the sentence,
-as a share of its length, and how badly the sentence fits each second of the recording."""
+as a share of its length, with the noise or without, and how badly the sentence fits each second of
+the recording."""
 
 UNFIT = 4.0
 """What the second counts against the first."""
@@ -102,17 +103,19 @@ class SphinxReader:
         """
         samples = load_sound(sound, LONGEST_S).samples
         sources = [_levelled(samples), _levelled(denoised(samples))]
-        paced = [_pcm(_paced(source, pace)) for source in sources for pace in PACES]
-        found = [text for pcm in paced if (text := self._recognised(pcm))]
+        versions = [[_pcm(_paced(source, pace)) for pace in PACES] for source in sources]
+        paced = [pcm for pcms in versions for pcm in pcms]
+        read = [[text for pcm in pcms if (text := self._recognised(pcm))] for pcms in versions]
+        found = [text for texts in read for text in texts]
         if not found:
             return Heard("", float("inf"))
         text, far = self._common.find(found, lambda sentences: self._fits(paced, sentences))
         said = found[0]
         if said != text and not self._strange(said):
-            own = NearestSentence([said], phones_of).find(found)[1]
             fits = self._fits(paced, [said, text])
-            if own + ODD < far and fits[0] > fits[1]:
-                text, far = said, own
+            if _far(said, found) + ODD < far and fits[0] > fits[1]:
+                text = said
+        far = min(_far(text, texts) for texts in read if texts)
         unfit = -float(self._fits(paced, [text])[0]) / (len(samples) / RATE + 2 * PAUSE_S)
         return Heard(text, far + UNFIT * unfit)
 
@@ -143,6 +146,11 @@ class SphinxReader:
     def _strange(self, text: str) -> bool:
         """Do any two words follow each other in it as in no sentence?"""
         return any(pair not in self._pairs for pair in _pairs(text))
+
+
+def _far(sentence: str, found: Sequence[str]) -> float:
+    """How far a sentence is from some recognitions, as a share of its length."""
+    return NearestSentence([sentence], phones_of).find(found)[1]
 
 
 def _pcm(samples: np.ndarray) -> bytes:

@@ -22,6 +22,8 @@ from torch import Tensor
 
 from guidance.common import read_options
 from guidance.methods.aims import Aim, aims_of, lacking, ways_towards
+from guidance.methods.delta import FILE_NAME as NETWORK
+from guidance.methods.delta import DeltaEdit
 from guidance.methods.factor_moves import BEYOND, FILE_NAME, FactorMoves, Way
 from guidance.targets import direction
 from guidance.wishes.meaning import load_meaning, load_related
@@ -47,6 +49,9 @@ class FactorOptions:
         gains: the same by class ("expression: smile"), 1 where none is given.
         beside: by class, what words move with it, so that the rest of a face stays as it was: other
             classes, and the share of the way to each.
+        network: by class, how much of the delta network's change (`guidance.methods.delta`) is
+            added where a sound or a picture asks for such classes alone, and the share of the
+            factors' own change that stays: the network sees in a photograph what its code may lack.
         price: of a coefficient in the sparse sum; higher finds fewer classes.
         least: share of the largest coefficient below which a class is not meant.
         least_against: the same for classes that a target moves away from.
@@ -60,6 +65,7 @@ class FactorOptions:
     full: float = 0.4
     gains: Mapping[str, float] = field(default_factory=dict)
     beside: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    network: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def sparse_sum(target: Tensor, words: Tensor, price: float, rounds: int = 60) -> Tensor:
@@ -122,6 +128,7 @@ class KnownFactors:
         self.toolkit = toolkit
         self._moves = moves
         self._meant: list[Meaning] = []
+        self._network: DeltaEdit | None = None
 
     @property
     def moves(self) -> FactorMoves:
@@ -152,9 +159,34 @@ class KnownFactors:
         """
         options, moves = read_options(FactorOptions, request.options), self.moves
         factors = moves.read(request.latent.w.to(moves.weight)[0]).clamp(-BEYOND, BEYOND)
+        added, kept = self._shares(request, options)
         ways = self._ways(request, factors, options)
-        step = options.gain * self._gone(ways, request.latent.w.to(moves.weight)[0], factors)
-        return Offset(w=step[None].to(request.latent.w), meant=self._meant_by(request, factors))
+        step = self._gone(ways, request.latent.w.to(moves.weight)[0], factors)
+        return Offset(
+            w=(options.gain * kept * step)[None].to(request.latent.w),
+            styles=self._seen(request, options.gain * added),
+            meant=self._meant_by(request, factors),
+        )
+
+    def _shares(self, request: EditRequest, options: FactorOptions) -> tuple[float, float]:
+        """How much of the delta network's change is added, and what is kept of the factors'."""
+        folder = self.toolkit.folder
+        if request.text is not None or folder is None or not (Path(folder) / NETWORK).is_file():
+            return 0.0, 1.0
+        heard = self.heard_as(request.target, request.neutral)
+        if not heard or any(part <= 0 or name not in options.network for name, part in heard):
+            return 0.0, 1.0
+        name, part = heard[0]
+        added, kept = options.network[name]
+        return added * part, kept
+
+    def _seen(self, request: EditRequest, gain: float) -> tuple[Tensor, ...] | None:
+        """The delta network's change; None where nothing of it is added."""
+        if gain == 0:
+            return None
+        if self._network is None:
+            self._network = DeltaEdit(self.toolkit)
+        return self._network.offset(replace(request, options={"gain": gain})).styles
 
     def _meant_by(self, request: EditRequest, factors: Tensor) -> tuple[Meant, ...]:
         """What the words of a request say, for what the drawing will not."""

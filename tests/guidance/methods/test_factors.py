@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guidance.common import save_tensors
+from guidance.common import conv_indices, save_tensors, style_sizes
 from guidance.methods.delta import FILE_NAME as DELTA
+from guidance.methods.delta import DeltaConfig, DeltaEdit, DeltaNetwork, save_delta
 from guidance.methods.factor_moves import FILE_NAME, FactorMoves
 from guidance.methods.factors import FactorOptions, KnownFactors, sparse_sum, wanted
 from multimodal.types import EditRequest, Latent, Toolkit
@@ -154,6 +155,28 @@ def test_files(toolkit: Toolkit, tmp_path: Path) -> None:
     assert found.w is not None
     torch.testing.assert_close(found.w, expected.w)
     assert method.moves.names == moves.names
+
+
+def test_what_no_words_ask_for_is_seen_by_the_delta_network_too(toolkit: Toolkit) -> None:
+    sizes = style_sizes(toolkit.generator)
+    convs = tuple(sizes[i] for i in conv_indices(len(sizes)))
+    network = DeltaNetwork(DeltaConfig(toolkit.clip.dim, convs, hidden=16))
+    save_delta(network, Path(str(toolkit.folder)) / DELTA, {})
+    moves = _fitting(toolkit)
+    smile = _request(toolkit, moves, torch.tensor([1.0, 0.0, 0.0]))
+    options = {"network": {"smile": (0.5, 0.8)}}
+    method = KnownFactors(toolkit, moves)
+    alone, both = method.offset(smile), method.offset(replace(smile, options=options))
+    assert alone.styles is None
+    expected = DeltaEdit(toolkit).offset(replace(smile, options={"gain": 0.5})).styles
+    assert both.styles is not None
+    assert expected is not None
+    assert alone.w is not None
+    torch.testing.assert_close(both.w, 0.8 * alone.w)
+    torch.testing.assert_close(torch.cat(both.styles, 1), torch.cat(expected, 1))
+    for asked in ([0.0, 0.0, 1.0], [1.0, 0.0, 1.0]):
+        beard = _request(toolkit, moves, torch.tensor(asked))
+        assert method.offset(replace(beard, options=options)).styles is None
 
 
 def test_foreign_files(toolkit: Toolkit, tmp_path: Path) -> None:
