@@ -28,6 +28,17 @@ RUMBLE = 90.0
 """Hz up to which nothing of a voice is lost."""
 
 
+def signal_to_noise(samples: np.ndarray) -> float:
+    """How far speech `[T]` at 16 kHz is above its quietest moments, in decibels; 100 at most, and
+    where it is shorter than a window."""
+    if len(samples) < WINDOW:
+        return 100.0
+    frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
+    power = np.sort((frames.astype(np.float64) ** 2).mean(axis=1))
+    noise = power[: max(3, round(len(power) * QUIET))].mean()
+    return float(10 * np.log10(min((power.mean() + 1e-20) / (noise + 1e-20), 1e10)))
+
+
 def denoised(samples: np.ndarray) -> np.ndarray:
     """Speech `[T]` at 16 kHz with steady noise taken off, as float32 `[T]`.
 

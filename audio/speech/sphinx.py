@@ -1,7 +1,7 @@
 """Speech to words, offline: PocketSphinx (Huggins-Daines et al. 2006) that expects some sentences.
 
 The acoustic model is the wheel's own (US English, BSD licence); the language model is a trigram of
-the sentences that can be said. A recording is recognised at three paces, as it is and with its
+the sentences that can be said. A recording is recognised at three paces, a noisy one also with its
 noise taken off; of the common sentences whose phones are nearest to what was found, the one that
 fits the recording best when it is aligned with it is taken to be said, unless it is not near. Words
 may be said as in Britain, without an r.
@@ -23,7 +23,7 @@ import torch
 import torchaudio
 
 from audio.io import RATE, SoundSource, load_sound
-from audio.speech.denoise import denoised
+from audio.speech.denoise import denoised, signal_to_noise
 from audio.speech.nearest import VOWELS, NearestSentence
 from audio.speech.types import LONGEST_S, Heard
 
@@ -36,7 +36,11 @@ UNFIT = 4.0
 """What the second counts against the first."""
 
 PACES = (1.0, 0.92, 1.08)
-"""A recording is recognised at each, with its noise and without."""
+"""A recording is recognised at each; a noisy one with its noise and without."""
+
+NOISY = 26.0
+"""Decibels that speech is above its quietest moments by, below which it counts as noisy: a filter
+harms what is clean."""
 
 LOUDNESS = 0.08
 """Root mean square that a recording is brought to."""
@@ -102,8 +106,9 @@ class SphinxReader:
             ValueError: not a sound, or silence.
         """
         samples = load_sound(sound, LONGEST_S).samples
-        sources = [_levelled(samples), _levelled(denoised(samples))]
-        versions = [[_pcm(_paced(source, pace)) for pace in PACES] for source in sources]
+        noisy = signal_to_noise(samples) < NOISY
+        sources = [samples, denoised(samples)] if noisy else [samples]
+        versions = [[_pcm(_paced(_levelled(one), pace)) for pace in PACES] for one in sources]
         paced = [pcm for pcms in versions for pcm in pcms]
         read = [[text for pcm in pcms if (text := self._recognised(pcm))] for pcms in versions]
         found = [text for texts in read for text in texts]

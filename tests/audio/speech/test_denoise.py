@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from audio.io import RATE, load_sound
-from audio.speech.denoise import WINDOW, denoised
+from audio.speech.denoise import WINDOW, denoised, signal_to_noise
 
 VOICE = Path(__file__).parent / "no_glasses.ogg"
 
@@ -37,3 +37,11 @@ def test_rumble_goes_and_what_is_too_short_stays() -> None:
     assert np.abs(denoised(hum)[WINDOW:-WINDOW]).max() < 0.1
     short = np.ones(10, np.float32)
     assert np.array_equal(denoised(short), short)
+
+
+def test_how_noisy_a_voice_is() -> None:
+    clean = np.pad(load_sound(VOICE).samples, RATE // 4)
+    noise = np.random.default_rng(0).normal(0, 0.1 * clean.std(), len(clean)).astype(np.float32)
+    assert signal_to_noise(clean) > 40
+    assert 18 < signal_to_noise(clean + noise) < 22
+    assert signal_to_noise(np.zeros(10, np.float32)) == 100
