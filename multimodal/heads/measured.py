@@ -13,8 +13,10 @@ from multimodal.heads.solid import Solid, cells
 from multimodal.heads.turning import turned
 
 SIDE = 320
-AIM = 0.93
-"""Degrees measured for a degree asked: a person is known again better after the smaller turn."""
+AIM, AIM_NOD = 0.93, 0.88
+"""Degrees measured for a degree asked, across and down: a person is known again better after the
+smaller turn."""
+TRIALS = 2
 LEAST, MOST_YAW, MOST_PITCH = 0.7, 1.5, 1.2
 """Bounds of the correction: points on a hidden face say little, and a nod costs likeness."""
 
@@ -29,12 +31,20 @@ def turned_truly(solid: Solid, yaw: float, pitch: float) -> np.ndarray:
         return places
     crop = np.asarray(cut(Image.fromarray(solid.photo), FaceTransform(solid.place.quad, SIDE)))
     before = head_pose(_points(crop, solid.points))
+    across, down = yaw, pitch
+    for _ in range(TRIALS):
+        after = head_pose(_points(_drawn(crop, places), solid.points + _moved(solid, places)))
+        across = _scaled(yaw, across, after[0] - before[0], AIM, MOST_YAW)
+        down = _scaled(pitch, down, after[1] - before[1], AIM_NOD, MOST_PITCH)
+        places = turned(solid, across, down)
+    return places
+
+
+def _drawn(crop: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """A crop whose pixels come from places in it."""
     spots = cv2.resize(places, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) * SIDE - 0.5
     x, y = np.moveaxis(spots.astype(np.float32), -1, 0)
-    trial = cv2.remap(crop, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    after = head_pose(_points(trial, solid.points + _moved(solid, places)))
-    across = _scaled(yaw, after[0] - before[0], MOST_YAW)
-    return turned(solid, across, _scaled(pitch, after[1] - before[1], MOST_PITCH))
+    return cv2.remap(crop, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _points(crop: np.ndarray, near: np.ndarray) -> np.ndarray:
@@ -53,8 +63,9 @@ def _moved(solid: Solid, places: np.ndarray) -> np.ndarray:
     return moved
 
 
-def _scaled(asked: float, measured: float, most: float) -> float:
+def _scaled(asked: float, tried: float, measured: float, aim: float, most: float) -> float:
+    """The angle to turn by where `tried` measured as `measured`."""
     if asked == 0:
         return 0.0
-    lacking = AIM * asked / measured if measured * asked > 0 else most
+    lacking = aim * tried / measured if measured * asked > 0 else most
     return asked * float(np.clip(lacking, LEAST, most))

@@ -14,13 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from multimodal.restoration.filters import guided, smooth
+from multimodal.restoration.holes import filled
 from multimodal.restoration.jpeg import jpeg
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the luminance (BT.601)."""
 SCALES = (2, 16)
-RELAXED = 24
-"""Rounds of relaxation at each scale, from coarse to fine."""
 ROUNDS = 4
 """How often what a drawing lacks is handed back to it; each time a tenth is left."""
 MOST_ROUNDS, CLOSE = 32, 0.5 / 127.5
@@ -73,19 +73,16 @@ def degradation(task: str, **settings: Any) -> Degradation:
 
 
 def inpaint(hole: Tensor | None = None) -> Degradation:
-    """A part is missing: `hole` is 1 there. What the drawing lacks at the hole's border is carried
-    into it as a membrane, so that light and colour go on without a step (Perez et al. 2003)."""
+    """A part is missing: `hole` is 1 there; see `filled`."""
     if hole is None or hole.ndim != 4 or hole.shape[:2] != (1, 1):
         raise ValueError("inpainting needs a hole: a mask [1, 1, H, W], white where to draw")
     if not 0 < float(hole.mean()) < 1:
         raise ValueError("the mask is empty or covers everything: nothing to draw, or to draw from")
     missing = (hole > 0.5).float()
-
     known = 1 - missing
 
     def keep(drawn: Tensor, given: Tensor) -> Tensor:
-        carried = membrane(given - drawn, known)
-        return torch.where(missing > 0, drawn + carried, given)
+        return filled(drawn, given, missing.to(given))
 
     return Degradation("inpaint", lambda x: x * known, keep, known, looks=4)
 
@@ -165,59 +162,6 @@ TASKS: Mapping[str, Callable[..., Degradation]] = {
     "jpeg": unjpeg,
 }
 """Every task by name."""
-
-
-def smooth(images: Tensor, sigma: float) -> Tensor:
-    """`[B, C, H, W]` through a Gaussian of that deviation in pixels; borders are mirrored."""
-    reach = min(int(3 * sigma + 0.5), images.shape[-1] - 1)
-    if reach < 1:
-        return images
-    steps = torch.arange(-reach, reach + 1, device=images.device, dtype=images.dtype)
-    weights = torch.exp(-0.5 * (steps / sigma) ** 2)
-    line = (weights / weights.sum()).expand(images.shape[1], 1, -1)
-    channels = images.shape[1]
-    wide = F.pad(images, (reach, reach, 0, 0), mode="reflect")
-    wide = F.conv2d(wide, line[:, :, None, :], groups=channels)
-    tall = F.pad(wide, (0, 0, reach, reach), mode="reflect")
-    return F.conv2d(tall, line[..., None], groups=channels)
-
-
-def membrane(values: Tensor, known: Tensor) -> Tensor:
-    """Values where they are known, and between them the solution of Laplace's equation.
-
-    Relaxed from coarse to fine, each scale beginning with the one before.
-
-    Args:
-        values: `[B, C, H, W]`.
-        known: `[1, 1, H, W]`, 1 where they hold; somewhere at least.
-    """
-    size = values.shape[-2:]
-    found = (values * known).sum((2, 3), keepdim=True) / known.sum()
-    for part in (32, 16, 8, 4, 2, 1):
-        small = [max(1, side // part) for side in size]
-        share = F.interpolate(known, small, mode="area")
-        level = F.interpolate(values * known, small, mode="area") / share.clamp_min(1e-6)
-        fixed = share > (0.999 if part == 1 else 0.25)
-        found = F.interpolate(found, small, mode="bilinear", align_corners=False)
-        for _ in range(RELAXED):
-            found = torch.where(fixed, level, found)
-            found = F.avg_pool2d(F.pad(found, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    return torch.where(known > 0, values, found)
-
-
-def guided(images: Tensor, guide: Tensor, sigma: float = 6.0, even: float = 0.01) -> Tensor:
-    """Pictures smoothed, but for the edges of a guide (He et al. 2010, equations 5 to 8).
-
-    Args:
-        images: `[B, C, H, W]`.
-        guide: `[B, 1, H, W]`.
-        sigma: deviation of the window in pixels.
-        even: variance of the guide below which a window counts as even.
-    """
-    centre, mean = smooth(guide, sigma), smooth(images, sigma)
-    variance = smooth(guide * guide, sigma) - centre * centre
-    slope = (smooth(images * guide, sigma) - mean * centre) / (variance + even)
-    return smooth(slope, sigma) * guide + smooth(mean - slope * centre, sigma)
 
 
 def _handed_back(apply: Callable[[Tensor], Tensor]) -> Keep:

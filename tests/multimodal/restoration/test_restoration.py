@@ -16,7 +16,8 @@ from multimodal.editing.restoring import lit_as, restore_photo
 from multimodal.generators import load_generator
 from multimodal.images import to_pil, to_tensor
 from multimodal.restoration import METHODS, TASKS, degradation, restore
-from multimodal.restoration.degradations import LUMA, smooth
+from multimodal.restoration.degradations import LUMA
+from multimodal.restoration.filters import smooth
 from multimodal.restoration.jpeg import jpeg
 from multimodal.types import Generator
 from tests.tiny_editor import tiny_editor
