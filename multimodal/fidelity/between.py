@@ -254,10 +254,14 @@ def _mixed_region(one: Region | None, two: Region | None, way: Carried) -> Regio
     if first.limit is not None or second.limit is not None:
         limits = [fades if r.limit is None else r.limit for r in (first, second)]
         limit = _mixed((limits[0], limits[1]), way)
+    top = None
+    if first.top is not None and second.top is not None:
+        top = _mixed((first.top.astype(np.float32), second.top.astype(np.float32)), way)
+        top = top.clip(0, 255).astype(np.uint8)
     low = np.minimum(first.extent, second.extent)[:2] - 0.03
     high = np.maximum(first.extent, second.extent)[2:] + 0.03
     extent = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    return Region(line, reach, along, extent, limit)
+    return Region(line, reach, along, extent, limit, top)
 
 
 def _mixed_tint(one: Tint | None, two: Tint | None, share: float) -> Tint:

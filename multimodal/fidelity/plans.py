@@ -156,14 +156,15 @@ def planned(
     """
     if named(wishes) and before.score > SURE:
         after = before  # photographs lead, and nothing of the drawing is read
-    meshes = before.mesh, after.mesh
-    followed = subject.sure and min(before.score, after.score) > SURE
+    stays = wishes.face_stays
+    followed = subject.sure and before.score > SURE and (stays or after.score > SURE)
+    if stays and followed:
+        return _only_covers(subject, small, before, after, wishes)
     if not followed:
         meshes = subject.mesh, subject.mesh  # drawings are taken to lie where the photo's face is
         look = None
-    elif wishes.face_stays:
-        meshes, look = (before.mesh, before.mesh), None
     else:
+        meshes = before.mesh, after.mesh
         look = look_of((before.levels, after.levels), meshes, subject.mesh, wishes)
         look = made_up(look, subject.small, subject.mesh, wishes)
     maps = register(subject.mesh, *meshes, look)
@@ -171,7 +172,7 @@ def planned(
     gain = skin_gain(before, after, wishes)
     skin = share(before.likely, SKIN)[..., None]
     then = before.levels * (1 + skin * (gain - 1))
-    kept = np.full(small.shape[:2], float(not wishes.face_stays), np.float32)
+    kept = np.full(small.shape[:2], float(not stays), np.float32)
     if followed and not (
         look and look.led >= 1
     ):  # else nothing is known of where what lies, and the whole crop takes part
@@ -180,6 +181,18 @@ def planned(
     change = change_of((small, then, after.levels), maps, kept, opened, look, bare)
     above = Scene(small, subject.likely, maps, before, after)
     change = replace(change, covers=tuple(covers(above, wishes, opened)))
+    return _without_colours(subject, change) if subject.grey else change
+
+
+def _only_covers(
+    subject: Subject, small: np.ndarray, before: Drawn, after: Drawn, wishes: Wishes
+) -> Change:
+    """What hides parts of a face that itself stays as it is."""
+    maps = register(subject.mesh, before.mesh, before.mesh)
+    none = np.zeros(small.shape, np.float32)
+    above = Scene(small, subject.likely, maps, before, after)
+    motion = np.zeros_like(maps.photo, np.float32)
+    change = Change(motion, none + 1, none, tuple(covers(above, wishes, 0.0)))
     return _without_colours(subject, change) if subject.grey else change
 
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from multimodal.faces.align import FaceTransform
 from multimodal.faces.native import native_crop
@@ -24,10 +25,13 @@ REACH, EDGE = 4, 1.5e-3
 """Window of the guided filter in pixels of the square, and variance up to which edges are none."""
 STEEP = np.float32(1.5)
 """How much steeper than the guided filter's a region's edge is."""
+BINS, MOST = 16, 3.0
+"""Shades of each colour by which hair is told from what is none; the most that they count, in
+logarithms of odds."""
 LARGE = 480
 """Side of the square, in the photo's pixels, from which a film's masks are found at half size, and
 that of larger ones as they are made smaller for it."""
-BRIGHTEST = (1.4, 2.5)
+BRIGHTEST = (1.25, 2.5)
 """How much brighter than the hair near by strands are at most: at its rim, and within."""
 FACE = ("skin", "nose", "lips", "eyes", "iris", "brows")
 SKIN = ("skin", "nose", "ears", "neck")
@@ -73,6 +77,8 @@ class Surroundings:
     def where(self, names: tuple[str, ...]) -> np.ndarray:
         """Where it shows some classes of this head, `[512, 512]` in [0, 1]."""
         values = share(self.likely, names).astype(np.float32)
+        if names == ("hair",):
+            values = _like_colours(values, self.picture)
         return _joined(values, share(self.likely, FACE))
 
     def levels(self, names: tuple[str, ...], sure: float = 0.8) -> np.ndarray:
@@ -170,7 +176,7 @@ def region_of(around: Surroundings, names: tuple[str, ...]) -> Region | None:
         return None
     guide = _line(values, around.picture.mean(axis=-1))
     line, reach, within = _rim(values, around)
-    top = _top(within, reach[..., :1]) if names == ("hair",) else None
+    top = _top(within, reach[..., 0]) if names == ("hair",) else None
     return Region(line, reach, np.dstack(guide), _extent(values), top=top)
 
 
@@ -209,7 +215,10 @@ def quick_mask_of(photo: np.ndarray, place: FaceTransform, region: Region) -> Ma
     where = FaceTransform(tuple((float(x), float(y)) for x, y in quad), place.size)  # type: ignore[arg-type]
     alpha = _alpha(small, where, region, (0, 0, *size))
     full = cv2.resize(alpha, part.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return Mask((left, top, right, bottom), full)
+    if region.top is None:
+        return Mask((left, top, right, bottom), full)
+    most = seen(region.top, where, (0, 0, *size), cv2.INTER_LINEAR, 255)
+    return Mask((left, top, right, bottom), full, cv2.resize(most, part.shape[1::-1]))
 
 
 def _alpha(photo: np.ndarray, place: FaceTransform, region: Region, box: Box) -> np.ndarray:
@@ -239,6 +248,7 @@ def _alpha(photo: np.ndarray, place: FaceTransform, region: Region, box: Box) ->
 def _top(within: np.ndarray, core: np.ndarray) -> np.ndarray:
     """The brightest that hair is where skin or sky mixes with it, levels `[S, S, 3]` uint8: what is
     brighter there is not the hair's, and must not be dyed as if it were."""
+    core = cv2.erode(core, np.ones((9, 9), np.uint8))[..., None]
     most = BRIGHTEST[0] + core * (BRIGHTEST[1] - BRIGHTEST[0])
     levels = 255 * (most * within + 0.01 + 0.03 * core)
     found: np.ndarray = levels.clip(0, 255).astype(np.uint8)
@@ -274,14 +284,36 @@ def _mean_near(picture: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return total[..., :3] / (total[..., 3:] + 1e-9)
 
 
+def _like_colours(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """Values by what colours surely have them, and surely have not: a hat is of one cloth, and what
+    is a forehead's elsewhere is one's here (histograms as in GrabCut's first step; Rother,
+    Kolmogorov and Blake 2004, section 2)."""
+    sure, none = (values > 0.95).astype(np.uint8), (values < 0.05).astype(np.uint8)
+    if min(sure.sum(), none.sum()) < 2000:
+        return values
+    soft = cv2.GaussianBlur(picture, (0, 0), 2.0)
+    levels = (soft * (BINS - 1) + 0.5).astype(np.uint8)
+    place = (levels[..., 0].astype(np.int32) * BINS + levels[..., 1]) * BINS + levels[..., 2]
+    counts = []
+    for mask in (sure, none):
+        count = np.bincount(place[mask > 0], minlength=BINS**3).reshape((BINS,) * 3)
+        smooth = gaussian_filter(count.astype(np.float32), 0.7)
+        counts.append(smooth / float(smooth.sum()))
+    odds = np.log((counts[0] + 1e-5) / (counts[1] + 1e-5)).clip(-MOST, 0).ravel()[place]
+    likely = values.clip(1e-4, 1 - 1e-4)
+    found: np.ndarray = 1 / (1 + (1 - likely) / likely * np.exp(-odds))
+    return np.where(values > 0, found, 0).astype(np.float32)
+
+
 def _joined(values: np.ndarray, face: np.ndarray) -> np.ndarray:
     """Values without the patches that neither are large nor lie at the face."""
     count, label, about, _ = cv2.connectedComponentsWithStats((values > 0.3).astype(np.uint8))
     near = cv2.dilate((face > 0.5).astype(np.uint8), np.ones((25, 25), np.uint8))
     touching = np.bincount(label[near > 0], minlength=count) > 20
-    touching &= about[:, cv2.CC_STAT_AREA] > 0.08 * about[1:, cv2.CC_STAT_AREA].max(initial=1)
+    touching &= about[:, cv2.CC_STAT_AREA] > 0.05 * about[1:, cv2.CC_STAT_AREA].max(initial=1)
     touching[0] = False
-    kept = cv2.GaussianBlur(touching[label].astype(np.float32), (0, 0), 3)
+    near = cv2.dilate(touching[label].astype(np.float32), np.ones((7, 7), np.uint8))  # its soft rim
+    kept = cv2.GaussianBlur(near, (0, 0), 3)
     return values * np.clip(kept * 2, 0, 1)
 
 

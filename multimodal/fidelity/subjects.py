@@ -126,7 +126,8 @@ class Subject:
         ]
         points = self._mesh_around * side
         limit = self._limit(names, points, (side, side), side / self.around.room / 300)
-        return Region(planes[0], planes[1], planes[2], region.extent, limit)
+        top = None if region.top is None else cv2.resize(region.top, (side, side))
+        return Region(planes[0], planes[1], planes[2], region.extent, limit, top)
 
     def _within(self, points: np.ndarray, box: Box) -> np.ndarray:
         """Points in parts of the crop's side as pixels of a box of the photo."""

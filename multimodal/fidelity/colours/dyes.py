@@ -122,6 +122,9 @@ DYED = 0.5
 """Change of the mean's logarithm from which hair is dyed wholly."""
 MOST = 1.6
 """The most by which the contrast of hair grows: strands of white hair hardly differ."""
+NAMED = (0.3, 0.9)
+"""How far hair takes the hue that words name, and black, grey and white, whatever hue is drawn:
+walls colour drawn hair."""
 DARKER = 1.15
 """The least by which the contrast of hair that darkens grows: there are fewer levels to show it."""
 DARKEST = 0.05
@@ -158,6 +161,9 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
         goal = np.log(np.clip(colour, 0.06, 0.9) + DARK) + 0.5 * light
         follow = max(follow, min(named.amount, 1.0))
         wanted = wanted + 0.4 * min(named.amount, 1.0) * (goal - wanted)
+        hue, own_hue = goal - goal @ GREY, wanted - wanted @ GREY
+        much = NAMED[named.sense in COLOURLESS] * min(named.amount, 1.0)
+        wanted = wanted + much * (hue - own_hue)
         if value in BRIGHT:  # what is as bright already stays so
             wanted = wanted + KEPT * max(float((_mean(own) - wanted) @ GREY), 0.0)
     darkest = np.minimum(np.log(DARKEST + DARK), _mean(own))

@@ -102,12 +102,17 @@ def apply_tint_quickly(photo: np.ndarray, mask: Mask, tint: Tint) -> None:
     """As `apply_tint`, in whole levels all the way, which strays by one at most: for films."""
     left, top, right, bottom = mask.box
     part = photo[top:bottom, left:right]
-    wanted = cv2.LUT(part, rounded(tint.curves)[None])
+    mine = part if mask.top is None else cv2.min(part, mask.top)
+    wanted = cv2.LUT(mine, rounded(tint.curves)[None])
     if tint.share > 0:
-        grey = cv2.cvtColor(cv2.cvtColor(part, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        grey = cv2.cvtColor(cv2.cvtColor(mine, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         veil = cv2.LUT(grey, rounded(tint.veil)[None])
         wanted = cv2.addWeighted(wanted, 1 - tint.share, veil, tint.share, 0)
-    photo[top:bottom, left:right] = cv2.blendLinear(wanted, part, mask.alpha, 1 - mask.alpha)
+    found = cv2.blendLinear(wanted, mine, mask.alpha, 1 - mask.alpha)
+    if mask.top is not None:
+        most = cv2.max(part, wanted)
+        found = cv2.min(cv2.add(found, cv2.subtract(part, mine)), most)
+    photo[top:bottom, left:right] = found
 
 
 def _shouldered(levels: np.ndarray) -> np.ndarray:

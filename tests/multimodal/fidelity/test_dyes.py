@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from multimodal.fidelity.colours.dyes import HAIR, dyes
+from multimodal.fidelity.colours.dyes import HAIR, _hair, dyes
 from multimodal.fidelity.colours.tints import DARK, GREY, apply_tint, tint_towards
 from multimodal.fidelity.drawn import as_tensor, drawn_of
-from multimodal.fidelity.regions import Mask, share
+from multimodal.fidelity.regions import Mask, Surroundings, share
 from multimodal.fidelity.transfer import transfer
 from multimodal.fidelity.wishes import Wishes
 from multimodal.meant import Meant
+from multimodal.parsing.classes import class_indices
 from tests.multimodal.fidelity.test_looks import SIDE, subject
 
 
@@ -73,3 +74,26 @@ def test_skin_that_shines_through_the_rim_of_dark_hair_does_not_glow() -> None:
     apply_tint(photo, Mask((0, 0, 8, 8), alpha, top), tint)
     assert photo[:, :4].mean() > 60
     assert photo[:, 4:].max() < 0.75 * 255
+
+
+def test_cloth_is_no_hair_where_it_is_taken_for_some() -> None:
+    picture = np.full((512, 512, 3), (0.7, 0.2, 0.2), np.float32)
+    picture[:, :200] = (0.1, 0.08, 0.06)
+    likely = np.zeros((16, 512, 512), np.float32)
+    hair = likely[class_indices(("hair",))[0]]
+    hair[:, :200], hair[:60, 200:400] = 0.98, 0.7
+    likely[class_indices(("skin",))[0], 300:, 100:] = 1 - hair[300:, 100:]
+    around = Surroundings(subject("03_woman").around.place, picture, likely)
+    found = around.where(HAIR)
+    assert found[100:400, 20:180].min() > 0.9
+    assert found[5:50, 230:380].max() < 0.15
+
+
+def test_grey_hair_has_no_hue_whatever_is_drawn() -> None:
+    own = np.full((500, 3), (0.3, 0.22, 0.16), np.float32)
+    drawn = np.log(np.array([[0.3, 0.22, 0.16], [0.6, 0.4, 0.55]]) + DARK)
+    tint = _hair(own, drawn, 0.0, Wishes((Meant("hair_color: gray"),)))
+    assert tint is not None
+    red, green, blue = tint.veil[60]
+    assert abs(blue - green) < 12
+    assert abs(red - green) < 12
