@@ -27,6 +27,8 @@ SEXES = ("sex: female", "sex: male")
 BETWEEN, SURELY, UNSURE = 0.75, 0.35, 0.4
 """Photographs of women lie 1.36 whole ways nearer to the one than to the other, men 0.39 (medians
 of the training's): where the middle is, how far from it nothing is lacking, over what it fades."""
+UNSURELY = 0.25
+"""How much further that is for words that name nothing but a sex."""
 
 
 @dataclass(frozen=True)
@@ -127,14 +129,16 @@ def _beside(shares: Mapping[str, float], moves: FactorMoves) -> tuple[Way, ...]:
     )
 
 
-def lacking(sense: str, moves: FactorMoves, factors: Tensor) -> float:
+def lacking(sense: str, moves: FactorMoves, factors: Tensor, alone: bool = False) -> float:
     """How much of a sex a face lacks, in [0, 1], by the factors `[L, A]` of its code; 1 for other
-    senses. "An old woman" said of a woman asks for nothing but the age."""
+    senses. "An old woman" said of a woman asks for nothing but the age; words that name the sex
+    `alone` mean it, unless the face has it even more surely."""
     if sense not in SEXES or any(name not in moves.names for name in SEXES):
         return 1.0
     female, male = (_away(name, moves, factors) for name in SEXES)
     own = (male - female - BETWEEN) * (1 if sense == SEXES[0] else -1)
-    return min(max((SURELY - own) / UNSURE, 0.0), 1.0)
+    surely = SURELY + (UNSURELY if alone else 0.0)
+    return min(max((surely - own) / UNSURE, 0.0), 1.0)
 
 
 def _away(name: str, moves: FactorMoves, factors: Tensor) -> float:

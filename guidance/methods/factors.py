@@ -197,7 +197,7 @@ class KnownFactors:
         senses = [f"{wish.attribute}: {wish.value}" for wish in wishes]
         amounts = [(-share if wish.negated else share) * wish.strength for wish in wishes]
         return tuple(
-            Meant(sense, amount * lacking(sense, self.moves, factors), wish.color)
+            Meant(sense, amount * lacking(sense, self.moves, factors, len(senses) == 1), wish.color)
             for sense, amount, wish in zip(senses, amounts, wishes, strict=True)
         )
 

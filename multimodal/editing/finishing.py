@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
 
 from multimodal.faces.native import native_crop
-from multimodal.images import to_pil
+from multimodal.images import to_pil, to_tensor
 from multimodal.meant import Meant
-from multimodal.types import Face, Latent
+from multimodal.types import EditResult, Face, Latent
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,6 +46,10 @@ class Drawer(Protocol):
 
     def photo(self, face: Face, image: Image, rest: Image | None = None) -> Image | None:
         """The whole photo with a drawn face in its place."""
+        ...
+
+    def edit(self, face: Face, text: str | None = None, **options: Any) -> EditResult:
+        """The face as words say."""
         ...
 
 
@@ -84,6 +88,7 @@ class Finishing:
         from multimodal.fidelity import transfer
 
         ready = self.prepared(editor, face)
+        _worn(editor, face, ready, meant)
         edited = transfer(ready.subject, ready.drawn, drawn, meant)
         return Finished(edited.face, None if face.photo is None else edited.photo)
 
@@ -108,6 +113,23 @@ class Finishing:
             return None
         rest = to_pil(editor.draw(face, face.rest or face.latent))
         return editor.photo(face, image, rest)
+
+
+def _worn(editor: Drawer, face: Face, ready: Prepared, meant: tuple[Meant, ...]) -> None:
+    """Draws, once a photo, the face with hair as the sex that words name wears it. A face with
+    weights of its own is not drawn so: its hair holds on to them."""
+    from multimodal.fidelity import drawn_of
+    from multimodal.fidelity.things.haircuts import STRENGTH, WORN, worn
+    from multimodal.fidelity.wishes import wishes_of
+
+    sense, much = worn(wishes_of(meant))
+    if much <= 0 or sense in ready.subject.worn or face.tuned is not None:
+        return
+    result = editor.edit(
+        face.with_latent(ready.rest), text=WORN[sense], strength=STRENGTH, fidelity=DRAWING
+    )
+    side = ready.subject.small.shape[0]
+    ready.subject.worn[sense] = drawn_of(to_tensor(result.after), side)
 
 
 def check_fidelity(name: str) -> str:

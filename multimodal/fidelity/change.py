@@ -31,6 +31,8 @@ DETAIL = 0.012
 """Standard deviation above which contrast is not fine, in parts of the crop's side."""
 GRAIN = 0.0035
 """Standard deviation up to which contrast is grain and no wrinkle, likewise."""
+GRAINED = 0.35
+"""Power of the factor of fine contrast that grain takes, where that is less than 1."""
 FEATHER = 0.06
 """Part of the crop's side over which changes fade in from its border."""
 BRIGHTER = 3.0
@@ -155,6 +157,11 @@ def looked(
         gone = np.clip(gone * (kept if bare is None else kept * bare), 0, 1)[..., None]
         lines = cv2.GaussianBlur(here, (0, 0), GRAIN * here.shape[0]) - base
         summand = summand - lines * gone * factor
+    if (detail < 1).any():  # of what is smoothed, lines go and most of the grain stays
+        left = np.minimum(detail, 1) ** GRAINED
+        lines = cv2.GaussianBlur(here, (0, 0), GRAIN * here.shape[0]) - base
+        summand = summand - lines * (left - np.minimum(detail, 1)) * factor
+        detail = np.maximum(detail, 1) * left
     gain = np.where(gain > 1, 1 + (gain - 1) * np.clip((1 - base) / LIT, 0, 1), gain)
     return factor * gain * detail, (summand + base * factor * (1 - detail)) * gain
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -21,6 +21,7 @@ from multimodal.fidelity.registration import Maps, register
 from multimodal.fidelity.subjects import SURE, Subject
 from multimodal.fidelity.things.bald import becomes_bald
 from multimodal.fidelity.things.covers import covers
+from multimodal.fidelity.things.haircuts import worn
 from multimodal.fidelity.things.scene import Scene
 from multimodal.fidelity.things.shaving import bared
 from multimodal.fidelity.things.tresses import lengthened
@@ -85,9 +86,7 @@ def plan_of(subject: Subject, before: Drawn, after: Drawn, meant: Sequence[Meant
         chin = _faded(subject, subject.chin, much)
         overlays.append(Overlay(chin, False))
         small = _covered(small, chin)
-    locks = _locks(subject, small, lengthened(wishes))
-    if locks is not None:
-        overlays.append(Overlay(locks, True))
+    overlays += [Overlay(cover, True) for cover in _hair(subject, small, wishes)]
     return Plan(tints, tuple(overlays), planned(subject, small, before, after, wishes))
 
 
@@ -113,14 +112,25 @@ def _covered(small: np.ndarray, cover: Cover) -> np.ndarray:
     return small + (found - small) * alpha
 
 
-def _locks(subject: Subject, small: np.ndarray, much: float) -> Cover | None:
-    """Hair to the shoulders in the hair's new colour, where the photo's is short; or None."""
-    if much <= 0 or not subject.sure or subject.locks is None:
-        return None
+def _hair(subject: Subject, small: np.ndarray, wishes: Wishes) -> Iterator[Cover]:
+    """Hair to the shoulders in the hair's new colour, where the photo's is short, and what lies
+    where long hair was."""
+    sense, worn_so = worn(wishes)
+    if worn_so > 0 and (cut := subject.cut(sense)) is not None:
+        yield _dyed(subject, small, replace(cut, alpha=cut.alpha * np.float32(worn_so)))
+    long = lengthened(wishes)
+    if long > 0 and subject.sure and subject.locks is not None:
+        locks = subject.locks
+        yield _dyed(subject, small, replace(locks, alpha=locks.alpha * np.float32(long)))
+
+
+def _dyed(subject: Subject, small: np.ndarray, cover: Cover) -> Cover:
+    """Locks as the photo's own hair is recoloured; other covers as they are."""
     hair = share(subject.likely, HAIR) > 0.8
+    if cover.name != "locks" or small is subject.small or not hair.any():
+        return cover
     dyed = small[hair].mean(axis=0) / (subject.small[hair].mean(axis=0) + 1e-3)
-    locks = replace(subject.locks, colours=(subject.locks.colours * dyed).clip(0, 1))
-    return _faded(subject, locks, much)
+    return replace(cover, colours=(cover.colours * dyed).clip(0, 1))
 
 
 def _recoloured(subject: Subject, tints: Sequence[tuple[Names, Tint]]) -> np.ndarray:
@@ -166,7 +176,7 @@ def planned(
     else:
         meshes = before.mesh, after.mesh
         look = look_of((before.levels, after.levels), meshes, subject.mesh, wishes)
-        look = made_up(look, subject.small, subject.mesh, wishes)
+        look = made_up(look, small, subject.mesh, wishes)
     maps = register(subject.mesh, *meshes, look)
     opened = _opened(subject.mesh, maps.mesh)
     gain = skin_gain(before, after, wishes)

@@ -13,7 +13,7 @@ from multimodal.faces.align import FaceTransform
 from multimodal.fidelity.change import Cover
 from multimodal.fidelity.colours.dyes import HAIR, IRIS, LIPS, Names, natural
 from multimodal.fidelity.composing import Box, axes
-from multimodal.fidelity.drawn import as_tensor, shrinking
+from multimodal.fidelity.drawn import Drawn, as_tensor, shrinking
 from multimodal.fidelity.mesh import EYES, INNER_LIPS, face_meshes
 from multimodal.fidelity.regions import (
     Mask,
@@ -26,6 +26,7 @@ from multimodal.fidelity.regions import (
     surroundings_of,
 )
 from multimodal.fidelity.things.bald import bald_head
+from multimodal.fidelity.things.haircuts import WHOLE, grown, placed, shortened, too_long
 from multimodal.fidelity.things.shaving import shaved_off
 from multimodal.fidelity.things.tresses import tresses
 
@@ -55,6 +56,8 @@ class Subject:
         steady: parsed with its mirror image, which takes twice as long.
         regions: those that were asked for.
         masks: the same at the photo's resolution.
+        worn: drawings of the face with hair as a sex wears it, by what words mean.
+        cuts: what they lay over the square about the head.
     """
 
     photo: np.ndarray
@@ -68,6 +71,8 @@ class Subject:
     steady: bool = True
     regions: dict[Names, Region | None] = field(default_factory=dict, repr=False)
     masks: dict[Names, Mask | None] = field(default_factory=dict, repr=False)
+    worn: dict[str, Drawn] = field(default_factory=dict, repr=False)
+    cuts: dict[str, Cover | None] = field(default_factory=dict, repr=False)
 
     @cached_property
     def around(self) -> Surroundings:
@@ -92,6 +97,26 @@ class Subject:
     def chin(self) -> Cover | None:
         """The crop's skin where a beard grows; None: none does."""
         return shaved_off(self.small, self.crop, self.mesh, self.likely)
+
+    def cut(self, sense: str) -> Cover | None:
+        """What brings the hair to how a sex wears it, over the square about the head; or None:
+        there is no drawing of that, or nothing to be done."""
+        drawn = self.worn.get(sense)
+        if drawn is None or not self.sure or drawn.score < SURE:
+            return None
+        if sense not in self.cuts:
+            self.cuts[sense] = self._cut(sense, drawn)
+        return self.cuts[sense]
+
+    def _cut(self, sense: str, drawn: Drawn) -> Cover | None:
+        mesh, around = self._mesh_around, self.around
+        drawing = placed(mesh, around, drawn)
+        if sense == "sex: female":
+            return grown(mesh, around, drawing)
+        if too_long(around, drawing):
+            return None
+        beyond = self.bald.colours if around.room > WHOLE else around.picture
+        return shortened(mesh, around, drawing, beyond)
 
     @property
     def _mesh_around(self) -> np.ndarray:

@@ -12,9 +12,12 @@ from multimodal.fidelity.mesh import GROWN, OUTER_LIPS
 from multimodal.fidelity.regions import share
 from multimodal.fidelity.things.scene import LEAST, Scene
 from multimodal.fidelity.wishes import Wishes
+from multimodal.meant import Meant
 
 FINE = 768
 """Side at which a beard's hairs are drawn."""
+SHADOW = 0.3
+"""How much stubble a man has where words name no beard."""
 COLOUR = (0.16, 0.12, 0.10)
 """Of a beard of who has neither hair nor brows."""
 KINDS = {"full": 0.92, "stubble": 0.4, "goatee": 0.92, "moustache": 0.92}
@@ -25,17 +28,21 @@ def beard(scene: Scene, wishes: Wishes) -> Cover | None:
     """A beard, on who has none there."""
     named = wishes.strongest("beard")
     kind = "" if named is None else named.sense.split(": ")[1]
+    if named is None and wishes.amount("sex: male") > 0 and wishes.amount("age: child") <= 0:
+        named, kind = Meant("beard: stubble", SHADOW * wishes.amount("sex: male")), "stubble"
     if not kind and wishes.need_no_drawing:
         return None
     drawn = np.clip(scene.now("beard") - scene.then("beard"), 0, 1)
     if kind in ("full", "stubble") and named is not None:
-        place, much = _jaw(scene.maps.mesh, drawn.shape[0]), min(named.amount, 1.0)
+        place, much = jaw_of(scene.maps.mesh, drawn.shape[0]), min(named.amount, 1.0)
     elif kind == "none" or drawn.mean() < LEAST:
         return None
     else:
-        place, much = drawn * _jaw(scene.maps.mesh, drawn.shape[0]), 1.0
+        place, much = drawn * jaw_of(scene.maps.mesh, drawn.shape[0]), 1.0
     taken = scene.of_photo("beard", "hair", "mouth", "teeth", "clothes", "background", "hat")
-    place = cv2.GaussianBlur(place * (1 - np.clip(1.5 * taken, 0, 1)), (0, 0), drawn.shape[0] / 110)
+    soft = drawn.shape[0] / (110 if wishes.strongest("beard") else 22)  # a shadow has no edge
+    place = cv2.GaussianBlur(place * (1 - np.clip(1.5 * taken, 0, 1)), (0, 0), soft)
+    place = place * (1 - np.clip(1.5 * scene.of_photo("lips", "mouth", "teeth"), 0, 1))
     if place.mean() < LEAST:
         return None
     side = drawn.shape[0]
@@ -50,7 +57,7 @@ def beard(scene: Scene, wishes: Wishes) -> Cover | None:
     return Cover(colours.clip(0, 1).astype(np.float32), over.astype(np.float32), False, "beard")
 
 
-def _jaw(mesh: np.ndarray, side: int) -> np.ndarray:
+def jaw_of(mesh: np.ndarray, side: int) -> np.ndarray:
     """Where a full beard grows, `[S, S]` in [0, 1]."""
     points = mesh.copy()
     chin = points[list(GROWN[15:])]

@@ -8,6 +8,7 @@ import numpy as np
 from multimodal.fidelity.change import Cover, feathered
 from multimodal.fidelity.mesh import OVAL
 from multimodal.fidelity.regions import share
+from multimodal.fidelity.things.beards import jaw_of
 from multimodal.fidelity.things.filling import spread
 from multimodal.fidelity.things.scene import LEAST
 from multimodal.fidelity.wishes import Wishes
@@ -18,6 +19,11 @@ BARE = ("beard: none", "sex: female", "age: child")
 OTHER = ("lips", "mouth", "teeth", "nose", "background", "clothes", "glasses", "eyes", "brows")
 UNDER = 0.62
 """Brightness below the jaw beside that of the face."""
+DARKER, BEARDED = 0.3, 0.35
+"""From which difference of logarithms a jaw is darker than its cheek; what of it must be."""
+CHEEKS = ((117, 118, 101, 36, 205, 187, 123), (346, 347, 330, 266, 425, 411, 352))
+ABOVE = (61, 40, 37, 0, 267, 270, 291, 410, 326, 2, 97, 186)
+"""The skin above the upper lip, by the mesh."""
 REACH = 1.3
 """How far from the nose a beard reaches, in distances of the face's outline."""
 
@@ -38,7 +44,7 @@ def shaved_off(
         mesh: of the face `[468, 2]`.
         likely: probabilities of the parser's classes `[16, S, S]`.
     """
-    beard = share(likely, ("beard",))
+    beard = np.maximum(share(likely, ("beard",)), _darker(small, mesh, likely))
     if (beard > 0.5).mean() < LEAST:
         return None
     side = small.shape[0]
@@ -62,6 +68,29 @@ def shaved_off(
     alpha = alpha * (1 - np.clip(1.6 * other, 0, 1)) * _near(mesh, side) * feathered(side)
     alpha = cv2.resize(alpha, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     return Cover(colours.clip(0, 1).astype(np.float32), alpha.astype(np.float32), False, "chin")
+
+
+def _darker(small: np.ndarray, mesh: np.ndarray, likely: np.ndarray) -> np.ndarray:
+    """A beard that the parser took for skin `[S, S]` in [0, 1]: a jaw much darker than the cheeks,
+    on both sides and above the lips; a shadow is not."""
+    side = small.shape[0]
+    logs = np.log(small.mean(axis=-1) + 0.03)
+    jaw, skin = jaw_of(mesh, side), share(likely, ("skin", "beard", "hair"))
+    spots = (np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1) + 0.5) / side - mesh[1]
+    level = mesh[263] - mesh[33]
+    left = spots @ level < 0
+    lip = _inside(mesh[list(ABOVE)], side, 0.006) > 0.5
+    found = np.zeros((side, side), np.float32)
+    for half, cheek in ((left, CHEEKS[0]), (~left, CHEEKS[1])):
+        bright = logs[(_inside(mesh[list(cheek)], side, 0.004) > 0.5) & half]
+        if not len(bright):
+            return found * 0
+        t = np.clip((np.median(bright) - logs - DARKER) / DARKER, 0, 1).astype(np.float32)
+        for place, least in ((jaw > 0.5, BEARDED), (lip, BEARDED)):
+            if not (place & half).any() or t[place & half].mean() < least:
+                return found * 0
+        found += t * half
+    return cv2.GaussianBlur(found * jaw * (skin > 0.3), (0, 0), side / 100)
 
 
 def _shade(light: np.ndarray, colours: np.ndarray, beard: np.ndarray) -> np.ndarray:
@@ -111,4 +140,4 @@ def _grain(crop: np.ndarray, skin: np.ndarray) -> np.ndarray:
     where = cv2.resize(skin.astype(np.float32), (SIDE, SIDE)) > 0.5
     noise = np.random.default_rng(0).standard_normal((SIDE, SIDE)).astype(np.float32)
     soft: np.ndarray = cv2.GaussianBlur(noise, (0, 0), 1.2)
-    return soft * (1.25 * float(np.median(fine[where])) / (float(soft.std()) + 1e-6))
+    return soft * (1.6 * float(np.median(fine[where])) / (float(soft.std()) + 1e-6))

@@ -49,7 +49,7 @@ def tresses(mesh: np.ndarray, hair: np.ndarray, own: np.ndarray) -> Cover | None
     if len(own) < LEAST:
         return None
     shown = cv2.resize(hair, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-    across, down, turn = _places(mesh, SIDE)
+    across, down, turn = places_of(mesh, SIDE)
     colours, alpha = np.zeros((SIDE, SIDE, 3), np.float32), np.zeros((SIDE, SIDE), np.float32)
     tone, spread = own.mean(axis=0), float(np.clip(own.mean(axis=1).std(), 0.02, 0.16))
     for sign in (-1.0, 1.0):
@@ -63,8 +63,8 @@ def tresses(mesh: np.ndarray, hair: np.ndarray, own: np.ndarray) -> Cover | None
         if seen < 0.4:
             continue
         shade = tone + (spread * CONTRAST) * strands[..., None] * (tone / (tone.mean() + 1e-3))
-        deep = 0.36 - 0.1 * _step((0.7 - down) / 0.4)
-        depth = 0.62 + 0.38 * _step((across * sign / seen - deep) / 0.2)
+        deep = 0.36 - 0.1 * eased((0.7 - down) / 0.4)
+        depth = 0.62 + 0.38 * eased((across * sign / seen - deep) / 0.2)
         colours += (shade * depth[..., None] - colours) * (lock > 0)[..., None]
         alpha = np.maximum(alpha, lock)
     return Cover(colours.clip(0.01, 1), alpha, False, "locks") if alpha.max() > 0.3 else None
@@ -73,10 +73,10 @@ def tresses(mesh: np.ndarray, hair: np.ndarray, own: np.ndarray) -> Cover | None
 def _before(mesh: np.ndarray, down: np.ndarray, away: float) -> np.ndarray:
     """Where the face lies before a lock: all of the forehead, and what is turned away."""
     inner, outer = (_face(mesh, len(down), size) for size in (0.93 + 0.5 * max(away, 0.0), 1.03))
-    return np.maximum(inner, outer * _step((-0.1 - down) / 0.2))
+    return np.maximum(inner, outer * eased((-0.1 - down) / 0.2))
 
 
-def _places(mesh: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray, float]:
+def places_of(mesh: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray, float]:
     """Of each pixel: distance from the head's middle line and height below the eyes in widths of
     the face, `[S, S]` each; and how far the face is turned."""
     points = mesh * side
@@ -107,21 +107,21 @@ def _lock(across: np.ndarray, down: np.ndarray, sign: float) -> tuple[np.ndarray
     waved = across + 0.018 * np.sin(5.5 * down + sign) * np.clip(down + 0.3, 0, 1)
     inner, outer = (np.interp(down, HEIGHTS, rim) for rim in (INNER, OUTER))
     u = ((waved - inner) / (outer - inner)).astype(np.float32)
-    broad, fine = _strands()
+    broad, fine = strand_patterns()
     columns = np.clip(u * 0.6 + 0.2, 0, 1) * (broad.shape[1] - 1)
     rows = np.clip((down + 0.7) / 2.2, 0, 1) * (broad.shape[0] - 1)
     places = columns.astype(np.float32), rows.astype(np.float32)
     wide, thin = (cv2.remap(plane, *places, cv2.INTER_LINEAR) for plane in (broad, fine))
     ragged = 0.05 * wide + 0.03 * thin
-    rims = _step((u - 0.02 + ragged) / 0.10) * _step((1.0 - u + 1.5 * ragged) / 0.16)
-    ends = _step((ENDS[0] + ENDS[1] * (0.5 + 0.3 * wide + 0.15 * thin) - down) / 0.10)
-    top = _step((down + 0.52 + 0.03 * wide) / 0.25)
+    rims = eased((u - 0.02 + ragged) / 0.10) * eased((1.0 - u + 1.5 * ragged) / 0.16)
+    ends = eased((ENDS[0] + ENDS[1] * (0.5 + 0.3 * wide + 0.15 * thin) - down) / 0.10)
+    top = eased((down + 0.52 + 0.03 * wide) / 0.25)
     gloss = 0.9 * np.exp(-(((down - 0.05) / 0.22) ** 2)) - 0.25
     return rims * ends * top, 0.75 * wide + 0.6 * thin + gloss
 
 
 @lru_cache(maxsize=1)
-def _strands() -> tuple[np.ndarray, np.ndarray]:
+def strand_patterns() -> tuple[np.ndarray, np.ndarray]:
     """Broad and fine strands that run down `[512, 256]`, of mean 0 and deviation 1."""
     random = np.random.default_rng(3)
     found = []
@@ -132,6 +132,7 @@ def _strands() -> tuple[np.ndarray, np.ndarray]:
     return found[0], found[1]
 
 
-def _step(t: np.ndarray) -> np.ndarray:
+def eased(t: np.ndarray) -> np.ndarray:
+    """A soft step from 0 to 1, for values that go from 0 to 1."""
     t = np.clip(t, 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)

@@ -1,0 +1,54 @@
+"""Hair as men and women wear it, where words make one of the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from multimodal.fidelity.drawn import Drawn, as_tensor
+from multimodal.fidelity.regions import parsed, share
+from multimodal.fidelity.things.haircuts import worn
+from multimodal.fidelity.transfer import transfer
+from multimodal.fidelity.wishes import Wishes
+from multimodal.meant import Meant
+from tests.multimodal.fidelity.test_looks import asked, subject
+
+
+@pytest.fixture(scope="module", params=["sex: female", "sex: male"])
+def changed(request: pytest.FixtureRequest) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
+    """A sense; hair before and after it, both small; and the photo's face."""
+    sense = str(request.param)
+    names = ("12_man", "03_woman") if sense == "sex: female" else ("03_woman", "12_man")
+    ready, other = (subject(name) for name in names)
+    ready.worn[sense] = Drawn(other.small)
+    drawn = as_tensor(ready.small)
+    face = transfer(ready, drawn, drawn.clone(), (Meant(sense),)).face
+    side = ready.small.shape[0]
+    levels = np.asarray(face.resize((side, side)), np.float32) / 255
+    ready.worn.clear()
+    ready.cuts.clear()
+    hairs = [share(likely, ("hair",)) > 0.5 for likely in (ready.likely, parsed(levels))]
+    return sense, hairs[0], hairs[1], ready.mesh
+
+
+def test_words_that_name_hair_come_first() -> None:
+    assert worn(asked("sex: male")) == ("sex: male", 1.0)
+    assert worn(asked("sex: female", 0.2)) == ("", 0.0)
+    both = Wishes((Meant("sex: male"), Meant("hair_length: long")))
+    assert worn(both) == ("", 0.0)
+
+
+def test_hair_beside_the_jaw_comes_or_goes(
+    changed: tuple[str, np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    sense, then, now, mesh = changed
+    side = len(then)
+    beside = slice(round(float(mesh[13, 1]) * side), None)
+    if sense == "sex: female":
+        assert now[beside].sum() > then[beside].sum() + 300
+    else:
+        assert now[beside].sum() < 0.6 * then[beside].sum()
+
+
+def test_without_a_drawing_hair_stays() -> None:
+    assert subject("12_man").cut("sex: female") is None
