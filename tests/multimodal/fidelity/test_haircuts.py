@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from multimodal.fidelity.drawn import Drawn, as_tensor
 from multimodal.fidelity.regions import parsed, share
+from multimodal.fidelity.subjects import subject_of
 from multimodal.fidelity.things.haircuts import worn
 from multimodal.fidelity.transfer import transfer
 from multimodal.fidelity.wishes import Wishes
@@ -19,14 +21,14 @@ def changed(request: pytest.FixtureRequest) -> tuple[str, np.ndarray, np.ndarray
     """A sense; hair before and after it, both small; and the photo's face."""
     sense = str(request.param)
     names = ("12_man", "03_woman") if sense == "sex: female" else ("03_woman", "12_man")
-    ready, other = (subject(name) for name in names)
+    whole, other = (subject(name) for name in names)
+    crop = Image.fromarray(whole.crop)
+    ready = subject_of(crop, None, crop, whole.small.shape[0])  # no more is known than the crop
     ready.worn[sense] = Drawn(other.small)
     drawn = as_tensor(ready.small)
     face = transfer(ready, drawn, drawn.clone(), (Meant(sense),)).face
     side = ready.small.shape[0]
     levels = np.asarray(face.resize((side, side)), np.float32) / 255
-    ready.worn.clear()
-    ready.cuts.clear()
     hairs = [share(likely, ("hair",)) > 0.5 for likely in (ready.likely, parsed(levels))]
     return sense, hairs[0], hairs[1], ready.mesh
 
@@ -52,3 +54,11 @@ def test_hair_beside_the_jaw_comes_or_goes(
 
 def test_without_a_drawing_hair_stays() -> None:
     assert subject("12_man").cut("sex: female") is None
+
+
+def test_hair_that_hangs_out_of_the_drawing_stays() -> None:
+    ready = subject("03_woman")
+    ready.worn["sex: male"] = Drawn(subject("12_man").small)
+    assert ready.cut("sex: male") is None
+    ready.worn.clear()
+    ready.cuts.clear()
