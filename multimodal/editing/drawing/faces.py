@@ -25,10 +25,14 @@ from multimodal.types import Face, Latent, OnStep, Progress
 if TYPE_CHECKING:
     from multimodal.parsing import FaceParser
 
-SHARES = (0.5, 0.8)
-"""How far random faces are led to what an encoder sees in a drawing."""
+SHARES, LED = (0.25, 0.5, 0.8), 4
+"""How far the best of the random faces are led to what an encoder sees in a drawing; how many."""
 LOOK = 16
 """Side at which light and colours are compared, in pixels."""
+DARK_SIDE, DARK_NEAR, DARKER, DARK = 64, 9, 0.1, 40.0
+"""Lines close to each other, as about an eye, would fill with black: at this many pixels nothing
+may become darker than the darkest within so many of them in the first face, by more than this much
+(black and white are 2 apart), and the weight of it."""
 SPREAD = 256
 """Codes by which the spread of W is judged."""
 
@@ -136,13 +140,20 @@ def _start(editor: FaceEditor, drawn: Drawn, seed: int, options: DrawOptions) ->
     where that fits better still."""
     generator = editor.generator
     codes = editor.sampled(options.tried, seed, options.truncation).w
+    away = _distances(editor, drawn, codes)
     if editor.encoder is not None:
         rough = F.interpolate(drawn.rough, (256, 256), mode="bilinear", antialias=True)
         seen = editor.encoder(rough.to(generator.device).clamp(-1, 1)).to(codes)
-        led = [drawn.led(codes[:4], seen, share) for share in SHARES]
-        codes = torch.cat([codes, *led])
-    away = torch.cat([drawn.distance(generator.synthesize(part)) for part in codes.split(4)])
+        best = codes[away.argsort()[:LED]]
+        led = torch.cat([drawn.led(best, seen, share) for share in SHARES])
+        codes, away = torch.cat([codes, led]), torch.cat([away, _distances(editor, drawn, led)])
     return codes[int(away.argmin())][None].clone()
+
+
+def _distances(editor: FaceEditor, drawn: Drawn, codes: Tensor) -> Tensor:
+    """How far the pictures of codes `[N, L, D]` are from a drawing, `[N]`."""
+    draw = editor.generator.synthesize
+    return torch.cat([drawn.distance(draw(part)) for part in codes.split(4)])
 
 
 @torch.enable_grad()
@@ -157,13 +168,16 @@ def _search(
     optimizer = torch.optim.Adam([shared, rows], lr=options.lr, betas=(0.9, 0.99))
     best, lowest = start.detach(), float("inf")
     with torch.no_grad():
-        look = _look(generator.synthesize(start))
+        first = generator.synthesize(start)
+        look, floor = _look(first), -F.max_pool2d(-_grey(first), DARK_NEAR, 1, DARK_NEAR // 2)
     for step in range(options.steps + 1):
         w = start + (shared + rows) * spread
         picture = generator.synthesize(w)
         distance = drawn.distance(picture).sum()
         if not drawn.coloured:
             distance = distance + options.look * (_look(picture) - look).square().mean()
+            black = (floor - DARKER - _grey(picture)).clamp_min(0)
+            distance = distance + DARK * black.square().mean()
         value = float(distance.detach())
         if value < lowest:
             best, lowest = w.detach().clone(), value
@@ -181,6 +195,11 @@ def _search(
 def _look(pictures: Tensor) -> Tensor:
     """Light and colours of pictures without their lines, `[B, 3, 16, 16]`."""
     return F.adaptive_avg_pool2d(pictures, LOOK)
+
+
+def _grey(pictures: Tensor) -> Tensor:
+    """The light of pictures, `[B, 1, 64, 64]`."""
+    return F.adaptive_avg_pool2d(pictures, DARK_SIDE).mean(1, keepdim=True)
 
 
 def square(image: Image.Image) -> Image.Image:

@@ -110,6 +110,28 @@ def test_a_sketch_leaves_light_and_colours(editor: FaceEditor) -> None:
     assert float((drawn(50) - first).abs().mean()) < float((drawn(0) - first).abs().mean())
 
 
+def test_lines_close_to_each_other_do_not_fill_with_black(
+    editor: FaceEditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from multimodal.editing.drawing import faces
+
+    hatched = Image.new("L", (64, 64), 255)
+    hatched.paste(0, (20, 20, 44, 30))
+
+    def black(weight: float) -> float:
+        monkeypatch.setattr(faces, "DARK", weight)
+        options = [DrawOptions(steps, tried=2, look=0, lr=0.3) for steps in (0, 10)]
+        pictures = [
+            to_tensor(draw_faces(editor, hatched, "sketch", options=o).face.aligned)
+            for o in options
+        ]
+        before, after = (faces._grey(picture) for picture in pictures)
+        floor = -torch.nn.functional.max_pool2d(-before, 9, 1, 4) - faces.DARKER
+        return float((floor - after).clamp_min(0).square().mean())
+
+    assert black(4000.0) < black(0.0)
+
+
 def test_words_move_the_face_first(editor: FaceEditor, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
 
