@@ -25,7 +25,9 @@ REACH, EDGE = 4, 1.5e-3
 """Window of the guided filter in pixels of the square, and variance up to which edges are none."""
 STEEP = np.float32(1.5)
 """How much steeper than the guided filter's a region's edge is."""
-BINS, MOST = 16, 3.0
+DOUBT = 0.2
+"""Probability of hair up to which there is none, and up to 1 less which there is but hair."""
+BINS, MOST = 16, 4.5
 """Shades of each colour by which hair is told from what is none; the most that they count, in
 logarithms of odds."""
 LARGE = 480
@@ -300,7 +302,7 @@ def _like_colours(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
         smooth = gaussian_filter(count.astype(np.float32), 0.7)
         counts.append(smooth / float(smooth.sum()))
     odds = np.log((counts[0] + 1e-5) / (counts[1] + 1e-5)).clip(-MOST, 0).ravel()[place]
-    likely = values.clip(1e-4, 1 - 1e-4)
+    likely = ((values - DOUBT) / (1 - 2 * DOUBT)).clip(1e-4, 1 - 1e-4)
     found: np.ndarray = 1 / (1 + (1 - likely) / likely * np.exp(-odds))
     return np.where(values > 0, found, 0).astype(np.float32)
 
