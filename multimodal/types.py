@@ -342,7 +342,6 @@ class RegionParser(Protocol):
 
     def mask(self, crops: Tensor, names: Sequence[str]) -> Tensor:
         """Where pictures `[B, 3, H, W]` in [-1, 1] show any of these: `[B, 1, H, W]` in [0, 1]."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -358,6 +357,7 @@ class Toolkit:
         folder: where this model's cached statistics and extra networks live, or None.
         own: where what people make for this model is kept, where `folder` is a shipped model's.
         parser: tells the parts of a face apart, or None.
+        encoder: reads codes off pictures, or None.
     """
 
     generator: Generator
@@ -368,6 +368,7 @@ class Toolkit:
     folder: Any | None = None
     own: Any | None = None
     parser: RegionParser | None = None
+    encoder: Encoder | None = None
 
 
 def _to_all(

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from guidance.common import read_options
+from guidance.common import apply_offset, draw, read_options
 from guidance.methods.aims import Aim, aims_of, lacking, ways_towards
 from guidance.methods.delta import FILE_NAME as NETWORK
 from guidance.methods.delta import DeltaEdit
@@ -50,8 +50,10 @@ class FactorOptions:
         beside: by class, what words move with it, so that the rest of a face stays as it was: other
             classes, and the share of the way to each.
         network: by class, how much of the delta network's change (`guidance.methods.delta`) is
-            added where a sound or a picture asks for such classes alone, and the share of the
+            added where a sound or a picture asks for that class alone, and the share of the
             factors' own change that stays: the network sees in a photograph what its code may lack.
+        again: by class, the share that is added, asked for like that, of what the encoder still
+            finds lacking in the drawing of the edit.
         price: of a coefficient in the sparse sum; higher finds fewer classes.
         least: share of the largest coefficient below which a class is not meant.
         least_against: the same for classes that a target moves away from.
@@ -66,6 +68,7 @@ class FactorOptions:
     gains: Mapping[str, float] = field(default_factory=dict)
     beside: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     network: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    again: Mapping[str, float] = field(default_factory=dict)
 
 
 def sparse_sum(target: Tensor, words: Tensor, price: float, rounds: int = 60) -> Tensor:
@@ -159,30 +162,40 @@ class KnownFactors:
         """
         options, moves = read_options(FactorOptions, request.options), self.moves
         factors = moves.read(request.latent.w.to(moves.weight)[0]).clamp(-BEYOND, BEYOND)
-        added, kept = self._shares(request, options)
+        name, part = self._alone(request)
+        added, kept = options.network.get(name, (0.0, 1.0))
         ways = self._ways(request, factors, options)
         step = self._gone(ways, request.latent.w.to(moves.weight)[0], factors)
-        return Offset(
+        found = Offset(
             w=(options.gain * kept * step)[None].to(request.latent.w),
-            styles=self._seen(request, options.gain * added),
+            styles=self._seen(request, options.gain * added * part),
             meant=self._meant_by(request, factors),
         )
+        again = options.gain * options.again.get(name, 0.0) * part
+        return found if again == 0 else self._looked_at(found, request, options, again)
 
-    def _shares(self, request: EditRequest, options: FactorOptions) -> tuple[float, float]:
-        """How much of the delta network's change is added, and what is kept of the factors'."""
-        folder = self.toolkit.folder
-        if request.text is not None or folder is None or not (Path(folder) / NETWORK).is_file():
-            return 0.0, 1.0
-        heard = self.heard_as(request.target, request.neutral)
-        if not heard or any(part <= 0 or name not in options.network for name, part in heard):
-            return 0.0, 1.0
-        name, part = heard[0]
-        added, kept = options.network[name]
-        return added * part, kept
+    def _alone(self, request: EditRequest) -> tuple[str, float]:
+        """The one class that is asked for without words, and how much of it; else ("", 0)."""
+        heard = [] if request.text else self.heard_as(request.target, request.neutral)
+        return heard[0] if len(heard) == 1 and heard[0][1] > 0 else ("", 0.0)
+
+    def _looked_at(
+        self, offset: Offset, request: EditRequest, options: FactorOptions, share: float
+    ) -> Offset:
+        """An edit and a share of what the encoder still finds lacking in its drawing."""
+        generator, moves, encoder = self.toolkit.generator, self.moves, self.toolkit.encoder
+        if encoder is None or offset.w is None:
+            return offset
+        drawn = draw(generator, apply_offset(generator, request.latent, offset)).clamp(-1, 1)
+        rows = encoder(drawn).to(moves.weight)[0]
+        factors = moves.read(rows).clamp(-BEYOND, BEYOND)
+        step = self._gone(self._ways(request, factors, options), rows, factors)
+        return replace(offset, w=offset.w + (share * step)[None].to(request.latent.w))
 
     def _seen(self, request: EditRequest, gain: float) -> tuple[Tensor, ...] | None:
-        """The delta network's change; None where nothing of it is added."""
-        if gain == 0:
+        """The delta network's change; None where nothing of it is added, or there is none."""
+        folder = self.toolkit.folder
+        if gain == 0 or folder is None or not (Path(folder) / NETWORK).is_file():
             return None
         if self._network is None:
             self._network = DeltaEdit(self.toolkit)

@@ -108,6 +108,7 @@ def assemble(
     generator = load_generator(folder or name, where, dtype)
     seeing = _clip(clip, name, home, where)
     kept = own_folder(name, clip)
+    reader = _encoder(encoder, folder, generator, where)
     toolkit = Toolkit(
         generator=generator,
         clip=seeing,
@@ -117,10 +118,11 @@ def assemble(
         folder=folder if folder and not clip else kept,
         own=kept if (folder or kept).joinpath(MANIFEST).is_file() else None,
         parser=_parser(home, where),
+        encoder=reader,
     )
     return Parts(
         toolkit=toolkit,
-        encoder=_encoder(encoder, folder, generator, where),
+        encoder=reader,
         aligner=FaceAligner(),
         directions=_directions([folder, own_folder(name), kept], generator),
         name=str(name),

@@ -179,6 +179,19 @@ def test_what_no_words_ask_for_is_seen_by_the_delta_network_too(toolkit: Toolkit
         assert method.offset(replace(beard, options=options)).styles is None
 
 
+def test_the_drawing_of_an_edit_is_looked_at_again(toolkit: Toolkit) -> None:
+    moves = _fitting(toolkit)
+    smile = _request(toolkit, moves, torch.tensor([1.0, 0.0, 0.0]))
+    again = replace(smile, options={"again": {"smile": 0.5}})
+    whole = KnownFactors(toolkit, moves).offset(smile).w
+    assert whole is not None
+    assert torch.equal(KnownFactors(toolkit, moves).offset(again).w, whole), "no encoder"
+    for code, more in ((smile.latent.w, 0.5), (smile.latent.w + whole, 0.0)):
+        reader = replace(toolkit, encoder=lambda images, code=code: code)
+        found = KnownFactors(reader, moves).offset(again).w
+        torch.testing.assert_close(found, (1 + more) * whole, atol=1e-4, rtol=1e-4)
+
+
 def test_foreign_files(toolkit: Toolkit, tmp_path: Path) -> None:
     request = _request(toolkit, _moves(8, toolkit.clip.dim), torch.tensor([1.0, 0.0, 0.0]))
     with pytest.raises(FileNotFoundError, match="no known factors"):
