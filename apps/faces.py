@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from multimodal.editing.fitting import check_code
 from multimodal.faces.detect import CLEAR
 from multimodal.files.paths import existing_file
-from multimodal.inversion.invert import AUTO, automatic
 from multimodal.types import Face, OnStep
 
 if TYPE_CHECKING:
@@ -51,16 +50,17 @@ def notes_of(face: Face) -> tuple[str, ...]:
 
 def method_of(editor: FaceEditor, asked: str, quick: bool) -> str:
     """An inversion method for "auto": the encoder, in a second, where the photo itself is edited
-    and the code need only say how the face changes; else what `invert` takes."""
-    if asked != AUTO:
+    and the code need only say how the face changes; else a descent after it, whose
+    code yields more to drawn edits than a face's own weights do."""
+    if asked != "auto":
         return asked
-    return "encoder" if quick and editor.encoder is not None else automatic(editor.encoder)
+    return "encoder" if quick and editor.encoder is not None else "hybrid"
 
 
 def load_face(
     editor: FaceEditor,
     path: Path,
-    method: str = AUTO,
+    method: str = "hybrid",
     face_index: int | None = None,
     on_step: OnStep | None = None,
     seed: int = 0,

@@ -22,7 +22,6 @@ from multimodal.faces.native import MOST, native_crop
 from multimodal.generators.photo_codes import PhotoCodes, sampled_as
 from multimodal.images import ImageSource, load_image, resize, to_pil
 from multimodal.inversion import invert, tuned_generator
-from multimodal.inversion.invert import AUTO
 from multimodal.meant import Meant
 from multimodal.types import (
     Aligned,
@@ -110,7 +109,7 @@ class FaceEditor:
     def invert(
         self,
         image: ImageSource | os.PathLike[str],
-        method: str = AUTO,
+        method: str = "hybrid",
         on_step: OnStep | None = None,
         face_index: int | None = None,
         *,
@@ -122,7 +121,7 @@ class FaceEditor:
 
         Args:
             image: path, encoded bytes, PIL image or array.
-            method: one of `multimodal.inversion.METHODS`; "auto" takes the quickest good one.
+            method: one of `multimodal.inversion.METHODS`.
             on_step: told of every step.
             face_index: which face, from 0, largest first; None takes the largest.
             aligned: the picture is an FFHQ-aligned crop already; only this says so.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 BLUR_TAPS = (1.0, 3.0, 3.0, 1.0)
 """The low-pass filter of StyleGAN2's up-sampling, applied along rows and columns."""
-STILL = 10.0
+STILL = 3.0
 """How fast what was added to a layer's features goes where an edit moves them."""
 
 

@@ -43,7 +43,6 @@ from multimodal.types import Encoder, Generator, ImageDistance, ImageEmbedder, L
 
 EVERY_SIDE = 20
 """More than any generator draws."""
-AUTO = "auto"
 NO_ENCODER = "no encoder: started from the average face"
 
 
@@ -66,7 +65,7 @@ class Inversion:
 def invert(
     generator: Generator,
     image: Image | Tensor,
-    method: str = AUTO,
+    method: str = "hybrid",
     on_step: OnStep | None = None,
     *,
     encoder: Encoder | None = None,
@@ -82,7 +81,7 @@ def invert(
     Args:
         generator: what will draw it.
         image: an aligned face: a PIL image, or `[1, 3, H, W]` in [-1, 1].
-        method: one of `METHODS`, or "auto" (see `automatic`).
+        method: one of `METHODS`.
         on_step: told of every step.
         encoder: a feed-forward encoder (`load_encoder`).
         start: a code to begin from (for "pti": the pivot).
@@ -101,7 +100,7 @@ def invert(
         ValueError: an unknown method or option, a wrong shape, or a method without what it needs.
     """
     began = time.perf_counter()
-    method = automatic(encoder) if method == AUTO else check_inversion(method)
+    method = check_inversion(method)
     entry = METHODS[method]
     settings = fitted(read_options(entry.options, options), options, generator)
     notes: list[str] = []
@@ -123,12 +122,6 @@ def invert(
         "notes": list(dict.fromkeys(notes)),
     }
     return Inversion(outcome.latent, outcome.tuned, report)
-
-
-def automatic(encoder: Encoder | None) -> str:
-    """The method that comes near a face in the fewest seconds: "quick" where the encoder has a
-    hypernetwork beside it, else "hybrid"."""
-    return "quick" if has_network(encoder) else "hybrid"
 
 
 def fitted(settings: Any, given: Mapping[str, Any], generator: Generator) -> Any:

@@ -22,13 +22,13 @@ from apps.commands.options import (
 from apps.console import report, steps
 
 Out = Annotated[Path, typer.Option(help="Folder for the latent, pictures and report.")]
-Method = Annotated[str, typer.Option(help="auto, encoder, quick, hybrid, pivotal, adam, cma ...")]
+Method = Annotated[str, typer.Option(help="encoder, quick, hybrid, pivotal, adam, cma ...")]
 
 
 def invert(
     photo: Photo,
     out: Out,
-    method: Method = "auto",
+    method: Method = "hybrid",
     model: Model = "default",
     encoder: Encoder = None,
     device: Device = "auto",
