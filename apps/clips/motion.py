@@ -31,7 +31,7 @@ from apps.clips.animate import (
 from apps.clips.srt import read_cues
 from apps.clips.video import Sound, write_clip
 from apps.hearing import DEAF
-from multimodal.editing.finishing import PHOTO, check_fidelity
+from multimodal.editing.finishing import PHOTO, carried, check_fidelity
 from multimodal.images import to_tensor
 from multimodal.types import EditRequest, Face, Offset, check_seed, check_text
 
@@ -107,7 +107,7 @@ def animate(
     Raises:
         ValueError: a model that does not hear, a sound or track that cannot be read.
     """
-    face = face.with_latent(face.latent.to(editor.device))
+    face = carried(face.with_latent(face.latent.to(editor.device)), motion.fidelity)
     timeline = timeline_of(editor, face, motion)
     key = timeline_key(face.latent, timeline)
     cache = out.with_name(f".{out.stem}.{key}.frames") if resumable else None

@@ -30,7 +30,7 @@ from apps.studio.moves import (
 from apps.studio.session import Session, Step
 from guidance.controls.edits import EditList
 from guidance.controls.regions import REGIONS
-from multimodal.editing.finishing import PHOTO, Finished
+from multimodal.editing.finishing import PHOTO, Finished, carried
 from multimodal.editing.places import named_mask
 from multimodal.editing.stacking import Applied, meant_by, stacked
 from multimodal.images import load_image, save_image
@@ -238,7 +238,7 @@ class Studio:
             return replace(session, after=session.before, latent=session.face.latent)
         with self.computing(), torch.no_grad():
             edits = self._applied(session)
-            face = session.face
+            face = carried(session.face, session.fidelity)
             latent, picture = stacked(self.editor.generator_for(face), face.latent, edits)
             meant = meant_by(face.latent, edits)
             after = self.editor.finish(face, picture, session.fidelity, meant)

@@ -48,11 +48,11 @@ def denoised(samples: np.ndarray) -> np.ndarray:
         return samples
     sound = torch.from_numpy(np.ascontiguousarray(samples, np.float32))
     window = torch.hann_window(WINDOW).sqrt()
-    around = {"n_fft": BINS, "hop_length": HOP, "win_length": WINDOW, "window": window}
-    spectrum = torch.stft(sound, **around, return_complex=True)
+    around = (BINS, HOP, WINDOW, window)
+    spectrum = torch.stft(sound, *around, return_complex=True)
     gains = _gains(spectrum.abs().square())
     gains[torch.fft.rfftfreq(BINS, 1 / RATE) <= RUMBLE] = 0.0
-    out: np.ndarray = torch.istft(spectrum * gains, **around, length=len(samples)).numpy()
+    out: np.ndarray = torch.istft(spectrum * gains, *around, length=len(samples)).numpy()
     return out
 
 

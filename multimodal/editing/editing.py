@@ -28,7 +28,14 @@ from guidance.controls.regions import mask_from_image
 from guidance.targets import NEUTRAL, embed_image, embed_sound, embed_text, lone_weight
 from guidance.targets import mix as mixed
 from multimodal.editing.choosing import guidance_of, model_options, pick_method
-from multimodal.editing.finishing import DRAWING, PHOTO, Finished, check_fidelity, is_photo
+from multimodal.editing.finishing import (
+    DRAWING,
+    PHOTO,
+    Finished,
+    carried,
+    check_fidelity,
+    is_photo,
+)
 from multimodal.editing.hearing import follow, sounds_of
 from multimodal.editing.names import kept_directions
 from multimodal.editing.places import named_mask
@@ -136,7 +143,7 @@ def apply(
     Strength 0 is the photo's crop, bit for bit; the reconstruction where there is no photo, and
     with the fidelity "drawing".
     """
-    face, tools = _here(editor, face)
+    face, tools = _here(editor, face, fidelity)
     moved = offset.to(tools.generator.device)
     after = apply_offset(tools.generator, face.latent, moved, strength)
     meant = meant_in(after.meant, "" if mask is not None else region)
@@ -192,7 +199,7 @@ def edit(
     keep = (keep,) if isinstance(keep, str) else tuple(keep or ())
     if region is not None and mask is not None:
         raise ValueError("give a region or a mask, not both")
-    face, tools = _here(editor, face)
+    face, tools = _here(editor, face, fidelity)
     layer_mask(layers, tools.generator.num_layers)  # refuses before the method's slow work
     chosen = pick_method(tools) if method == "auto" else method
     heard = follow(tools.sound, text, sound, strength)
@@ -264,7 +271,7 @@ def replay(
     Raises:
         ValueError: no edit is enabled.
     """
-    face, tools = _here(editor, face)
+    face, tools = _here(editor, face, fidelity)
     enabled = [one.options() for one in edits.edits if one.enabled]
     if not enabled:
         raise ValueError("the edit list holds no enabled edit")
@@ -317,8 +324,9 @@ def _wanted(
     return Wanted(target, embed_text(editor.toolkit.clip, neutral or NEUTRAL), text, heard)
 
 
-def _here(editor: EditorParts, face: Face) -> tuple[Face, Toolkit]:
+def _here(editor: EditorParts, face: Face, fidelity: str) -> tuple[Face, Toolkit]:
     """The face where its generator is, for a loaded one comes on the CPU, and the parts for it."""
+    face = carried(face, fidelity)
     tools = replace(editor.toolkit, generator=editor.generator_for(face))
     return face.with_latent(face.latent.to(tools.generator.device)), tools
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor
@@ -59,6 +60,7 @@ class Prepared:
 
     crop: Image
     rest: Latent
+    tuned: Mapping[str, Tensor] | None
     drawn: Drawn
     subject: Subject
 
@@ -96,7 +98,8 @@ class Finishing:
         """The photo of a face, its mesh, and its drawing before any edit."""
         rest = face.rest or face.latent
         for ready in self._kept:
-            if ready.crop is face.crop and ready.rest.w is rest.w:
+            same = ready.crop is face.crop and ready.rest.w is rest.w
+            if same and ready.tuned is face.tuned:
                 return ready
         from multimodal.fidelity import drawn_of, subject_of
 
@@ -104,7 +107,7 @@ class Finishing:
         crop = crop_of(face, drawn.shape[-1])
         subject = subject_of(face.photo or crop, face.transform, crop, drawn.shape[-1])
         read = drawn_of(drawn, subject.small.shape[0])
-        ready = Prepared(face.crop or crop, rest, read, subject)
+        ready = Prepared(face.crop or crop, rest, face.tuned, read, subject)
         self._kept = [*self._kept[1 - KEPT :], ready]
         return ready
 
@@ -141,6 +144,15 @@ def check_fidelity(name: str) -> str:
     if name not in FIDELITIES:
         raise ValueError(f"fidelity {name!r}: choose one of {', '.join(FIDELITIES)}")
     return name
+
+
+def carried(face: Face, fidelity: str) -> Face:
+    """The face as an edit draws it. Where the photo itself is changed, drawings only say how: there
+    everybody's generator does, which moves further under a code than a face's own weights let it.
+    """
+    if face.tuned is None or fidelity != PHOTO or not is_photo(face):
+        return face
+    return replace(face, tuned=None)
 
 
 def is_photo(face: Face) -> bool:

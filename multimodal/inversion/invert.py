@@ -217,14 +217,18 @@ def run_quick(task: Task, options: QuickOptions) -> Outcome:
     steps of code and fine layers together."""
     if task.start is not None:
         return quick(task, options)
-    seen_whole = task.objective.mask is None  # a hypernetwork would draw what is hidden, too
-    if options.hyper and seen_whole and has_network(task.encoder):
+    if options.hyper and _predicts_weights(task):
         return _quick_after(task, hypernetwork(task, HyperOptions()), options)
     if task.encoder is None:
         task.notes.append(NO_ENCODER)
         average = task.generator.w_avg.repeat(1, task.generator.num_layers, 1)
         return quick(task.starting_at(average), replace(options, stay=0.0))
     return quick(task.starting_at(run_encoder(task, options).latent.w), options)
+
+
+def _predicts_weights(task: Task) -> bool:
+    """Is there a hypernetwork, and a whole face? It would draw what a mask hides, too."""
+    return task.objective.mask is None and has_network(task.encoder)
 
 
 def _quick_after(task: Task, begun: Outcome, options: QuickOptions) -> Outcome:
@@ -251,7 +255,8 @@ def _find_pivot(task: Task, options: PivotalOptions) -> Outcome:
     if task.start is not None:
         return Outcome(Latent(task.start), 0)
     name = options.pivot or ("projector" if task.encoder is None else "quick")
-    steps = options.pivot_steps or {"projector": 450, "quick": 45}.get(name)
+    quickly = 24 if _predicts_weights(task) else 45
+    steps = options.pivot_steps or {"projector": 450, "quick": quickly}.get(name)
     values: dict[str, Any] = {} if steps is None or name == "encoder" else {"steps": steps}
     if name == "quick":
         values |= {"finest": EVERY_SIDE, "lr": 0.1, "weights": options.weights}

@@ -265,8 +265,8 @@ class PivotalOptions:
         pivot: how the pivot is found: "quick" (code and every layer together), "hybrid",
             "projector", "encoder" or "adam"; None: quick with an encoder, projector without.
             Weights that it tuned are tuned further. A given `start` is the pivot itself.
-        pivot_steps: steps of that search; None: 450 for the projector (PTI), 45 for "quick", else
-            its default.
+        pivot_steps: steps of that search; None: 450 for the projector (PTI), 45 for "quick" (24
+            from a hypernetwork's weights), else its default.
         weights: of the loss.
         locality: weight of the locality regulariser, 0 to leave it out (PTI's default).
         locality_every: steps between its uses.

@@ -99,11 +99,17 @@ def tune(task: Task, options: PivotalOptions, find_pivot: Method) -> Outcome:
         the pivot with `tuned` weights, the best seen, if any was better than the original's.
     """
     pivot = find_pivot(task, options)
-    search = _Tuning(task, options, pivot)
+    found = pivot.tuned or {}
+    added = {key: value for key, value in found.items() if key.endswith(".residual")}
+    with_features = tuned_generator(task.generator, added) if added else task.generator
+    search = _Tuning(replace(task, generator=with_features), options, pivot)
     for step in range(search.count):
         if not search.step(step):
             break
-    return Outcome(pivot.latent, pivot.steps + search.steps, search.best)
+    best = search.best
+    if best is not None and added:
+        best = anchored(task.generator, pivot.latent.w, added | best)
+    return Outcome(pivot.latent, pivot.steps + search.steps, best)
 
 
 class _Tuning:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,18 @@ def test_tuned_faces_have_their_own_generator(editor: FaceEditor, photo: Image.I
     for _ in range(4):
         editor.generator_for(editor.invert(photo, "pti", steps=3, threshold=0, pivot="adam", pivot_steps=2))  # fmt: skip
     assert len(editor._tuned) <= 2
+
+
+def test_photos_are_changed_as_everybodys_generator_changes(
+    editor: FaceEditor, photo: Image.Image
+) -> None:
+    face = editor.invert(photo, "pti", steps=3, threshold=0, pivot="adam", pivot_steps=2)
+    plain = replace(face, tuned=None)
+    offset = Offset(w=torch.full_like(face.latent.w, 0.3))
+    changed, usual = (editor.apply(one, offset).tobytes() for one in (face, plain))
+    assert changed == usual
+    drawn = [editor.apply(one, offset, fidelity="drawing").tobytes() for one in (face, plain)]
+    assert drawn[0] != drawn[1]
 
 
 def test_codes_in_style_space_and_noise_are_drawn(editor: FaceEditor) -> None:
