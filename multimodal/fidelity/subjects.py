@@ -26,7 +26,7 @@ from multimodal.fidelity.regions import (
     surroundings_of,
 )
 from multimodal.fidelity.things.bald import bald_head
-from multimodal.fidelity.things.haircuts import WHOLE, grown, placed, shortened, too_long
+from multimodal.fidelity.things.haircuts import WHOLE, placed, shortened, too_long
 from multimodal.fidelity.things.shaving import shaved_off
 from multimodal.fidelity.things.tresses import tresses
 
@@ -111,8 +111,6 @@ class Subject:
     def _cut(self, sense: str, drawn: Drawn) -> Cover | None:
         mesh, around = self._mesh_around, self.around
         drawing = placed(mesh, around, drawn)
-        if sense == "sex: female":
-            return grown(mesh, around, drawing)
         if too_long(around, drawing):
             return None
         beyond = self.bald.colours if around.room > WHOLE else around.picture

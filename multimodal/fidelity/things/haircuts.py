@@ -1,7 +1,8 @@
-"""Hair as men and women wear it, by a drawing of the face with such hair.
+"""Hair as men wear it, by a drawing of the face with such hair.
 
 The generator's drawing tells what only it can tell: how far hair reaches, and the neck, clothes and
-background where hair was. Hair itself stays the photo's own, or takes its colour and strands.
+background where hair was. Hair itself stays the photo's own. Hair is not grown so for women: beside
+a photo's own hair, drawn strands are seen to be put on.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from multimodal.fidelity.mesh import OVAL
 from multimodal.fidelity.regions import Surroundings, share
 from multimodal.fidelity.registration import fitted
 from multimodal.fidelity.things.filling import spread, strands
-from multimodal.fidelity.things.tresses import eased, places_of, strand_patterns
+from multimodal.fidelity.things.tresses import eased, places_of
 from multimodal.fidelity.wishes import Wishes
 
 HAIR = ("hair",)
-WORN = {"sex: male": "a man with short hair", "sex: female": "a woman with long hair"}
+WORN = {"sex: male": "a man with short hair"}
 """Words for the drawings that show how hair is worn, by what words mean."""
 STRENGTH = 1.4
 """How far those drawings go."""
@@ -29,8 +30,6 @@ FROM, WHOLLY = 0.3, 0.7
 """Amounts of a sex from which hair changes at all, and wholly."""
 GROUPS = (("background",), ("clothes", "hat"), ("skin", "neck", "ears", "nose"))
 """What may lie where hair was."""
-LEAST = 1500
-"""Pixels of hair whose colour counts."""
 FAR = 0.02
 """How far beyond the drawing's hair the photo's own may reach, in widths of the face."""
 KEPT = ("eyes", "iris", "lips", "mouth", "teeth", "glasses", "beard", "hat")
@@ -162,59 +161,6 @@ def _matched(around: Surroundings, drawing: Placed, clear: np.ndarray) -> np.nda
             total += weight[..., None] * (tones[0] - tones[1])
     found: np.ndarray = np.exp(logs[1] + (total / weights[..., None]).clip(-0.9, 0.9)) - DARK
     return found
-
-
-def grown(mesh: np.ndarray, around: Surroundings, drawing: Placed) -> Cover | None:
-    """Hair where a drawing with long hair has some, in the colour of the photo's own; or None:
-    the photo shows too little of that.
-
-    Args:
-        mesh: of the photo's face `[468, 2]`, in parts of the square's side.
-        around: the square about the head.
-        drawing: the face with long hair.
-    """
-    own, drawn = around.levels(HAIR), drawing.shown(HAIR)
-    if len(own) < LEAST or (drawn > 0.6).sum() < LEAST:
-        return None
-    side = around.picture.shape[0]
-    across, down, _ = places_of(mesh, side)
-    broad, fine = _combed(across, down)
-    light = drawing.read(drawing.drawn.levels).mean(axis=-1)
-    light = np.log(cv2.GaussianBlur(light, (0, 0), 3) + 0.05)
-    light = (0.8 * (light - np.median(light[drawn > 0.6]))).clip(-0.7, 0.2)
-    uneven = float(np.clip(np.log(own.mean(axis=1) + 0.05).std(), 0.1, 0.45))
-    behind = eased((0.53 - np.abs(across)) / 0.2) * eased((down + 0.2) / 0.3)
-    shade = np.exp(light + uneven * (0.32 * broad + 0.25 * fine)) * (1 - 0.26 * behind)
-    colours = own.mean(axis=0) * shade[..., None]
-    ends = eased((1.0 + 0.2 * (0.5 + 0.3 * broad + 0.15 * fine) - down) / 0.12)
-    rim = eased((cv2.GaussianBlur(drawn, (0, 0), 2) + 0.08 * fine - 0.35) / 0.3)
-    top = eased((down + 0.62) / 0.25)
-    alpha = rim * ends * top * drawing.inside * (1 - _before(mesh, across, down))
-    shown = cv2.GaussianBlur(around.where(HAIR), (0, 0), 2)
-    alpha = alpha * (1 - eased((shown - 0.5) / 0.4) * eased((-0.1 - down) / 0.3))
-    alpha = alpha * (1 - share(around.likely, ("hat",)))
-    return Cover(colours.clip(0.01, 1).astype(np.float32), alpha.astype(np.float32), False, "locks")
-
-
-def _before(mesh: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
-    """Where the face lies before long hair: its oval, and all of the forehead `[S, S]`."""
-    side = len(down)
-    forehead = eased((-0.05 - down) / 0.15) * eased((0.44 - np.abs(across)) / 0.06)
-    soft: np.ndarray = cv2.GaussianBlur(_oval(mesh, side, 0.98), (0, 0), 2.5)
-    return np.maximum(soft, forehead)
-
-
-def _combed(across: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Broad and fine strands that hang beside a face `[S, S]`, of mean 0."""
-    waved = across + 0.03 * np.sin(5 * down + np.sign(across))
-    found = []
-    for plane in strand_patterns():
-        both = np.concatenate([plane, plane[:, ::-1]], axis=1)
-        columns = ((0.9 * waved + 1) / 2).clip(0, 1) * (both.shape[1] - 1)
-        rows = ((down + 0.9) / 2.2).clip(0, 1) * (both.shape[0] - 1)
-        spots = columns.astype(np.float32), rows.astype(np.float32)
-        found.append(cv2.remap(both, *spots, cv2.INTER_LINEAR))
-    return found[0], found[1]
 
 
 def _oval(mesh: np.ndarray, side: int, size: float) -> np.ndarray:
