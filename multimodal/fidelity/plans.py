@@ -117,7 +117,7 @@ def _hair(subject: Subject, small: np.ndarray, wishes: Wishes) -> Iterator[Cover
     where long hair was."""
     sense, worn_so = worn(wishes)
     if worn_so > 0 and (cut := subject.cut(sense)) is not None:
-        yield _dyed(subject, small, replace(cut, alpha=cut.alpha * np.float32(worn_so)))
+        yield replace(cut, alpha=cut.alpha * np.float32(worn_so))
     long = lengthened(wishes)
     if long > 0 and subject.sure and subject.locks is not None:
         locks = subject.locks
@@ -125,9 +125,9 @@ def _hair(subject: Subject, small: np.ndarray, wishes: Wishes) -> Iterator[Cover
 
 
 def _dyed(subject: Subject, small: np.ndarray, cover: Cover) -> Cover:
-    """Locks as the photo's own hair is recoloured; other covers as they are."""
+    """Locks as the photo's own hair is recoloured."""
     hair = share(subject.likely, HAIR) > 0.8
-    if cover.name != "locks" or small is subject.small or not hair.any():
+    if small is subject.small or not hair.any():
         return cover
     dyed = small[hair].mean(axis=0) / (subject.small[hair].mean(axis=0) + 1e-3)
     return replace(cover, colours=(cover.colours * dyed).clip(0, 1))

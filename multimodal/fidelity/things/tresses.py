@@ -107,7 +107,7 @@ def _lock(across: np.ndarray, down: np.ndarray, sign: float) -> tuple[np.ndarray
     waved = across + 0.018 * np.sin(5.5 * down + sign) * np.clip(down + 0.3, 0, 1)
     inner, outer = (np.interp(down, HEIGHTS, rim) for rim in (INNER, OUTER))
     u = ((waved - inner) / (outer - inner)).astype(np.float32)
-    broad, fine = strand_patterns()
+    broad, fine = _strands()
     columns = np.clip(u * 0.6 + 0.2, 0, 1) * (broad.shape[1] - 1)
     rows = np.clip((down + 0.7) / 2.2, 0, 1) * (broad.shape[0] - 1)
     places = columns.astype(np.float32), rows.astype(np.float32)
@@ -121,7 +121,7 @@ def _lock(across: np.ndarray, down: np.ndarray, sign: float) -> tuple[np.ndarray
 
 
 @lru_cache(maxsize=1)
-def strand_patterns() -> tuple[np.ndarray, np.ndarray]:
+def _strands() -> tuple[np.ndarray, np.ndarray]:
     """Broad and fine strands that run down `[512, 256]`, of mean 0 and deviation 1."""
     random = np.random.default_rng(3)
     found = []

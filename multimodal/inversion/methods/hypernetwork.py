@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from multimodal.inversion.methods.pivotal import anchored
@@ -14,6 +17,7 @@ from multimodal.types import Encoder, Latent
 
 if TYPE_CHECKING:
     from multimodal.inversion.encoders.hyperstyle import HyperStyle
+    from multimodal.inversion.encoders.small_hyper import SmallHyperNetwork
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,6 @@ def has_network(encoder: Encoder | None) -> bool:
 def network_of(task: Task) -> HyperStyle:
     """The encoder itself where it is a HyperStyle, or what lies beside it."""
     from multimodal.inversion.encoders import hyperstyle  # torchvision is slow to import
-    from multimodal.inversion.encoders.small_hyper import read_small_hyper
 
     encoder: Any = task.encoder
     if isinstance(encoder, hyperstyle.HyperStyle):
@@ -68,5 +71,13 @@ def network_of(task: Task) -> HyperStyle:
             "method 'hyperstyle' needs a HyperStyle file as encoder (--encoder), or a model with a "
             "hypernetwork of its own"
         )
-    network = read_small_hyper(path).to(task.generator.device)
+    network = _read(path, path.stat().st_mtime_ns, task.generator.device)
     return hyperstyle.HyperStyle(network, encoder, task.generator)
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, changed: int, device: torch.device) -> SmallHyperNetwork:
+    """A file's network, frozen, so that many faces may share it; `changed`: when it was written."""
+    from multimodal.inversion.encoders.small_hyper import read_small_hyper
+
+    return read_small_hyper(path).to(device)
