@@ -35,6 +35,8 @@ GRAINED = 0.35
 """Power of the factor of fine contrast that grain takes, where that is less than 1."""
 FEATHER = 0.06
 """Part of the crop's side over which changes fade in from its border."""
+WARM = np.array([0.75, 1.05, 1.15], np.float32)
+"""Powers of wrinkles' factors by colour: light is redder in folds of skin."""
 BRIGHTER = 3.0
 LIT = 0.45
 """Distance from white below which nothing brightens in full."""
@@ -145,16 +147,20 @@ def looked(
     bare: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Factor and summand with a look of photographs: its colours, and its fine contrast."""
-    planes = np.concatenate([look.texture, look.detail[..., None]], axis=-1).astype(np.float32)
-    read = warped(planes, maps.places, here.shape[0], cv2.BORDER_CONSTANT)
     kept = 1 - inner_mouth(maps.mesh, here.shape[0])
-    read = read * (kept if bare is None else kept * bare)[..., None]
+    kept = kept if bare is None else kept * bare
+
+    def laid(plane: np.ndarray) -> np.ndarray:
+        flat = warped(plane, maps.places, here.shape[0], cv2.BORDER_CONSTANT)
+        return flat.reshape(*kept.shape, -1) * kept[..., None]
+
+    planes = np.concatenate([look.texture, look.detail[..., None]], axis=-1).astype(np.float32)
+    read = laid(planes)
     gain = np.exp(np.clip(read[..., :3], -1.4, 0.5))
     detail = np.exp(np.clip(read[..., 3:], -1.0, 1.0))
     base = cv2.GaussianBlur(here, (0, 0), DETAIL * here.shape[0])
     if look.faded is not None:  # the finest grain stays, as it is the camera's
-        gone = warped(look.faded, maps.places, here.shape[0], cv2.BORDER_CONSTANT)
-        gone = np.clip(gone * (kept if bare is None else kept * bare), 0, 1)[..., None]
+        gone = np.clip(laid(look.faded), 0, 1)
         lines = cv2.GaussianBlur(here, (0, 0), GRAIN * here.shape[0]) - base
         summand = summand - lines * gone * factor
     if (detail < 1).any():  # of what is smoothed, lines go and most of the grain stays
@@ -162,6 +168,8 @@ def looked(
         lines = cv2.GaussianBlur(here, (0, 0), GRAIN * here.shape[0]) - base
         summand = summand - lines * (left - np.minimum(detail, 1)) * factor
         detail = np.maximum(detail, 1) * left
+    if look.lines is not None:
+        gain = gain * np.exp(laid(look.lines.astype(np.float32)) * WARM)
     gain = np.where(gain > 1, 1 + (gain - 1) * np.clip((1 - base) / LIT, 0, 1), gain)
     return factor * gain * detail, (summand + base * factor * (1 - detail)) * gain
 

@@ -9,8 +9,8 @@ from functools import cached_property
 import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.spatial import Delaunay
 
+from multimodal.fidelity.looks.unfolding import Cells, cells_of
 from multimodal.fidelity.mesh import OVAL
 
 SIDE = 192
@@ -70,23 +70,8 @@ class Frame:
         return (mesh + self.mirrored(mesh)[self.partners]) / 2
 
     @cached_property
-    def _cells(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        line = (np.arange(SIDE) + 0.5) / SIDE
-        cells = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-        mesh = Delaunay(self.places)
-        found = mesh.find_simplex(cells)
-        turned = mesh.transform[found]
-        first = np.einsum("nij,nj->ni", turned[:, :2], cells - turned[:, 2])
-        weights = np.concatenate([first, 1 - first.sum(axis=1, keepdims=True)], axis=1)
-        return mesh.simplices[found], weights, (found >= 0).reshape(SIDE, SIDE)
-
-    def unfolded(self, picture: np.ndarray, mesh: np.ndarray) -> np.ndarray:
-        """A face's colours over the square of textures `[S, S, 3]`."""
-        corners, weights, _ = self._cells
-        spots = (mesh[corners] * weights[..., None]).sum(axis=1) * picture.shape[0] - 0.5
-        spots = spots.reshape(SIDE, SIDE, 2).astype(np.float32)
-        border = cv2.BORDER_REFLECT_101
-        return cv2.remap(picture, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR, borderMode=border)
+    def _cells(self) -> Cells:
+        return cells_of(self.places, SIDE)
 
     def average(self, faces: Iterable[tuple[np.ndarray, np.ndarray]]) -> Average:
         """Mean of faces: pictures `[H, H, 3]` in [0, 1] and their meshes `[468, 2 or 3]`.
@@ -100,9 +85,9 @@ class Frame:
                 continue
             flat = mesh[:, :2]
             shapes.append(self.symmetric(laid_over(flat, self.mesh)))
-            colours = self.unfolded(picture, flat)
+            colours = self._cells.read(picture, flat)
             logs = np.log(colours + DARK)
-            textures.append(logs - np.median(logs[self._cells[2]], axis=0))
+            textures.append(logs - np.median(logs[self._cells.inside], axis=0))
             energies.append(np.log(fine_contrast(colours) + 1e-4))
         if not shapes:
             raise ValueError("no face of the group looks at the camera")

@@ -29,6 +29,7 @@ from multimodal.files.weights import atomic
 from multimodal.images import load_image, to_tensor
 from recipes.fidelity.averages import SIDE, Average, Frame, frame_of
 from recipes.fidelity.expressions import lively, sad
+from recipes.fidelity.lines import lines_of
 
 if TYPE_CHECKING:
     from multimodal import FaceEditor
@@ -49,7 +50,12 @@ PROMPTS = {
 """What is drawn for the reading, the look it is, and how much of it."""
 GAINS = {"old": 1.15, "child": 1.4, "man": 1.4, "smile": 1.9}
 """How much of a look the median drawing of it calls for; others are taken on by words alone."""
-CONTRAST = {"old": 0.3, "man": 0.35, "child": 0.8}
+LINED = tuple(
+    f"sfhq_t2i/t2i_tiles_textual_search_2_Ethnicity_x_Age_1_top_10_matches_{number}.jpg"
+    for number in ("031", "049", "050")
+)
+"""Old faces whose lines are taken: of nobody, evenly lit, without beard and glasses."""
+CONTRAST = {"old": 0.15, "man": 0.35, "child": 0.8}
 """Share of the difference of fine contrast that is taken; elsewhere all."""
 RIDGE, RANK = 1.0, 90
 
@@ -227,7 +233,9 @@ def main(arguments: list[str] | None = None) -> None:
     groups = grouped(photos, given.groups)
     frame = frame_of(np.stack([photo.mesh for photo in photos]))
     looks = looks_of(given.portraits, frame, groups)
-    known = packed(frame, looks)
+    lined = [photo for photo in photos if photo.row["file"] in LINED]
+    faces = [(_levels(given.portraits / photo.row["file"]), photo.mesh) for photo in lined]
+    known = packed(frame, looks, lines_of(faces, frame.places))
     labelled = [(photo, name) for name in ("man", "woman") for photo in groups[name]]
     order = np.random.default_rng(given.seed).permutation(len(labelled))[: given.faces]
     chosen = [labelled[index] for index in order]
@@ -237,7 +245,7 @@ def main(arguments: list[str] | None = None) -> None:
     save(known, reading, given.out / "looks.safetensors")
 
 
-def packed(frame: Frame, looks: dict[str, Average]) -> Looks:
+def packed(frame: Frame, looks: dict[str, Average], lines: np.ndarray) -> Looks:
     """The looks at the size in which they are stored, without a reading."""
     size, how = (TEXTURE, TEXTURE), cv2.INTER_AREA
     return Looks(
@@ -248,6 +256,7 @@ def packed(frame: Frame, looks: dict[str, Average]) -> Looks:
         frame.mesh,
         frame.places,
         np.zeros((0, len(looks))),
+        lines,
     )
 
 
@@ -260,6 +269,7 @@ def save(known: Looks, reading: np.ndarray, path: Path) -> Path:
         "mesh": torch.from_numpy(known.mesh).float(),
         "places": torch.from_numpy(known.places).float(),
         "reading": torch.from_numpy(reading).float(),
+        "lines": torch.from_numpy(known.lines).half(),
     }
     with atomic(path) as part:
         save_file(

@@ -3,7 +3,9 @@
 The drawings say what an edit wants; how an old face, a child's, a man's or a smile looks on a
 photograph is taken from photographs: the mean shapes and colours of groups of faces, brought onto
 one mesh (prototypes: Rowland and Perrett 1995; with the strength of fine detail, Tiddeman, Burt and
-Perrett 2001). A face is led along the difference of two prototypes and stays itself.
+Perrett 2001). A face is led along the difference of two prototypes and stays itself. Means have no
+wrinkles: those of age are laid on as factors of brightness (expression ratio images: Liu, Shan and
+Zhang 2001).
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ FINEST = 1.15
 """Fine contrast goes no further than this, or faces look sharper than photographs."""
 DARKEST, BRIGHTEST = -1.2, 0.2
 """Bounds of a look's colours, in logarithms: skin has nothing brighter in it."""
+LINED, MOST_LINED = 0.32, 0.5
+"""How deep the lines of a look of age at amount 1 are, and the deepest, beside their faces' own."""
 WEIGHTS = Path(__file__).parent / "looks.safetensors"
 
 
@@ -35,6 +39,8 @@ class Looks:
         mesh: the mean face `[468, 2]` that the shapes belong to.
         places: where its points lie in the textures `[468, 2]`, in parts of their side.
         reading: `[F, K]`, from what two drawings differ by to amounts of looks.
+        lines: `[L, L]`, logarithms of factors of brightness, over the square of `places`: the
+            wrinkles of old faces, of which no mean of faces has any.
     """
 
     names: tuple[str, ...]
@@ -44,6 +50,7 @@ class Looks:
     mesh: np.ndarray
     places: np.ndarray
     reading: np.ndarray
+    lines: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +61,7 @@ class Look:
         weight: how much of a look this is, in [0, 1].
         led: how much of it words named, in [0, 1]: that much the drawing has no say.
         faded: share of wrinkles and pores that go, `[T, T]` in [0, 1], or None: none does.
+        lines: wrinkles that come, `[L, L]`, or None: none do.
     """
 
     weight: float
@@ -62,6 +70,7 @@ class Look:
     texture: np.ndarray
     detail: np.ndarray
     faded: np.ndarray | None = None
+    lines: np.ndarray | None = None
 
 
 @lru_cache(maxsize=1)
@@ -97,4 +106,6 @@ def together(amounts: np.ndarray, led: float = 0.0) -> Look:
     texture = np.tensordot(softer, known.textures, 1).clip(DARKEST, BRIGHTEST)
     detail = np.tensordot(np.clip(softer, -FINEST, FINEST), known.details, 1)
     weight = float(np.abs(amounts).max().clip(0, 1))
-    return Look(weight, min(max(led, 0.0), 1.0), shape, texture, detail)
+    deep = min(LINED * float(amounts[known.names.index("old")]), MOST_LINED)
+    lines = deep * known.lines if deep > 0 else None
+    return Look(weight, min(max(led, 0.0), 1.0), shape, texture, detail, lines=lines)

@@ -7,10 +7,10 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from scipy.spatial import Delaunay
 
 from multimodal.fidelity.looks.expressions import FELT, felt, shut
 from multimodal.fidelity.looks.prototypes import Look, Looks, looks, together
+from multimodal.fidelity.looks.unfolding import Cells, cells_of
 from multimodal.fidelity.registration import fitted
 from multimodal.fidelity.wishes import Wishes
 
@@ -24,7 +24,7 @@ UNREST = 0.12
 NAMED = {
     "sex: female": ("man", -1.5),
     "sex: male": ("man", 1.7),
-    "age: old": ("old", 1.45),
+    "age: old": ("old", 1.2),
     "age: child": ("child", 1.6),
 }
 """Classes whose words name a look, and how much of it they mean. A drawing between man and woman
@@ -100,22 +100,10 @@ def features(
 
 def unfolded(picture: np.ndarray, mesh: np.ndarray) -> np.ndarray:
     """Logarithms of a face's colours over the square of the looks' textures; 0 beside the face."""
-    corners, weights, inside = _squares()
-    spots = (mesh[corners] * weights[..., None]).sum(axis=1) * picture.shape[0] - 0.5
-    spots = spots.reshape(FINE, FINE, 2).astype(np.float32)
-    border = cv2.BORDER_REFLECT_101
-    seen = cv2.remap(picture, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR, borderMode=border)
-    return np.log(seen + DARK) * inside[..., None]
+    cells = _squares()
+    return np.log(cells.read(picture, mesh) + DARK) * cells.inside[..., None]
 
 
 @lru_cache(maxsize=1)
-def _squares() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each cell: its triangle's corners, their weights, and whether it lies on the face."""
-    line = (np.arange(FINE) + 0.5) / FINE
-    cells = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-    mesh = Delaunay(looks().places)
-    found = mesh.find_simplex(cells)
-    turned = mesh.transform[found]
-    first = np.einsum("nij,nj->ni", turned[:, :2], cells - turned[:, 2])
-    weights = np.concatenate([first, 1 - first.sum(axis=1, keepdims=True)], axis=1)
-    return mesh.simplices[found], weights, (found >= 0).reshape(FINE, FINE)
+def _squares() -> Cells:
+    return cells_of(looks().places, FINE)

@@ -187,3 +187,24 @@ def warped_jaw(mesh: np.ndarray) -> np.ndarray:
     found = np.zeros((SIDE, SIDE), np.float32)
     cv2.fillPoly(found, [np.round(mesh[list(GROWN)] * SIDE).astype(np.int32)], 1.0)
     return cv2.GaussianBlur(found, (0, 0), 3)
+
+
+def test_age_lays_wrinkles_on_skin_alone_and_youth_none() -> None:
+    names = looks().names
+    old, young = (together(np.array([a * (n == "old") for n in names])) for a in (1.2, -1.2))
+    assert young.lines is None
+    assert old.lines is not None
+    assert old.lines.min() < -0.2
+    ready = subject(RESTING)
+    flat = np.zeros_like(ready.small)
+    maps = register(ready.mesh, ready.mesh, ready.mesh, old)
+    factors = [
+        looked(ready.small, flat + 1, flat, look, maps)[0]
+        for look in (old, replace(old, lines=None))
+    ]
+    ratio = factors[0] / factors[1]
+    assert ratio.min() < 0.85, "folds are darker"
+    folds = ratio.min(axis=-1) < 0.9
+    assert (ratio[folds][:, 0] > ratio[folds][:, 2]).all(), "and redder"
+    eye = np.round(maps.mesh[[33, 133, 362, 263]].reshape(2, 2, 2).mean(axis=1) * SIDE).astype(int)
+    assert np.abs(ratio[eye[:, 1], eye[:, 0]] - 1).max() < 0.05, "eyes have none"

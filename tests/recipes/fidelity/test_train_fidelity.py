@@ -49,6 +49,7 @@ def test_looks_are_made_and_read(
     few = {text: train_fidelity.PROMPTS[text] for text in ("an old person", "a man", "glasses")}
     monkeypatch.setattr(train_fidelity, "PROMPTS", few)
     monkeypatch.setattr("recipes.fidelity.averages.TURNED", 2.0)
+    monkeypatch.setattr(train_fidelity, "LINED", ("046.png",))
     out = tmp_path / "run"
     given = ["--portraits", str(portraits), "--groups", str(portraits / "groups.csv")]
     train_fidelity.main([*given, "--out", str(out), "--faces", "1"])
@@ -58,6 +59,8 @@ def test_looks_are_made_and_read(
     assert made["shapes"].shape == (5, 468, 2)
     assert made["textures"].shape == (5, 128, 128, 3)
     assert made["reading"].shape == (468 * 2 + 24 * 24 * 3, 5)
+    assert made["lines"].min() < made["lines"].max(), "the old face has wrinkles"
+    assert made["lines"].max() <= 0.151, "that do not shine"
     assert all(np.isfinite(values).all() for values in made.values())
     assert not made["shapes"][3].any(), "the pair is one picture twice"
     assert np.abs(made["shapes"][0]).max() > 0
