@@ -22,8 +22,8 @@ from multimodal.fidelity.subjects import SURE, Subject
 from multimodal.fidelity.things.bald import becomes_bald
 from multimodal.fidelity.things.covers import covers
 from multimodal.fidelity.things.haircuts import worn
+from multimodal.fidelity.things.jaws.shaving import bared
 from multimodal.fidelity.things.scene import Scene
-from multimodal.fidelity.things.shaving import bared
 from multimodal.fidelity.things.tresses import lengthened
 from multimodal.fidelity.wishes import Wishes, wishes_of
 from multimodal.meant import Meant

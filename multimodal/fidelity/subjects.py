@@ -27,7 +27,7 @@ from multimodal.fidelity.regions import (
 )
 from multimodal.fidelity.things.bald import bald_head
 from multimodal.fidelity.things.haircuts import WHOLE, placed, shortened, too_long
-from multimodal.fidelity.things.shaving import shaved_off
+from multimodal.fidelity.things.jaws.shaving import shaved_off
 from multimodal.fidelity.things.tresses import tresses
 
 LEAST_SIDE, MOST_SIDE = 256, 512
@@ -94,9 +94,15 @@ class Subject:
         return tresses(self._mesh_around, self.around.where(HAIR), own)
 
     @cached_property
+    def solid(self) -> np.ndarray:
+        """The mesh with its depth `[468, 3]`, in parts of the crop's side."""
+        found = face_meshes(as_tensor(self.small))[0][0, :, 2:].double().numpy()
+        return np.concatenate([self.mesh, found], axis=1)
+
+    @cached_property
     def chin(self) -> Cover | None:
         """The crop's skin where a beard grows; None: none does."""
-        return shaved_off(self.small, self.crop, self.mesh, self.likely)
+        return shaved_off(self.transform, self.crop, self.solid, self.likely)
 
     def cut(self, sense: str) -> Cover | None:
         """What brings the hair to how a sex wears it, over the square about the head; or None:

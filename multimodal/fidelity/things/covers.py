@@ -11,7 +11,7 @@ import numpy as np
 
 from multimodal.fidelity.change import Cover
 from multimodal.fidelity.regions import share
-from multimodal.fidelity.things.beards import beard
+from multimodal.fidelity.things.jaws.beards import beard
 from multimodal.fidelity.things.mouths import open_mouth
 from multimodal.fidelity.things.scene import LEAST, Scene
 from multimodal.fidelity.things.spectacles import spectacles

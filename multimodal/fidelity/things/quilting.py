@@ -26,30 +26,31 @@ REPEATED = 1.0
 """How much dearer a block becomes each time that it is laid."""
 
 
-def quilted(picture: np.ndarray, known: np.ndarray, wanted: np.ndarray) -> np.ndarray | None:
+def quilted(
+    picture: np.ndarray, known: np.ndarray, wanted: np.ndarray, most: int = MOST
+) -> np.ndarray | None:
     """The fine contrast of a picture, laid over what is wanted.
 
     Args:
         picture: `[S, S, 3]` in [0, 1].
         known: where it may be taken from, `[S, S]` in {0, 1}.
         wanted: where it is wanted, likewise.
+        most: known blocks that are tried.
 
     Returns:
         `[S, S, 3]`, about 0; None: too little is known.
     """
-    sharp = _sharp(picture, known)
+    sharp, rng = _sharp(picture, known), np.random.default_rng(0)
     for block in BLOCKS:
         corners = _corners(known, block)
         if len(corners) >= LEAST:
-            return _laid(sharp, known, wanted, corners, block)
+            return _laid(sharp, known, wanted, rng.permutation(corners)[:most], block)
     return None
 
 
 def _laid(
     sharp: np.ndarray, known: np.ndarray, wanted: np.ndarray, corners: np.ndarray, block: int
 ) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    corners = corners[rng.permutation(len(corners))[:MOST]]
     stock = np.stack([sharp[y : y + block, x : x + block] for y, x in corners])
     power = _power(sharp, known)
     strong = np.square(stock).sum(axis=-1).mean(axis=(1, 2))

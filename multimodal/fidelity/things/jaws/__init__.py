@@ -1,0 +1,1 @@
+"""Beards that come, and beards that go."""
