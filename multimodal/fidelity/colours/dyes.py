@@ -125,6 +125,9 @@ MOST = 1.6
 NAMED = (0.3, 0.9)
 """How far hair takes the hue that words name, and black, grey and white, whatever hue is drawn:
 walls colour drawn hair."""
+PULLED = (0.4, 0.65)
+"""How far hair that words name goes beyond the drawn one to its usual colour, and hair of an age:
+of dark hair a drawing shows little."""
 DARKER = 1.15
 """The least by which the contrast of hair that darkens grows: there are fewer levels to show it."""
 DARKEST = 0.05
@@ -160,7 +163,8 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
         colour = SHADES.get(value, SHADES["brown"]) if named.color is None else named.color
         goal = np.log(np.clip(colour, 0.06, 0.9) + DARK) + 0.5 * light
         follow = max(follow, min(named.amount, 1.0))
-        wanted = wanted + 0.4 * min(named.amount, 1.0) * (goal - wanted)
+        pull = PULLED[wishes.strongest("hair_color") is None]
+        wanted = wanted + pull * min(named.amount, 1.0) * (goal - wanted)
         hue, own_hue = goal - goal @ GREY, wanted - wanted @ GREY
         much = NAMED[named.sense in COLOURLESS] * min(named.amount, 1.0)
         wanted = wanted + much * (hue - own_hue)
