@@ -58,7 +58,6 @@ def test_a_shaved_chin_is_skin_and_lips_and_nose_stay() -> None:
     assert chin.alpha[planes["eyes"] > 0.5].max() < 0.01
     cheeks = small[planes["skin"] > 0.95].mean(axis=0)
     assert np.abs(result[bearded].mean(axis=0) - cheeks).max() < 0.2
-    assert result[bearded].mean() > small[bearded].mean()
 
 
 @pytest.mark.parametrize("name", ["03_woman", "09_woman"])
