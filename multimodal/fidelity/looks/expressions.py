@@ -15,7 +15,7 @@ from multimodal.fidelity.wishes import Wishes
 
 NEUTRAL, SMILING, LAUGHING = -0.85, 0.95, 1.3
 """Smiles of the mouth as `smile_of` measures them: at rest, with teeth, laughing."""
-LEAST = 0.3
+LEAST = 0.55
 """How much of a smile is added at least to one that is there."""
 TAKEN = {
     "expression: surprised": 0.5,
