@@ -12,8 +12,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from multimodal.fidelity.change import filled
 from multimodal.fidelity.colours.tints import GREY
 from multimodal.fidelity.looks.unfolding import Cells, cells_of
+from multimodal.fidelity.mesh import OVAL
 from multimodal.fidelity.regions import parsed, share
 
 SIDE = 256
@@ -23,6 +25,10 @@ DARKEST, BRIGHTEST = -0.7, 0.15
 """Bounds of their logarithms: folds are dark, and skin between them hardly shines."""
 DARK = 0.03
 PARSED = 256
+NOSTRILS, HOLE = ((79, 166, 60, 20), (309, 392, 290, 250)), 0.035
+"""Points about the nostrils, whose shadows are no lines, and how far those reach, likewise."""
+FACE = 0.93
+"""Size of the face's outline within which lines are taken: further out are ears and hair."""
 
 
 def lines_of(faces: Sequence[tuple[np.ndarray, np.ndarray]], places: np.ndarray) -> np.ndarray:
@@ -34,11 +40,23 @@ def lines_of(faces: Sequence[tuple[np.ndarray, np.ndarray]], places: np.ndarray)
         places: where the mesh's points lie in the textures `[468, 2]`.
     """
     found = np.zeros((SIDE, SIDE), np.float32)
-    cells = cells_of(places, SIDE)
+    cells, place = cells_of(places, SIDE), _place(places)
     for picture, mesh in faces:
-        found += _lines(picture.astype(np.float32), mesh[:, :2], cells)
+        found += place * _lines(picture.astype(np.float32), mesh[:, :2], cells)
     total: np.ndarray = (found / max(len(faces), 1) ** 0.5).clip(DARKEST, BRIGHTEST)
     return total
+
+
+def _place(places: np.ndarray) -> np.ndarray:
+    """Where lines are taken `[SIDE, SIDE]` in [0, 1]."""
+    rim = places[list(OVAL)]
+    found = filled(rim, SIDE, FACE)
+    for points in NOSTRILS:
+        middle = np.round(places[list(points)].mean(axis=0) * SIDE).astype(int)
+        hole = np.zeros_like(found)
+        cv2.circle(hole, (int(middle[0]), int(middle[1])), round(HOLE * SIDE), 1.0, -1)
+        found = found * (1 - cv2.GaussianBlur(hole, (0, 0), SIDE / 85))
+    return found
 
 
 def _lines(picture: np.ndarray, mesh: np.ndarray, cells: Cells) -> np.ndarray:
