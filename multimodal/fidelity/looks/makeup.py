@@ -66,7 +66,7 @@ TRAITS = {
         lips=(-0.02, -0.45, -0.3),
         cheeks=(0.03, -0.07, -0.05),
     ),
-    "sex: male": Traits(brows=-0.4, lips=(0.0, 0.16, 0.1), jaw=(-0.14, -0.12, -0.09)),
+    "sex: male": Traits(brows=-0.4, lips=(-0.03, 0.07, 0.04), jaw=(-0.05, -0.04, -0.02)),
     "age: child": Traits(
         brows=0.3,
         eyes=0.12,

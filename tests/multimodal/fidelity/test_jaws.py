@@ -8,6 +8,7 @@ import pytest
 
 from multimodal.fidelity.mesh.lighting import facing, lit
 from multimodal.fidelity.regions import share
+from multimodal.fidelity.things.jaws.stubble import grown_up, stubble
 from multimodal.fidelity.things.jaws.whiskers import jaw_parts
 from tests.multimodal.fidelity.test_looks import BEARDED, subject
 
@@ -63,3 +64,23 @@ def test_a_shaved_chin_is_skin_and_lips_and_nose_stay() -> None:
 @pytest.mark.parametrize("name", ["03_woman", "09_woman"])
 def test_who_has_no_beard_is_not_shaved(name: str) -> None:
     assert subject(name).chin is None
+
+
+def test_stubble_is_dense_on_chins_and_sparse_on_cheeks_and_leaves_lips_free() -> None:
+    mesh = subject("03_woman").mesh
+    hairs = stubble(mesh)
+    chin, cheek, lips = (
+        hairs[y - 12 : y + 12, x - 12 : x + 12].mean()
+        for x, y in (np.round(mesh[[199, 205, 17]] * len(hairs))).astype(int)
+    )
+    assert chin > 3 * cheek
+    assert lips < 0.3 * chin
+    assert hairs[: round(float(mesh[168, 1]) * len(hairs))].max() < 0.05
+
+
+def test_faces_as_short_as_those_of_children_grow_none() -> None:
+    mesh = subject("03_woman").mesh.copy()
+    assert grown_up(mesh) > 0.5
+    eyes = mesh[33, 1]
+    mesh[:, 1] = eyes + 0.8 * (mesh[:, 1] - eyes)
+    assert grown_up(mesh) == 0.0

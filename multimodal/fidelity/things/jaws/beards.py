@@ -10,18 +10,16 @@ import numpy as np
 from multimodal.fidelity.change import Cover, feathered
 from multimodal.fidelity.mesh import GROWN, OUTER_LIPS
 from multimodal.fidelity.regions import share
+from multimodal.fidelity.things.jaws.stubble import FINE, grown_up, stubble
 from multimodal.fidelity.things.scene import LEAST, Scene
 from multimodal.fidelity.wishes import Wishes
-from multimodal.meant import Meant
 
-FINE = 768
-"""Side at which a beard's hairs are drawn."""
-SHADOW = 0.3
+SHADOW = 0.6
 """How much stubble a man has where words name no beard."""
 COLOUR = (0.16, 0.12, 0.10)
 """Of a beard of who has neither hair nor brows."""
-KINDS = {"full": 0.92, "stubble": 0.4, "goatee": 0.92, "moustache": 0.92}
-"""How much of the skin each kind of beard hides."""
+HIDDEN, STUBBLE = 0.92, 0.75
+"""How much of the skin a beard hides, and each hair of stubble."""
 
 
 def beard(scene: Scene, wishes: Wishes) -> Cover | None:
@@ -29,32 +27,54 @@ def beard(scene: Scene, wishes: Wishes) -> Cover | None:
     named = wishes.strongest("beard")
     kind = "" if named is None else named.sense.split(": ")[1]
     if named is None and wishes.amount("sex: male") > 0 and wishes.amount("age: child") <= 0:
-        named, kind = Meant("beard: stubble", SHADOW * wishes.amount("sex: male")), "stubble"
+        return _stubbled(scene, SHADOW * wishes.amount("sex: male") * _grown_up(scene), None)
+    if kind == "stubble" and named is not None:
+        return _stubbled(scene, min(named.amount, 1.0), named.color)
     if not kind and wishes.need_no_drawing:
         return None
     drawn = np.clip(scene.now("beard") - scene.then("beard"), 0, 1)
-    if kind in ("full", "stubble") and named is not None:
+    if kind == "full" and named is not None:
         place, much = jaw_of(scene.maps.mesh, drawn.shape[0]), min(named.amount, 1.0)
     elif kind == "none" or drawn.mean() < LEAST:
         return None
     else:
         place, much = drawn * jaw_of(scene.maps.mesh, drawn.shape[0]), 1.0
-    taken = scene.of_photo("beard", "hair", "mouth", "teeth", "clothes", "background", "hat")
-    soft = drawn.shape[0] / (110 if wishes.strongest("beard") else 22)  # a shadow has no edge
-    place = cv2.GaussianBlur(place * (1 - np.clip(1.5 * taken, 0, 1)), (0, 0), soft)
+    soft = drawn.shape[0] / (110 if named else 22)  # a shadow has no edge
+    place = cv2.GaussianBlur(place * _free(scene), (0, 0), soft)
     place = place * (1 - np.clip(1.5 * scene.of_photo("lips", "mouth", "teeth"), 0, 1))
     if place.mean() < LEAST:
         return None
-    side = drawn.shape[0]
-    most = KINDS.get(kind, 0.92) * much
     hairs, other = _hairs()
-    dense = cv2.resize(place * feathered(side), (FINE, FINE), interpolation=cv2.INTER_CUBIC)
+    dense = cv2.resize(place * feathered(len(place)), (FINE, FINE), interpolation=cv2.INTER_CUBIC)
     rim = 4 * dense * (1 - dense)
     t = np.clip((dense + 0.3 * hairs * rim - 0.3) / 0.35, 0, 1)
-    over = most * t * t * (3 - 2 * t) * np.clip(0.88 + 0.1 * hairs, 0.5, 1)
+    over = HIDDEN * much * t * t * (3 - 2 * t) * np.clip(0.88 + 0.1 * hairs, 0.5, 1)
     colours = _colour(scene, named.color if named else None) * _shade(scene)
     colours = colours * (1 + 0.3 * other[..., None])
     return Cover(colours.clip(0, 1).astype(np.float32), over.astype(np.float32), False, "beard")
+
+
+def _stubbled(scene: Scene, much: float, color: tuple[float, float, float] | None) -> Cover | None:
+    """Stubble, more or less of it, or None: hardly any."""
+    if much < 0.02:
+        return None
+    side = len(scene.small)
+    free = cv2.GaussianBlur(_free(scene) * feathered(side), (0, 0), side / 120)
+    free = free * (1 - np.clip(1.5 * scene.of_photo("lips", "mouth", "teeth"), 0, 1))
+    over = stubble(scene.maps.mesh) * cv2.resize(free, (FINE, FINE))
+    colours = np.broadcast_to(_colour(scene, color) * _shade(scene), (FINE, FINE, 3))
+    alpha = (STUBBLE * much * over).clip(0, 1)
+    return Cover(colours.clip(0, 1).astype(np.float32), alpha.astype(np.float32), False, "beard")
+
+
+def _free(scene: Scene) -> np.ndarray:
+    """Where nothing lies over the skin, or grows on it yet, `[S, S]` in [0, 1]."""
+    taken = scene.of_photo("beard", "hair", "mouth", "teeth", "clothes", "background", "hat")
+    return np.asarray(1 - np.clip(1.5 * taken, 0, 1))
+
+
+def _grown_up(scene: Scene) -> float:
+    return grown_up(scene.maps.mesh - scene.maps.motion)
 
 
 def jaw_of(mesh: np.ndarray, side: int) -> np.ndarray:
