@@ -33,8 +33,11 @@ logarithms of odds."""
 LARGE = 480
 """Side of the square, in the photo's pixels, from which a film's masks are found at half size, and
 that of larger ones as they are made smaller for it."""
-BRIGHTEST = (1.25, 2.5)
+BRIGHTEST = (1.1, 2.5)
 """How much brighter than the hair near by strands are at most: at its rim, and within."""
+EVENED, EVEN, MOST_EVEN = 64, 0.6, 2.0
+"""Unit of the factors that even the brightness of hair out before it is dyed; how far they do, and
+the most that they are."""
 FACE = ("skin", "nose", "lips", "eyes", "iris", "brows")
 SKIN = ("skin", "nose", "ears", "neck")
 
@@ -97,7 +100,8 @@ class Mask:
     Args:
         box: of the photo.
         alpha: how much of each of its pixels is the region's, `[h, w]` float32.
-        top: the brightest that the region's part of a pixel is, `[h, w, 3]` uint8, or None.
+        top: the brightest that the region's part of a pixel is, and by how many `EVENED`ths its
+            brightness is multiplied, `[h, w, 4]` uint8, or None.
     """
 
     box: Box
@@ -155,7 +159,8 @@ class Region:
         along: `[S, S, 2]`, slope and level by which the parser's edge follows the photo's.
         extent: left, top, right, bottom of it in parts of the square's side.
         limit: `[S, S]` in [0, 1], what of it counts at all, or None: everything.
-        top: `[S, S, 3]` uint8, the brightest that hair is at its rim, or None: it is no hair.
+        top: `[S, S, 4]` uint8, the brightest that hair is at its rim, and how much its brightness
+            is multiplied with before it is dyed, in `EVENED`ths; or None: it is no hair.
     """
 
     line: np.ndarray
@@ -178,7 +183,9 @@ def region_of(around: Surroundings, names: tuple[str, ...]) -> Region | None:
         return None
     guide = _line(values, around.picture.mean(axis=-1))
     line, reach, within = _rim(values, around)
-    top = _top(within, reach[..., 0]) if names == ("hair",) else None
+    top = None
+    if names == ("hair",):
+        top = np.dstack([_top(within, reach[..., 0]), _evening(values, around.picture)])
     return Region(line, reach, np.dstack(guide), _extent(values), top=top)
 
 
@@ -255,6 +262,24 @@ def _top(within: np.ndarray, core: np.ndarray) -> np.ndarray:
     levels = 255 * (most * within + 0.01 + 0.03 * core)
     found: np.ndarray = levels.clip(0, 255).astype(np.uint8)
     return found
+
+
+def _evening(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """By how many `EVENED`ths the brightness of hair is multiplied, `[S, S]` uint8: thin hair over
+    skin, and what a lamp lights, would glow by the side of the rest once all is made brighter."""
+    size = (picture.shape[0] // 4,) * 2
+    weight = (values > 0.85).astype(np.float32)
+    light = np.log(picture.mean(axis=-1) + 0.03) * weight
+    both = cv2.resize(np.dstack([light, weight]), size, interpolation=cv2.INTER_AREA)
+    total = np.sum(
+        [much * cv2.GaussianBlur(both, (0, 0), width) for width, much in ((6, 1.0), (22, 1e-2))],
+        axis=0,
+    )
+    usual = light.sum() / max(float(weight.sum()), 1.0)
+    near = np.where(total[..., 1] > 1e-6, total[..., 0] / (total[..., 1] + 1e-9), usual)
+    much = EVENED * np.exp(EVEN * (usual - near)).clip(1 / MOST_EVEN, MOST_EVEN)
+    found: np.ndarray = cv2.resize(much.astype(np.float32), picture.shape[:2]).round()
+    return found.clip(0, 255).astype(np.uint8)
 
 
 def _rim(values: np.ndarray, around: Surroundings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -35,7 +35,7 @@ FOLLOWED = 0.4
 """Change from which the photo takes the drawn colour itself, not only the way to it."""
 SCANT = 0.06
 """Hair beside a hat up to which it counts as none, in parts of the crop."""
-CONTRASTS = ((0.05, 0.3, 0.6, 0.9), (0.36, 0.3, 0.22, 0.15))
+CONTRASTS = ((0.05, 0.3, 0.6, 0.9), (0.5, 0.32, 0.22, 0.15))
 """How much the brightness of hair varies (standard deviation of its logarithm), by brightness."""
 
 
@@ -120,8 +120,9 @@ BRIGHT, KEPT = ("blond", "gray", "white"), 0.85
 """Colours of hair that never darken much, and how much of the hair's own brightness stays."""
 DYED = 0.5
 """Change of the mean's logarithm from which hair is dyed wholly."""
-MOST = 1.6
-"""The most by which the contrast of hair grows: strands of white hair hardly differ."""
+MOST = (1.6, 2.4)
+"""The most by which the contrast of hair grows, and of hair that darkens: strands of white hair
+hardly differ."""
 NAMED = (0.3, 0.9)
 """How far hair takes the hue that words name, and black, grey and white, whatever hue is drawn:
 walls colour drawn hair."""
@@ -176,8 +177,8 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
     follow *= min(1.0, float(np.abs(wanted - _mean(own)).max()) / DYED)
     spread = float(np.log(own @ GREY + DARK).std()) + 1e-3
     usual = float(np.interp(np.exp(wanted) @ GREY, *CONTRASTS))
-    least = 0.5 if float((wanted - _mean(own)) @ GREY) > 0 else DARKER
-    contrast = np.clip((usual / spread) ** 0.7, least, MOST)
+    darker = float((wanted - _mean(own)) @ GREY) <= 0
+    contrast = np.clip((usual / spread) ** 0.7, DARKER if darker else 0.5, MOST[darker])
     veiled = 0.75 if named is None or named.sense not in COLOURLESS else 0.95
     return tint_towards(own, wanted, 1 + follow * (contrast - 1), veiled * follow, capped=True)
 

@@ -12,12 +12,15 @@ import cv2
 import numpy as np
 
 from multimodal.fidelity.composing import rounded
-from multimodal.fidelity.regions import Mask
+from multimodal.fidelity.regions import EVENED, Mask
 
 DARK = 0.03
 """Added to colours before their logarithm is taken."""
 HIGHEST = 0.985
 """Share of a region's pixels that are no brighter than its brightest."""
+WHOLE = 2.0
+"""Power of a mask to which what is brighter than the region can be is none of it: a pixel that is
+wholly hair holds no skin, one that is half so does."""
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -85,16 +88,19 @@ def apply_tint(photo: np.ndarray, mask: Mask, tint: Tint) -> None:
         alpha = mask.alpha[start - top : stop - top]
         if not alpha.any():
             continue
-        mine = part if mask.top is None else cv2.min(part, mask.top[start - top : stop - top])
-        wanted = cv2.LUT(mine, tint.curves[None])
+        mine, even = _bounded(
+            part, None if mask.top is None else mask.top[start - top : stop - top]
+        )
+        wanted = cv2.LUT(even, tint.curves[None])
         if tint.share > 0:
-            grey = cv2.cvtColor(mine, cv2.COLOR_RGB2GRAY)
+            grey = cv2.cvtColor(even, cv2.COLOR_RGB2GRAY)
             veil = cv2.LUT(cv2.merge([grey] * 3), tint.veil[None])
             wanted = cv2.addWeighted(wanted, 1 - tint.share, veil, tint.share, 0)
         own = part.astype(np.float32)
         found = own + (wanted - mine) * cv2.merge([alpha] * 3)
         if mask.top is not None:  # no mixture is brighter than both that are mixed
             found = cv2.min(found, cv2.max(own, wanted))
+            found -= (own - mine) * cv2.merge([cv2.pow(alpha, WHOLE)] * 3)
         photo[start:stop, left:right] = rounded(found)
 
 
@@ -102,17 +108,30 @@ def apply_tint_quickly(photo: np.ndarray, mask: Mask, tint: Tint) -> None:
     """As `apply_tint`, in whole levels all the way, which strays by one at most: for films."""
     left, top, right, bottom = mask.box
     part = photo[top:bottom, left:right]
-    mine = part if mask.top is None else cv2.min(part, mask.top)
-    wanted = cv2.LUT(mine, rounded(tint.curves)[None])
+    mine, even = _bounded(part, mask.top)
+    wanted = cv2.LUT(even, rounded(tint.curves)[None])
     if tint.share > 0:
-        grey = cv2.cvtColor(cv2.cvtColor(mine, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        grey = cv2.cvtColor(cv2.cvtColor(even, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         veil = cv2.LUT(grey, rounded(tint.veil)[None])
         wanted = cv2.addWeighted(wanted, 1 - tint.share, veil, tint.share, 0)
     found = cv2.blendLinear(wanted, mine, mask.alpha, 1 - mask.alpha)
+    part_of = cv2.pow(mask.alpha, WHOLE)
     if mask.top is not None:
         most = cv2.max(part, wanted)
-        found = cv2.min(cv2.add(found, cv2.subtract(part, mine)), most)
+        over = cv2.subtract(part, mine)
+        found = cv2.min(cv2.add(found, over), most)
+        none = np.zeros_like(over)
+        found = cv2.subtract(found, cv2.blendLinear(over, none, part_of, 1 - part_of))
     photo[top:bottom, left:right] = found
+
+
+def _bounded(part: np.ndarray, top: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """What of a photo's part may be a region's, and the same with its brightness evened out."""
+    if top is None:
+        return part, part
+    mine = cv2.min(part, cv2.cvtColor(top, cv2.COLOR_RGBA2RGB))
+    factor = cv2.cvtColor(cv2.extractChannel(top, 3), cv2.COLOR_GRAY2RGB)
+    return mine, cv2.multiply(mine, factor, scale=1 / EVENED)
 
 
 def _shouldered(levels: np.ndarray) -> np.ndarray:
