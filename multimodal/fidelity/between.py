@@ -271,4 +271,7 @@ def _mixed_tint(one: Tint | None, two: Tint | None, share: float) -> Tint:
     planes = [
         a + share * (b - a) for a, b in ((first.curves, second.curves), (first.veil, second.veil))
     ]
-    return Tint(planes[0], planes[1], first.share + share * (second.share - first.share))
+    mixed = (
+        a + share * (b - a) for a, b in ((first.share, second.share), (first.even, second.even))
+    )
+    return Tint(planes[0], planes[1], *mixed)

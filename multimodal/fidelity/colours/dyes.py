@@ -7,6 +7,7 @@ elsewhere, and is dark where the drawn is light, does not matter.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -120,6 +121,8 @@ BRIGHT, KEPT = ("blond", "gray", "white"), 0.85
 """Colours of hair that never darken much, and how much of the hair's own brightness stays."""
 DYED = 0.5
 """Change of the mean's logarithm from which hair is dyed wholly."""
+EVENED = 0.8
+"""Change of the brightness, in logarithms, from which it is wholly evened out."""
 MOST = (1.6, 2.4)
 """The most by which the contrast of hair grows, and of hair that darkens: strands of white hair
 hardly differ."""
@@ -177,10 +180,12 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
     follow *= min(1.0, float(np.abs(wanted - _mean(own)).max()) / DYED)
     spread = float(np.log(own @ GREY + DARK).std()) + 1e-3
     usual = float(np.interp(np.exp(wanted) @ GREY, *CONTRASTS))
-    darker = float((wanted - _mean(own)) @ GREY) <= 0
+    lighter = float((wanted - _mean(own)) @ GREY)
+    darker = lighter <= 0
     contrast = np.clip((usual / spread) ** 0.7, DARKER if darker else 0.5, MOST[darker])
     veiled = 0.75 if named is None or named.sense not in COLOURLESS else 0.95
-    return tint_towards(own, wanted, 1 + follow * (contrast - 1), veiled * follow, capped=True)
+    tint = tint_towards(own, wanted, 1 + follow * (contrast - 1), veiled * follow, capped=True)
+    return replace(tint, even=follow * min(1.0, abs(lighter) / EVENED))
 
 
 def _of_age(wishes: Wishes) -> Meant | None:

@@ -32,11 +32,13 @@ class Tint:
         curves: `[256, 3]`, what becomes of each level of each colour.
         veil: `[256, 3]`, the colour that each grey becomes.
         share: of the veil, in [0, 1]; noise of dark pixels has colours, their grey has not.
+        even: how far a mask evens the brightness out first, in [0, 1].
     """
 
     curves: np.ndarray
     veil: np.ndarray
     share: float
+    even: float = 0.0
 
 
 def tint_towards(
@@ -76,7 +78,7 @@ def tint_towards(
 def without_hue(tint: Tint) -> Tint:
     """The tint of a picture without colours: all of them change alike."""
     curves = np.repeat((tint.curves @ GREY)[:, None], 3, axis=1)
-    return Tint(curves, curves, 0.0)
+    return Tint(curves, curves, 0.0, tint.even)
 
 
 def apply_tint(photo: np.ndarray, mask: Mask, tint: Tint) -> None:
@@ -88,9 +90,8 @@ def apply_tint(photo: np.ndarray, mask: Mask, tint: Tint) -> None:
         alpha = mask.alpha[start - top : stop - top]
         if not alpha.any():
             continue
-        mine, even = _bounded(
-            part, None if mask.top is None else mask.top[start - top : stop - top]
-        )
+        bound = None if mask.top is None else mask.top[start - top : stop - top]
+        mine, even = _bounded(part, bound, tint.even)
         wanted = cv2.LUT(even, tint.curves[None])
         if tint.share > 0:
             grey = cv2.cvtColor(even, cv2.COLOR_RGB2GRAY)
@@ -108,7 +109,7 @@ def apply_tint_quickly(photo: np.ndarray, mask: Mask, tint: Tint) -> None:
     """As `apply_tint`, in whole levels all the way, which strays by one at most: for films."""
     left, top, right, bottom = mask.box
     part = photo[top:bottom, left:right]
-    mine, even = _bounded(part, mask.top)
+    mine, even = _bounded(part, mask.top, tint.even)
     wanted = cv2.LUT(even, rounded(tint.curves)[None])
     if tint.share > 0:
         grey = cv2.cvtColor(cv2.cvtColor(even, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
@@ -125,13 +126,19 @@ def apply_tint_quickly(photo: np.ndarray, mask: Mask, tint: Tint) -> None:
     photo[top:bottom, left:right] = found
 
 
-def _bounded(part: np.ndarray, top: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _bounded(
+    part: np.ndarray, top: np.ndarray | None, even: float
+) -> tuple[np.ndarray, np.ndarray]:
     """What of a photo's part may be a region's, and the same with its brightness evened out."""
     if top is None:
         return part, part
     mine = cv2.min(part, cv2.cvtColor(top, cv2.COLOR_RGBA2RGB))
-    factor = cv2.cvtColor(cv2.extractChannel(top, 3), cv2.COLOR_GRAY2RGB)
-    return mine, cv2.multiply(mine, factor, scale=1 / EVENED)
+    if even == 0:
+        return mine, mine
+    factor = cv2.extractChannel(top, 3)
+    if even < 1:
+        factor = cv2.convertScaleAbs(factor, alpha=even, beta=EVENED * (1 - even))
+    return mine, cv2.multiply(mine, cv2.cvtColor(factor, cv2.COLOR_GRAY2RGB), scale=1 / EVENED)
 
 
 def _shouldered(levels: np.ndarray) -> np.ndarray:
