@@ -13,6 +13,7 @@ from multimodal.fidelity.drawn import Drawn
 from multimodal.fidelity.mesh import BROWS, EYES, OUTER_LIPS, OVAL
 from multimodal.fidelity.regions import Surroundings, share
 from multimodal.fidelity.things.filling import WIDTHS, filled_in, spread, strands
+from multimodal.fidelity.things.mirrored import other_eye
 from multimodal.fidelity.things.skulls import Skull, ears, skull_of, whole_ears
 from multimodal.fidelity.wishes import Wishes
 
@@ -20,9 +21,12 @@ BALD = 0.03
 """Share of the picture that drawn hair loses at least, where a head is made bald."""
 LOCAL = 35.0
 """Over how many pixels from the forehead a skull loses the forehead's own shades."""
-ASTRAY, UNLIKE, SHADOWS = 0.1, 0.17, 81
+ASTRAY, UNLIKE, SHADOWS, LOOSE = 0.1, 0.17, 81, 35
 """How far skin strays from the face's light at most, without being something else; in parts of it,
-from where a forehead shows strands or their shadows; how near hair these are, in pixels, twice."""
+from where a forehead shows strands or their shadows; how near hair these are, in pixels, twice,
+and how near strands on cheeks."""
+HATTED = (0.08, 0.1)
+"""Shares of hat and hair above the eyes from which it is a hat whose rim nobody knows."""
 SHADED = 0.2
 """Width of the darker rim of a skull, in widths of it."""
 KEPT = ("eyes", "iris", "lips", "mouth", "teeth", "glasses", "neck", "hat", "beard")
@@ -49,6 +53,8 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     side = hair.shape[0]
     skull = skull_of(mesh, side)
     seen = share(around.likely, ("ears",))
+    if _under_a_hat(around, hair, skull):  # whose rim nobody knows: it is better left alone
+        return Cover(around.picture, 0 * hair, False, "bald")
     shown = whole_ears(mesh, seen, skull.whole)
     loose_ears = _grown((seen > 0.3) * (shown < 0.1).astype(np.float32), 9) * (skull.whole < 0.1)
     kept = np.clip(2 * (share(around.likely, KEPT) + shown) - 0.6, 0, 1)
@@ -63,9 +69,9 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     loose = np.maximum(loose, loose_ears)
     gone, kept = np.maximum(gone, loose), kept * (1 - loose)
     far = 1 - _grown(gone.astype(np.uint8), 13)
-    colours = filled_in(around, far, mesh)
     flesh = _flesh(around, skull, far)
-    shaded = _astray(around, flesh, skull, hair, _features(mesh, side, 1.3))
+    colours = filled_in(around, far, mesh, np.median(flesh[inner > 0], axis=0))
+    shaded = _astray(around, flesh, skull, hair, (_features(mesh, side, 1.3), inner))
     gone, kept = np.maximum(gone, shaded), kept * (1 - shaded)
     colours = colours + (flesh - colours) * skull.whole[..., None]
     tone = np.median(flesh[(skull.up > 0) & (skull.whole > 0.9)], axis=0)
@@ -75,12 +81,24 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     colours = colours + (tone - colours) * (0.75 * brows * (hidden > 0))[..., None]
     kept = kept * (1 - np.clip(2 * hidden, 0, 1))
     gone = np.maximum(gone, hidden)
+    mirrored, over = other_eye(mesh, around, hair, flesh)
+    colours = colours + (mirrored - colours) * over[..., None]
     grain = np.random.default_rng(0).standard_normal((side, side)).astype(np.float32)
     colours = colours + 0.012 * cv2.GaussianBlur(grain, (0, 0), 0.8)[..., None]
     alpha = cv2.GaussianBlur(np.maximum(gone, covered).astype(np.float32), (0, 0), 2.0)
     wider = cv2.GaussianBlur(_grown((gone * skull.whole > 0.5).astype(np.float32), 17), (0, 0), 8)
     alpha = np.maximum(alpha, wider * np.clip(skull.up / 0.2, 0, 1) * (skull.whole > 0.5))
-    return Cover(colours.clip(0, 1).astype(np.float32), alpha * (1 - kept), False, "bald")
+    alpha = np.maximum(alpha * (1 - kept), over)
+    return Cover(colours.clip(0, 1).astype(np.float32), alpha, False, "bald")
+
+
+def _under_a_hat(around: Surroundings, hair: np.ndarray, skull: Skull) -> bool:
+    """Does the head show a hat, and hair where a hat would be?"""
+    above = (_grown((skull.whole > 0.5).astype(np.uint8), 41) > 0) & (skull.up > 0.35)
+    if not above.any():
+        return False
+    hat = float(share(around.likely, ("hat",))[above].mean())
+    return hat > HATTED[0] and float(hair[above].mean()) > HATTED[1]
 
 
 def _gone(around: Surroundings, hair: np.ndarray, skull: Skull) -> np.ndarray:
@@ -173,14 +191,22 @@ def _lit(picture: np.ndarray, seen: np.ndarray, skull: Skull) -> np.ndarray:
 
 
 def _astray(
-    around: Surroundings, flesh: np.ndarray, skull: Skull, hair: np.ndarray, features: np.ndarray
+    around: Surroundings,
+    flesh: np.ndarray,
+    skull: Skull,
+    hair: np.ndarray,
+    parts: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
-    """Strands and shadows of hair on a forehead: what is unlike its skin, `[S, S]` in [0, 1]."""
+    """Strands and shadows of hair on a face: what is unlike its skin, `[S, S]` in [0, 1]; of
+    parts, the first are eyes, brows and lips, the second is the whole face."""
     near = _grown((hair > 0.3).astype(np.float32), SHADOWS)
     away = np.abs(around.picture - flesh).max(axis=-1) / (flesh.mean(axis=-1) + 0.05)
     unlike = cv2.GaussianBlur((away > UNLIKE).astype(np.float32), (0, 0), 1.5)
-    where = near * (skull.up > 0.1) * (share(around.likely, ("skin", "hair", "brows")) > 0.5)
-    calm = 1 - _grown((features > 0.2).astype(np.float32), 11)
+    close = _grown((hair > 0.3).astype(np.float32), LOOSE) * parts[1]
+    dark = around.picture.mean(axis=-1) < (1 - UNLIKE) * flesh.mean(axis=-1)
+    near = np.where(skull.up > 0.1, near, close * dark * (skull.up > -0.8))
+    where = near * (share(around.likely, ("skin", "hair", "brows")) > 0.5)
+    calm = 1 - _grown((parts[0] > 0.2).astype(np.float32), 11)
     found: np.ndarray = _grown((unlike > 0.25).astype(np.float32), 5) * where * calm
     return found
 

@@ -22,17 +22,22 @@ APART, LIKE = 0.2, 0.25
 makes a strand."""
 STEEP = 3.0
 """How much further away clothes count above the shoulders."""
+NECK, ROUNDED = 0.72, 0.3
+"""Brightness of a neck beside the face's, and how much darker it is at its sides."""
 FADED = 22.0
 """Over how many pixels from the rim a mirrored pattern fades."""
 
 
-def filled_in(around: Surroundings, known: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+def filled_in(
+    around: Surroundings, known: np.ndarray, mesh: np.ndarray, tone: np.ndarray | None = None
+) -> np.ndarray:
     """A picture with background, clothes and neck where nothing is known.
 
     Args:
         around: the square about a head.
         known: what stays, `[S, S]` in {0, 1}.
         mesh: of the face `[468, 2]` in parts of the square's side.
+        tone: of its skin `[3]`, where there shall be a neck below the jaw.
 
     Returns:
         `[S, S, 3]`.
@@ -56,7 +61,43 @@ def filled_in(around: Surroundings, known: np.ndarray, mesh: np.ndarray) -> np.n
         pattern = _pattern(around.picture, place * calm) if pattern is None else pattern
         total += weight[..., None] * (spread(around.picture, place) + pattern)
         weights += weight
-    return total / weights[..., None]
+    found = total / weights[..., None]
+    return found if tone is None else _with_neck(around, known, mesh, tone, found)
+
+
+def _with_neck(
+    around: Surroundings, known: np.ndarray, mesh: np.ndarray, tone: np.ndarray, found: np.ndarray
+) -> np.ndarray:
+    """A picture with a neck from the jaw to the collar, in the jaw's shadow `[S, S, 3]`."""
+    side = len(known)
+    own = ((share(around.likely, ("neck",)) > 0.75) * known).astype(np.float32)
+    light, usual = around.picture.mean(axis=-1), float(tone.mean())
+    own *= (light > 0.3 * usual) & (light < 1.5 * usual)
+    far = _distance(own)
+    much = np.exp(-far / (0.12 * side))[..., None] if own.sum() > 60 else 0.0
+    neck = tone * NECK
+    neck = neck + (spread(around.picture, own) - neck) * much
+    across = (np.arange(side) + 0.5) / side
+    left, right = float(mesh[172, 0]), float(mesh[397, 0])
+    t = (across - (left + right) / 2) / max(right - left, 1e-3) * 2
+    rounded = 1 - ROUNDED * np.clip(np.abs(t), 0, 1) ** 2
+    below = np.clip((np.arange(side) / side - float(mesh[152, 1])) / 0.06, 0, 1)
+    lit = (0.8 + 0.2 * below)[:, None] * rounded[None]
+    pixels = np.zeros((side, side), np.float32)
+    cv2.fillPoly(pixels, [np.round(_neck(mesh) * side).astype(np.int32)], 1.0)
+    soft = cv2.GaussianBlur(pixels, (0, 0), 2.5)[..., None]
+    return np.asarray(found + (neck * lit[..., None] - found) * soft, np.float32)
+
+
+def _neck(mesh: np.ndarray) -> np.ndarray:
+    """The outline of a neck down to the collar `[6, 2]`."""
+    left, right, chin, top = mesh[172], mesh[397], mesh[152], mesh[10]
+    down, wide = chin - top, right - left
+    low = (left + right) / 2 + 0.62 * down
+    inner, outer = 0.06 * wide, 0.1 * wide
+    return np.stack([left + inner, right - inner, right - inner + 0.3 * down,
+                     right + outer + 0.5 * down, low, left - outer + 0.5 * down,
+                     left + inner + 0.3 * down])  # fmt: skip
 
 
 def strands(around: Surroundings, gone: np.ndarray) -> np.ndarray:

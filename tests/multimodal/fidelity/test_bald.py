@@ -12,6 +12,7 @@ from multimodal.fidelity.drawn import as_tensor
 from multimodal.fidelity.regions import Surroundings, parsed, share
 from multimodal.fidelity.things.bald import bald_head
 from multimodal.fidelity.things.filling import filled_in, strands
+from multimodal.fidelity.things.mirrored import other_eye
 from multimodal.fidelity.things.quilting import quilted
 from multimodal.fidelity.things.skulls import ears, skull_of, whole_ears
 from multimodal.fidelity.transfer import transfer
@@ -118,3 +119,45 @@ def test_a_shadow_on_a_forehead_goes_with_the_hair_that_cast_it() -> None:
     result = picture + (bald.colours - picture) * bald.alpha[..., None]
     y, x = round(spot[1]), round(spot[0])
     assert result[y - 4 : y + 5, x - 4 : x + 5].mean() > 0.8 * picture[y + 10 : y + 20, x].mean()
+
+
+def test_hair_under_a_hat_whose_rim_nobody_knows_stays() -> None:
+    ready = subject("03_woman")
+    around, hair = ready.around, ready.around.where(("hair",))
+    mesh = (ready.mesh - 0.5) / around.room + 0.5
+    likely = around.likely.copy()
+    likely[class_indices(("hat",))[0], :, ::6] = 1.0
+    assert not bald_head(mesh, replace(around, likely=likely, kept={}), hair).alpha.any()
+    assert bald_head(mesh, around, hair).alpha.max() > 0.9
+
+
+def test_below_a_jaw_without_hair_is_a_neck() -> None:
+    ready = subject("09_woman")
+    around = ready.around
+    mesh = (ready.mesh - 0.5) / around.room + 0.5
+    tone = np.array([0.8, 0.6, 0.5], np.float32)
+    known = np.zeros((512, 512), np.float32)
+    known[:100] = 1
+    found = filled_in(around, known, mesh, tone)
+    x, y = np.round((mesh[152] + (0, 0.03)) * 512).astype(int)
+    assert found[y, x] == pytest.approx(tone * found[y, x].mean() / tone.mean(), abs=0.05)
+    assert 0.4 < found[y, x].mean() / tone.mean() < 0.9
+
+
+def test_an_eye_under_hair_is_the_other_one_mirrored() -> None:
+    ready = subject("03_woman")
+    around = ready.around
+    mesh = (ready.mesh - 0.5) / around.room + 0.5
+    flesh = np.full((512, 512, 3), 0.6, np.float32)
+    none = np.zeros((512, 512), np.float32)
+    assert not other_eye(mesh, around, none, flesh)[1].any()
+    hair = none.copy()
+    x, y = np.round(mesh[33] * 512).astype(int)
+    hair[y - 40 : y + 20, x - 40 : x + 6] = 1
+    _, over = other_eye(mesh, around, hair, flesh)
+    assert over[y, x] > 0.8
+    x, y = np.round(mesh[263] * 512).astype(int)
+    assert over[y, x] == 0
+    both = hair.copy()
+    both[y - 40 : y + 20, x - 6 : x + 40] = 1
+    assert not other_eye(mesh, around, both, flesh)[1].any()

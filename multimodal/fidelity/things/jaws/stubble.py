@@ -52,19 +52,21 @@ def _density(mesh: np.ndarray) -> np.ndarray:
     """How densely hairs stand, `[768, 768]` in [0, 1]."""
     beard, rim = mesh[list(GROWN)], mesh[list(GROWN[14:])]
     all_of_it = _inside(beard, 28)
-    along = np.zeros((FINE, FINE), np.float32)
+    along: np.ndarray = np.zeros((FINE, FINE), np.float32)
     wide = float(np.linalg.norm(mesh[152] - mesh[164])) * FINE
     cv2.polylines(along, [np.round(rim * FINE).astype(np.int32)], False, 1.0, round(0.5 * wide))
     along = cv2.GaussianBlur(along, (0, 0), 0.16 * wide)
     lip = _inside(mesh[list(ABOVE)], 10)
     chin = _inside(mesh[list(CHIN)], 16)
-    found = np.maximum.reduce([CHEEK * all_of_it, JAW * along * all_of_it, LIP * lip, chin])
-    found = np.maximum(found, THROAT * along * (1 - all_of_it))
+    found: np.ndarray = np.maximum.reduce(
+        [CHEEK * all_of_it, JAW * along * all_of_it, LIP * lip, chin]
+    )
+    below = THROAT * along * (1 - all_of_it)
     middle = np.exp(-((((np.arange(FINE) + 0.5) / FINE - mesh[0, 0]) / 0.012) ** 2))
-    found = found * (1 - 0.45 * middle * lip)  # the groove under the nose
     lips = mesh[list(OUTER_LIPS)]
     free = 1 - _inside(lips.mean(axis=0) + (lips - lips.mean(axis=0)) * 1.08, 3)
-    return np.asarray(found * free, np.float32)
+    groove = 1 - 0.45 * middle * lip  # under the nose
+    return np.asarray(np.maximum(found, below) * groove * free, np.float32)
 
 
 def _inside(outline: np.ndarray, soft: float) -> np.ndarray:
