@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from multimodal.faces.align import FaceTransform
 from multimodal.faces.native import native_crop
 from multimodal.fidelity import drawn_of, subject_of
 from multimodal.fidelity.between import Key, changed, key_of
+from multimodal.fidelity.hairstyles.asking import Wanted
 from multimodal.fidelity.plans import plan_of
 from multimodal.types import Face, Latent
 
@@ -46,14 +48,15 @@ def finished(
     for them writes those before.
     """
     plans: list[dict[int, Key]] = [{} for _ in shots]
+    liked: list[dict[Wanted, str]] = [{} for _ in shots]
     waiting: deque[tuple[int, Picture]] = deque()
     begun: deque[Future[tuple[int, np.ndarray]]] = deque()
     most = max(WORKERS, AHEAD_BYTES // (film.size[0] * film.size[1] * 3))
     with ThreadPoolExecutor(WORKERS) as pool:
         for number, picture in numbered(film, start, min(stop + 1, film.frames)):
-            for known, shot in zip(plans, shots, strict=True):
+            for known, shot, styles in zip(plans, shots, liked, strict=True):
                 if number in shot.keys:
-                    known[number] = planned(editor, picture.pixels(), shot, number)
+                    known[number] = planned(editor, picture.pixels(), shot, number, styles)
             if number < stop:
                 waiting.append((number, picture))
             while waiting and _ready(waiting[0][0], shots, plans):
@@ -102,8 +105,10 @@ def _begun(
 
 
 @torch.no_grad()
-def planned(editor: FaceEditor, pixels: np.ndarray, shot: Shot, number: int) -> Key:
-    """A frame at which the edit is worked out."""
+def planned(
+    editor: FaceEditor, pixels: np.ndarray, shot: Shot, number: int, liked: dict[Wanted, str]
+) -> Key:
+    """A frame at which the edit is worked out; `liked` keeps the hairstyles of those before."""
     frame, place = Image.fromarray(pixels), shot.place(number)
     rest = Latent(shot.code(number).to(editor.device))
     generator = editor.generator_for(Face(rest, frame))
@@ -111,7 +116,7 @@ def planned(editor: FaceEditor, pixels: np.ndarray, shot: Shot, number: int) -> 
     after = draw(generator, apply_offset(generator, rest, shot.offset, shot.strength))
     side = drawn.shape[-1]
     crop = native_crop(frame, place, side)
-    subject = subject_of(frame, place, crop, side, steady=False)
+    subject = replace(subject_of(frame, place, crop, side, steady=False), liked=liked)
     read = [drawn_of(one, subject.small.shape[0]) for one in (drawn, after)]
     meant = shot.offset.scaled(shot.strength).meant
     return key_of(subject, plan_of(subject, read[0], read[1], meant))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch import Tensor
 
 from multimodal.faces.native import native_crop
-from multimodal.images import to_pil, to_tensor
+from multimodal.images import to_pil
 from multimodal.meant import Meant
 from multimodal.types import EditResult, Face, Latent
 
@@ -90,7 +90,6 @@ class Finishing:
         from multimodal.fidelity import transfer
 
         ready = self.prepared(editor, face)
-        _worn(editor, face, ready, meant)
         edited = transfer(ready.subject, ready.drawn, drawn, meant)
         return Finished(edited.face, None if face.photo is None else edited.photo)
 
@@ -116,23 +115,6 @@ class Finishing:
             return None
         rest = to_pil(editor.draw(face, face.rest or face.latent))
         return editor.photo(face, image, rest)
-
-
-def _worn(editor: Drawer, face: Face, ready: Prepared, meant: tuple[Meant, ...]) -> None:
-    """Draws, once a photo, the face with hair as the sex that words name wears it. A face with
-    weights of its own is not drawn so: its hair holds on to them."""
-    from multimodal.fidelity import drawn_of
-    from multimodal.fidelity.things.haircuts import STRENGTH, WORN, worn
-    from multimodal.fidelity.wishes import wishes_of
-
-    sense, much = worn(wishes_of(meant))
-    if much <= 0 or sense in ready.subject.worn or face.tuned is not None:
-        return
-    result = editor.edit(
-        face.with_latent(ready.rest), text=WORN[sense], strength=STRENGTH, fidelity=DRAWING
-    )
-    side = ready.subject.small.shape[0]
-    ready.subject.worn[sense] = drawn_of(to_tensor(result.after), side)
 
 
 def check_fidelity(name: str) -> str:

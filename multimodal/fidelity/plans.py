@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -13,6 +13,7 @@ from multimodal.fidelity.colours.dyes import HAIR, Names, dyes, natural, skin_ga
 from multimodal.fidelity.colours.tints import GREY, Tint, apply_tint, without_hue
 from multimodal.fidelity.composing import compose, overlaid
 from multimodal.fidelity.drawn import Drawn
+from multimodal.fidelity.hairstyles.asking import wanted_of
 from multimodal.fidelity.looks.makeup import made_up
 from multimodal.fidelity.looks.reading import look_of, named
 from multimodal.fidelity.mesh import INNER_LIPS, OVAL
@@ -21,12 +22,11 @@ from multimodal.fidelity.registration import Maps, register
 from multimodal.fidelity.subjects import SURE, Subject
 from multimodal.fidelity.things.bald import becomes_bald
 from multimodal.fidelity.things.covers import covers
-from multimodal.fidelity.things.haircuts import worn
 from multimodal.fidelity.things.jaws.shaving import bared
 from multimodal.fidelity.things.scene import Scene
-from multimodal.fidelity.things.tresses import lengthened
 from multimodal.fidelity.wishes import Wishes, wishes_of
 from multimodal.meant import Meant
+from multimodal.parsing.classes import class_indices
 
 SHUT, OPEN = 0.012, 0.03
 """How much wider, in heights of the face, the lips must part for nothing new, and for all new."""
@@ -86,7 +86,10 @@ def plan_of(subject: Subject, before: Drawn, after: Drawn, meant: Sequence[Meant
         chin = _faded(subject, subject.chin, much)
         overlays.append(Overlay(chin, False))
         small = _covered(small, chin)
-    overlays += [Overlay(cover, True) for cover in _hair(subject, small, wishes)]
+    hair = _hair(subject, tints, wishes)
+    if hair is not None:
+        overlays.append(Overlay(hair, True))
+        subject, small = _dressed(subject, small, hair)
     return Plan(tints, tuple(overlays), planned(subject, small, before, after, wishes))
 
 
@@ -112,25 +115,39 @@ def _covered(small: np.ndarray, cover: Cover) -> np.ndarray:
     return small + (found - small) * alpha
 
 
-def _hair(subject: Subject, small: np.ndarray, wishes: Wishes) -> Iterator[Cover]:
-    """Hair to the shoulders in the hair's new colour, where the photo's is short, and what lies
-    where long hair was."""
-    sense, worn_so = worn(wishes)
-    if worn_so > 0 and (cut := subject.cut(sense)) is not None:
-        yield replace(cut, alpha=cut.alpha * np.float32(worn_so))
-    long = lengthened(wishes)
-    if long > 0 and subject.sure and subject.locks is not None:
-        locks = subject.locks
-        yield _dyed(subject, small, replace(locks, alpha=locks.alpha * np.float32(long)))
+def _hair(subject: Subject, tints: Sequence[tuple[Names, Tint]], wishes: Wishes) -> Cover | None:
+    """Other hair, in its new colour; None: the photo's own stays."""
+    wanted, much = wanted_of(wishes)
+    cover = None if wanted is None else subject.wearing(wanted)
+    if cover is None:
+        return None
+    for names, tint in tints:
+        if names == HAIR:
+            cover = _dyed(cover, tint)
+    return _faded(subject, cover, much)
 
 
-def _dyed(subject: Subject, small: np.ndarray, cover: Cover) -> Cover:
-    """Locks as the photo's own hair is recoloured."""
-    hair = share(subject.likely, HAIR) > 0.8
-    if small is subject.small or not hair.any():
-        return cover
-    dyed = small[hair].mean(axis=0) / (subject.small[hair].mean(axis=0) + 1e-3)
-    return replace(cover, colours=(cover.colours * dyed).clip(0, 1))
+def _dyed(cover: Cover, tint: Tint) -> Cover:
+    """Hair in another colour."""
+    levels = np.rint(cover.colours * 255).clip(0, 255).astype(np.uint8)
+    side = levels.shape[0]
+    apply_tint(levels, Mask((0, 0, side, side), cover.alpha), tint)
+    return replace(cover, colours=levels.astype(np.float32) / 255)
+
+
+def _dressed(subject: Subject, small: np.ndarray, hair: Cover) -> tuple[Subject, np.ndarray]:
+    """The subject, and its small crop, as they are when other hair lies over the face."""
+    room, side = subject.around.room, small.shape[0]
+    inner = hair.alpha.shape[0] / room
+    start = (hair.alpha.shape[0] - inner) / 2
+    matrix = np.array([[side / inner, 0, -start * side / inner], [0, side / inner, 0]], np.float32)
+    matrix[1, 2] = matrix[0, 2]
+    planes = np.dstack([hair.colours, hair.alpha])
+    found = cv2.warpAffine(planes, matrix, (side, side), flags=cv2.INTER_AREA)
+    alpha = found[..., 3]
+    likely = subject.likely * (1 - alpha)
+    likely[class_indices(HAIR)[0]] += alpha
+    return replace(subject, likely=likely), small + (found[..., :3] - small) * alpha[..., None]
 
 
 def _recoloured(subject: Subject, tints: Sequence[tuple[Names, Tint]]) -> np.ndarray:

@@ -11,9 +11,12 @@ from PIL import Image
 
 from multimodal.faces.align import FaceTransform
 from multimodal.fidelity.change import Cover
-from multimodal.fidelity.colours.dyes import HAIR, IRIS, LIPS, Names, natural
+from multimodal.fidelity.colours.dyes import HAIR, IRIS, LIPS, Names
 from multimodal.fidelity.composing import Box, axes
-from multimodal.fidelity.drawn import Drawn, as_tensor, shrinking
+from multimodal.fidelity.drawn import as_tensor, shrinking
+from multimodal.fidelity.hairstyles.asking import Wanted
+from multimodal.fidelity.hairstyles.heads import Head
+from multimodal.fidelity.hairstyles.wearing import wearing
 from multimodal.fidelity.mesh import EYES, INNER_LIPS, face_meshes
 from multimodal.fidelity.regions import (
     Mask,
@@ -22,16 +25,15 @@ from multimodal.fidelity.regions import (
     mask_of,
     parsed,
     region_of,
-    share,
     surroundings_of,
 )
 from multimodal.fidelity.things.bald import bald_head
-from multimodal.fidelity.things.haircuts import WHOLE, placed, shortened, too_long
 from multimodal.fidelity.things.jaws.shaving import shaved_off
-from multimodal.fidelity.things.tresses import tresses
 
 LEAST_SIDE, MOST_SIDE = 256, 512
 """Bounds of the side at which changes are worked out."""
+LEAST_HAIR, MOST_HAIR = 512, 1024
+"""Bounds of the side of hair that is laid on."""
 TONES = 0.06
 """Colours that stray less from one tone are none."""
 SURE = 0.5
@@ -56,8 +58,8 @@ class Subject:
         steady: parsed with its mirror image, which takes twice as long.
         regions: those that were asked for.
         masks: the same at the photo's resolution.
-        worn: drawings of the face with hair as a sex wears it, by what words mean.
-        cuts: what they lay over the square about the head.
+        worn: what other hair lays over the square about the head.
+        liked: names of the styles that were chosen; those of a film's earlier frame are kept.
     """
 
     photo: np.ndarray
@@ -71,8 +73,8 @@ class Subject:
     steady: bool = True
     regions: dict[Names, Region | None] = field(default_factory=dict, repr=False)
     masks: dict[Names, Mask | None] = field(default_factory=dict, repr=False)
-    worn: dict[str, Drawn] = field(default_factory=dict, repr=False)
-    cuts: dict[str, Cover | None] = field(default_factory=dict, repr=False)
+    worn: dict[Wanted, Cover | None] = field(default_factory=dict, repr=False)
+    liked: dict[Wanted, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def around(self) -> Surroundings:
@@ -86,14 +88,6 @@ class Subject:
         return bald_head(self._mesh_around, self.around, self.around.where(HAIR))
 
     @cached_property
-    def locks(self) -> Cover | None:
-        """Long hair beside the face, likewise; None: it is long, or there is none."""
-        own = self.small[share(self.likely, HAIR) > 0.8]
-        if not natural(own):
-            return None
-        return tresses(self._mesh_around, self.around.where(HAIR), own)
-
-    @cached_property
     def solid(self) -> np.ndarray:
         """The mesh with its depth `[468, 3]`, in parts of the crop's side."""
         found = face_meshes(as_tensor(self.small))[0][0, :, 2:].double().numpy()
@@ -104,23 +98,17 @@ class Subject:
         """The crop's skin where a beard grows; None: none does."""
         return shaved_off(self.transform, self.crop, self.solid, self.likely)
 
-    def cut(self, sense: str) -> Cover | None:
-        """What brings the hair to how a sex wears it, over the square about the head; or None:
-        there is no drawing of that, or nothing to be done."""
-        drawn = self.worn.get(sense)
-        if drawn is None or not self.sure or drawn.score < SURE:
-            return None
-        if sense not in self.cuts:
-            self.cuts[sense] = self._cut(sense, drawn)
-        return self.cuts[sense]
-
-    def _cut(self, sense: str, drawn: Drawn) -> Cover | None:
-        mesh, around = self._mesh_around, self.around
-        drawing = placed(mesh, around, drawn)
-        if too_long(around, drawing):
-            return None
-        beyond = self.bald.colours if around.room > WHOLE else around.picture
-        return shortened(mesh, around, drawing, beyond)
+    def wearing(self, wanted: Wanted) -> Cover | None:
+        """What makes the head wear other hair, over the square about it; or None: it wears such
+        hair already, or none fits."""
+        if wanted not in self.worn:
+            side = int(np.clip(self.transform.side * self.around.room, LEAST_HAIR, MOST_HAIR))
+            head, liked = Head(self.around, self._mesh_around), self.liked.get(wanted)
+            found = wearing(head, wanted, lambda: self.bald, side, liked) if self.sure else None
+            self.worn[wanted] = None if found is None else found[0]
+            if found is not None:
+                self.liked[wanted] = found[1]
+        return self.worn[wanted]
 
     @property
     def _mesh_around(self) -> np.ndarray:

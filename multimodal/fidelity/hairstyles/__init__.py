@@ -1,0 +1,1 @@
+"""Hair of real photographs, worn by the face of another."""
