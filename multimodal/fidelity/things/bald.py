@@ -14,6 +14,7 @@ from multimodal.fidelity.mesh import BROWS, EYES, OUTER_LIPS, OVAL
 from multimodal.fidelity.regions import Surroundings, share
 from multimodal.fidelity.things.filling import WIDTHS, filled_in, spread, strands
 from multimodal.fidelity.things.mirrored import other_eye
+from multimodal.fidelity.things.quilting import skin_texture
 from multimodal.fidelity.things.skulls import Skull, ears, skull_of, whole_ears
 from multimodal.fidelity.wishes import Wishes
 
@@ -70,10 +71,13 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     gone, kept = np.maximum(gone, loose), kept * (1 - loose)
     far = 1 - _grown(gone.astype(np.uint8), 13)
     flesh = _flesh(around, skull, far)
+    bare = far * inner * (share(around.likely, ("skin",)) > 0.85)
+    smooth = skull.whole * _grown(gone, 9) > 0.3
     colours = filled_in(around, far, mesh, np.median(flesh[inner > 0], axis=0))
     shaded = _astray(around, flesh, skull, hair, (_features(mesh, side, 1.3), inner))
     gone, kept = np.maximum(gone, shaded), kept * (1 - shaded)
-    colours = colours + (flesh - colours) * skull.whole[..., None]
+    pores = skin_texture(around.picture, bare, smooth.astype(np.float32)) if bare.any() else 1.0
+    colours = colours + (flesh * pores - colours) * skull.whole[..., None]
     tone = np.median(flesh[(skull.up > 0) & (skull.whole > 0.9)], axis=0)
     colours, covered = ears(mesh, colours, tone, shown)
     hidden = cv2.GaussianBlur(brows * _grown((hair > 0.4).astype(np.float32), 9), (0, 0), 3)

@@ -24,6 +24,12 @@ STRONG = 1.0
 """Cost of a pattern that is stronger than those near by."""
 REPEATED = 1.0
 """How much dearer a block becomes each time that it is laid."""
+CALM, PORES = 0.55, 3.5
+"""Share of the skin seen, the calmest, whose texture is laid over hidden skin; the width of
+what counts as texture, in pixels."""
+MODEST, STRAYS = 0.03, 0.12
+"""The most that noise varies where too little skin is seen; how far texture goes at most."""
+DARK = 0.03
 
 
 def quilted(
@@ -46,6 +52,31 @@ def quilted(
         if len(corners) >= LEAST:
             return _laid(sharp, known, wanted, rng.permutation(corners)[:most], block)
     return None
+
+
+def skin_texture(picture: np.ndarray, known: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """The texture of bare skin, laid where hair hid some, as a factor `[F, F, 3]`.
+
+    Args:
+        picture: of a face `[F, F, 3]` in [0, 1].
+        known: where it shows bare skin, `[S, S]` in [0, 1].
+        alpha: where texture is wanted, likewise.
+    """
+    side = len(picture)
+    logs = np.log(picture + DARK)
+    light = logs.mean(axis=-1)
+    rough = cv2.blur(np.abs(light - cv2.GaussianBlur(light, (0, 0), 4)), (13, 13))
+    where = cv2.resize(known.astype(np.float32), (side, side)) > 0.9
+    calm = where & (rough < np.quantile(rough[where], CALM))
+    wanted = cv2.resize(cv2.dilate(alpha.astype(np.float32), np.ones((5, 5))), (side, side)) > 0.05
+    pattern = quilted(logs, calm.astype(np.float32), (wanted & ~calm).astype(np.float32), 48)
+    if pattern is None:
+        noise = np.random.default_rng(0).standard_normal((side, side, 1)).astype(np.float32)
+        level = min(3 * float(np.median(rough[where])), MODEST)
+        pattern = cv2.GaussianBlur(noise, (0, 0), 1.2)[..., None] * level
+    else:
+        pattern = pattern - cv2.GaussianBlur(pattern, (0, 0), PORES)  # wrinkles are no texture
+    return np.exp(pattern.clip(-STRAYS, STRAYS))
 
 
 def _laid(

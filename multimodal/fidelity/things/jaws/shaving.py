@@ -20,7 +20,7 @@ from multimodal.fidelity.things.jaws.whiskers import (
     jaw_parts,
     whiskers,
 )
-from multimodal.fidelity.things.quilting import quilted
+from multimodal.fidelity.things.quilting import skin_texture
 from multimodal.fidelity.things.scene import LEAST
 from multimodal.fidelity.wishes import Wishes
 from multimodal.parsing.classes import class_indices
@@ -45,9 +45,6 @@ LIPS = (0.92, 0.72, 0.72)
 RIM = 5
 """How far what a parser takes for background is a beard's rim yet, in pixels, twice."""
 DARK = 0.03
-CALM, PORES = 0.55, 3.5
-"""Share of the cheeks' skin, the calmest, whose texture is laid over a chin; the width of
-what counts as texture, in pixels."""
 
 
 def bared(wishes: Wishes) -> float:
@@ -92,7 +89,7 @@ def shaved_off(
     stays = np.maximum(share(likely, STAYS), beside)
     alpha = _soft(beard) * (1 - np.clip(1.6 * stays, 0, 1)) * (1 - jaw.nose)
     alpha = (alpha * (1 - jaw.lips) + over * jaw.lips) * feathered(SIDE)
-    texture = _texture(_sized(crop, FINE), np.maximum(free, clear) * (1 - jaw.nose), alpha)
+    texture = skin_texture(_sized(crop, FINE), np.maximum(free, clear) * (1 - jaw.nose), alpha)
     whole = cv2.resize(colours.astype(np.float32), (FINE, FINE), interpolation=cv2.INTER_CUBIC)
     whole = (whole + DARK) * texture - DARK
     alpha = cv2.resize(alpha.astype(np.float32), (FINE, FINE), interpolation=cv2.INTER_LINEAR)
@@ -114,30 +111,6 @@ def _skin(picture: np.ndarray, known: np.ndarray, direction: np.ndarray) -> np.n
     near = spread(rest, calm, (2, 5, 12, 30))
     found: np.ndarray = np.exp(smooth + near) - DARK
     return found.astype(np.float32)
-
-
-def _texture(picture: np.ndarray, known: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The texture of cheeks and forehead, laid where a beard is, as a factor `[F, F, 3]`.
-
-    Args:
-        picture: the crop `[F, F, 3]` in [0, 1].
-        known: where it shows bare skin, `[S, S]` in [0, 1].
-        alpha: where texture is wanted, likewise.
-    """
-    logs = np.log(picture + DARK)
-    light = logs.mean(axis=-1)
-    rough = cv2.blur(np.abs(light - cv2.GaussianBlur(light, (0, 0), 4)), (13, 13))
-    where = cv2.resize(known.astype(np.float32), (FINE, FINE)) > 0.9
-    calm = where & (rough < np.quantile(rough[where], CALM))
-    wanted = cv2.resize(grown(alpha.astype(np.float32), 5), (FINE, FINE)) > 0.05
-    pattern = quilted(logs, calm.astype(np.float32), (wanted & ~calm).astype(np.float32), 48)
-    if pattern is None:
-        noise = np.random.default_rng(0).standard_normal((FINE, FINE, 1)).astype(np.float32)
-        level = 3 * float(np.median(rough[where]))
-        pattern = cv2.GaussianBlur(noise, (0, 0), 1.2)[..., None] * level
-    else:
-        pattern = pattern - cv2.GaussianBlur(pattern, (0, 0), PORES)  # wrinkles are no texture
-    return np.exp(pattern.clip(-0.2, 0.2))
 
 
 def _soft(beard: np.ndarray) -> np.ndarray:

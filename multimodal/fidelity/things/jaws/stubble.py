@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from multimodal.fidelity.mesh import GROWN, OUTER_LIPS
-from multimodal.fidelity.things.jaws.whiskers import ABOVE, CHIN
+from multimodal.fidelity.things.jaws.whiskers import ABOVE, CHIN, SIDE, inside
 
 FINE = 768
 """Side at which hairs are drawn."""
@@ -51,29 +51,25 @@ def grown_up(mesh: np.ndarray) -> float:
 def _density(mesh: np.ndarray) -> np.ndarray:
     """How densely hairs stand, `[768, 768]` in [0, 1]."""
     beard, rim = mesh[list(GROWN)], mesh[list(GROWN[14:])]
-    all_of_it = _inside(beard, 28)
-    along: np.ndarray = np.zeros((FINE, FINE), np.float32)
-    wide = float(np.linalg.norm(mesh[152] - mesh[164])) * FINE
-    cv2.polylines(along, [np.round(rim * FINE).astype(np.int32)], False, 1.0, round(0.5 * wide))
+    all_of_it, lip, chin = (
+        inside(beard, 9),
+        inside(mesh[list(ABOVE)], 3),
+        inside(mesh[list(CHIN)], 5),
+    )
+    along: np.ndarray = np.zeros((SIDE, SIDE), np.float32)
+    wide = float(np.linalg.norm(mesh[152] - mesh[164])) * SIDE
+    cv2.polylines(along, [np.round(rim * SIDE).astype(np.int32)], False, 1.0, round(0.5 * wide))
     along = cv2.GaussianBlur(along, (0, 0), 0.16 * wide)
-    lip = _inside(mesh[list(ABOVE)], 10)
-    chin = _inside(mesh[list(CHIN)], 16)
     found: np.ndarray = np.maximum.reduce(
         [CHEEK * all_of_it, JAW * along * all_of_it, LIP * lip, chin]
     )
     below = THROAT * along * (1 - all_of_it)
-    middle = np.exp(-((((np.arange(FINE) + 0.5) / FINE - mesh[0, 0]) / 0.012) ** 2))
+    middle = np.exp(-((((np.arange(SIDE) + 0.5) / SIDE - mesh[0, 0]) / 0.012) ** 2))
     lips = mesh[list(OUTER_LIPS)]
-    free = 1 - _inside(lips.mean(axis=0) + (lips - lips.mean(axis=0)) * 1.08, 3)
+    free = 1 - inside(lips.mean(axis=0) + (lips - lips.mean(axis=0)) * 1.08, 1)
     groove = 1 - 0.45 * middle * lip  # under the nose
-    return np.asarray(np.maximum(found, below) * groove * free, np.float32)
-
-
-def _inside(outline: np.ndarray, soft: float) -> np.ndarray:
-    found = np.zeros((FINE, FINE), np.float32)
-    cv2.fillPoly(found, [np.round(outline * FINE * 16 - 8).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
-    blurred: np.ndarray = cv2.GaussianBlur(found, (0, 0), soft)
-    return blurred
+    dense = (np.maximum(found, below) * groove * free).astype(np.float32)
+    return cv2.resize(dense, (FINE, FINE), interpolation=cv2.INTER_LINEAR)
 
 
 @lru_cache(maxsize=1)
