@@ -30,6 +30,8 @@ HATTED = (0.08, 0.1)
 """Shares of hat and hair above the eyes from which it is a hat whose rim nobody knows."""
 SHADED = 0.2
 """Width of the darker rim of a skull, in widths of it."""
+OTHER = ("background", "clothes", "hat", "neck", "ears", "glasses")
+"""What is no forehead."""
 KEPT = ("eyes", "iris", "lips", "mouth", "teeth", "glasses", "neck", "hat", "beard")
 
 
@@ -92,7 +94,8 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     alpha = cv2.GaussianBlur(np.maximum(gone, covered).astype(np.float32), (0, 0), 2.0)
     wider = cv2.GaussianBlur(_grown((gone * skull.whole > 0.5).astype(np.float32), 17), (0, 0), 8)
     alpha = np.maximum(alpha, wider * np.clip(skull.up / 0.2, 0, 1) * (skull.whole > 0.5))
-    alpha = np.maximum(alpha * (1 - kept), over)
+    worn = _grown((share(around.likely, ("hat",)) > 0.3).astype(np.float32), 9)
+    alpha = np.maximum(alpha * (1 - kept), over) * (1 - cv2.GaussianBlur(worn, (0, 0), 1.5))
     return Cover(colours.clip(0, 1).astype(np.float32), alpha, False, "bald")
 
 
@@ -209,7 +212,7 @@ def _astray(
     close = _grown((hair > 0.3).astype(np.float32), LOOSE) * parts[1]
     dark = around.picture.mean(axis=-1) < (1 - UNLIKE) * flesh.mean(axis=-1)
     near = np.where(skull.up > 0.1, near, close * dark * (skull.up > -0.8))
-    where = near * (share(around.likely, ("skin", "hair", "brows")) > 0.5)
+    where = near * (share(around.likely, OTHER) < 0.5)
     calm = 1 - _grown((parts[0] > 0.2).astype(np.float32), 11)
     found: np.ndarray = _grown((unlike > 0.25).astype(np.float32), 5) * where * calm
     return found

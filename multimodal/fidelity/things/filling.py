@@ -20,6 +20,8 @@ LOOSE = {"background": 61, "clothes": 61, "neck": 13}
 APART, LIKE = 0.2, 0.25
 """How much hair and what it lies on differ at least; and how much of the way to the hair's colour
 makes a strand."""
+BROAD = 15
+"""What is as broad as this, in pixels, is a thing behind the hair and no strand."""
 STEEP = 3.0
 """How much further away clothes count above the shoulders."""
 NECK, ROUNDED = 0.72, 0.3
@@ -126,6 +128,9 @@ def strands(around: Surroundings, gone: np.ndarray) -> np.ndarray:
         apart = np.linalg.norm(own - hair, axis=-1) > APART
         like = (away[0] > LIKE * np.linalg.norm(own - hair, axis=-1)) & (away[1] < 1.2 * away[0])
         found[place & near & apart & like] = 1.0
+    broad = cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((BROAD, BROAD), np.uint8))
+    rim = cv2.dilate(gone, np.ones((BROAD, BROAD), np.uint8))
+    found = found * (1 - cv2.dilate(broad, np.ones((5, 5), np.uint8)) * (1 - rim))
     return np.asarray(cv2.dilate(found, np.ones((5, 5), np.uint8)))
 
 
