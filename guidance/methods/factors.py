@@ -36,6 +36,8 @@ from multimodal.types import EditRequest, Offset, OnStep, Toolkit
 
 PAINTED = ("eye_color",)
 """Attributes that no code holds, but that a photo can be painted with."""
+FELT = "expression: "
+"""What classes of a sound are told to who edits a photo begin with."""
 SETTLED = 1e-9
 """Change of a coefficient below which the sparse sum is found."""
 
@@ -176,7 +178,11 @@ class KnownFactors:
 
     def _alone(self, request: EditRequest) -> tuple[str, float]:
         """The one class that is asked for without words, and how much of it; else ("", 0)."""
-        heard = [] if request.text else self.heard_as(request.target, request.neutral)
+        return ("", 0.0) if request.text else self._one_class(request, request.target)
+
+    def _one_class(self, request: EditRequest, target: Tensor | None) -> tuple[str, float]:
+        """The one class that a target asks for, and how much of it; else ("", 0)."""
+        heard = [] if target is None else self.heard_as(target, request.neutral)
         return heard[0] if len(heard) == 1 and heard[0][1] > 0 else ("", 0.0)
 
     def _looked_at(
@@ -202,17 +208,23 @@ class KnownFactors:
         return self._network.offset(replace(request, options={"gain": gain})).styles
 
     def _meant_by(self, request: EditRequest, factors: Tensor) -> tuple[Meant, ...]:
-        """What the words of a request say, for what the drawing will not."""
-        if request.text is None or not self.reads:
-            return ()
-        share = 1.0 if request.beside is None else min(1.0, 2 * (1 - request.mix))
+        """What the words and the sound of a request say, for what the drawing will not."""
+        beside = request.beside if request.text else request.target
+        shares = (1.0, 1.0)
+        if request.text and request.beside is not None:
+            shares = (min(1.0, 2 * (1 - request.mix)), min(1.0, 2 * request.mix))
+        heard, much = self._one_class(request, beside)
+        felt = (Meant(heard, shares[1] * much),) if heard.startswith(FELT) else ()
+        if not request.text or not self.reads:
+            return felt
         wishes = self.understand(request.text)[0].wishes
         senses = [f"{wish.attribute}: {wish.value}" for wish in wishes]
-        amounts = [(-share if wish.negated else share) * wish.strength for wish in wishes]
-        return tuple(
+        amounts = [(-shares[0] if wish.negated else shares[0]) * wish.strength for wish in wishes]
+        said = tuple(
             Meant(sense, amount * lacking(sense, self.moves, factors, len(senses) == 1), wish.color)
             for sense, amount, wish in zip(senses, amounts, wishes, strict=True)
         )
+        return said + felt
 
     def _gone(self, ways: list[Way], rows: Tensor, factors: Tensor) -> Tensor:
         """The change of W+ `[L, D]` of a code `[L, D]` that makes up for what it lacks."""

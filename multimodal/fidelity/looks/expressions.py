@@ -19,6 +19,7 @@ LEAST = 0.55
 """How much of a smile is added at least to one that is there."""
 TAKEN = {
     "expression: surprised": 0.5,
+    "expression: afraid": 0.7,
     "expression: sad": 0.9,
     "expression: crying": 0.9,
     "expression: neutral": 1.0,
@@ -26,6 +27,7 @@ TAKEN = {
 """Share of the photo's own smile that an expression takes off."""
 ADDED = {
     "expression: surprised": ("surprised", 1.0),
+    "expression: afraid": ("surprised", 0.9),
     "expression: sad": ("sad", 1.0),
     "expression: crying": ("sad", 1.3),
     "expression: neutral": ("smile", 0.0),
@@ -33,6 +35,8 @@ ADDED = {
 """Looks that words name, and how much of each."""
 GOALS = {"expression: smile": SMILING, "expression: laugh": LAUGHING}
 """Smiles that words name."""
+OPENED = {"expression: laugh": 0.4}
+"""How far smiles open the mouth beside, in looks of surprise."""
 SHUT = ("expression: sad", "expression: neutral")
 """Expressions with closed lips."""
 FELT = (*GOALS, *ADDED)
@@ -68,6 +72,7 @@ def felt(mesh: np.ndarray, wishes: Wishes) -> dict[str, float]:
             continue
         if sense in GOALS:
             wanted = amount * max(GOALS[sense] - own, LEAST)
+            found["surprised"] = found.get("surprised", 0.0) + amount * OPENED.get(sense, 0.0)
         else:
             wanted = -min(amount, 1.0) * TAKEN[sense] * max(own - NEUTRAL - 0.2, 0.0)
             name, much = ADDED[sense]
