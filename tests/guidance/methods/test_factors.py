@@ -212,3 +212,13 @@ def test_foreign_files(toolkit: Toolkit, tmp_path: Path) -> None:
         bad.save(tmp_path / "bad")
         with pytest.raises(ValueError, match="3 names"):
             FactorMoves.load(tmp_path / "bad")
+
+
+def test_a_sound_of_one_expression_tells_who_edits_a_photo(toolkit: Toolkit) -> None:
+    moves = replace(_fitting(toolkit), names=("expression: laugh", "expression: angry", "beard"))
+    method = KnownFactors(toolkit, moves)
+    laugh = method.offset(_request(toolkit, moves, torch.tensor([[1.0, 0, 0]]))).meant
+    assert [(one.sense, one.amount > 0) for one in laugh] == [("expression: laugh", True)]
+    assert method.offset(_request(toolkit, moves, torch.tensor([[0, 0, 1.0]]))).meant == ()
+    both = _request(toolkit, moves, torch.tensor([[1.0, 0, 1.0]]))
+    assert method.offset(both).meant == (), "what else is wanted must be drawn"

@@ -76,6 +76,13 @@ def test_faces_do_what_words_say_whatever_the_drawing_shows(name: str) -> None:
     assert smile_of(edited(name, "expression: sad")) < smile_of(before) - 0.15
 
 
+def test_a_laugh_opens_the_mouth_further_than_a_smile() -> None:
+    mesh = subject(RESTING).mesh
+    smile, laugh = (felt(mesh, asked(f"expression: {name}")) for name in ("smile", "laugh"))
+    assert laugh["smile"] > smile["smile"]
+    assert laugh["surprised"] > smile.get("surprised", 0.0)
+
+
 def test_sad_and_resting_mouths_are_shut() -> None:
     open_before = gap(subject(SMILING).mesh)
     for sense in ("expression: sad", "expression: neutral"):
