@@ -27,8 +27,9 @@ SEXES = ("sex: female", "sex: male")
 BETWEEN, SURELY, UNSURE = 0.75, 0.35, 0.4
 """Photographs of women lie 1.36 whole ways nearer to the one than to the other, men 0.39 (medians
 of the training's): where the middle is, how far from it nothing is lacking, over what it fades."""
-UNSURELY = 0.25
-"""How much further that is for words that name nothing but a sex."""
+UNSURELY = 1.0
+"""How much further that is for words that name nothing but a sex: codes of men lie up to 1.1
+beyond the middle."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from multimodal.faces.align import cut, ffhq_quad
 from multimodal.faces.detect import pick_face
 from multimodal.faces.native import native_crop
 from multimodal.fidelity.composing import axes
-from multimodal.fidelity.hairstyles.heads import Head
+from multimodal.fidelity.hairstyles.heads import Head, hairline_of
 from multimodal.fidelity.hairstyles.library import FOLDER, SIDE
 from multimodal.fidelity.regions import Surroundings
 from multimodal.fidelity.subjects import Subject, subject_of
@@ -143,6 +143,8 @@ def build(photos: Path, folder: Path, on_step: Callable[[str], None] | None = No
         part.save(folder / f"{name}.webp", quality=QUALITY, method=6)
         known = {key: one[key] for key in ("photo", "kind", "curl")}
         light = round(Head(around, mesh).light, 3)
+        heights = hairline_of(layer[..., 3] / 255, mesh) or (0.6, 1.0)
+        known["heights"] = [round(height, 3) for height in heights]
         spots = [round(float(value), 4) for value in mesh.ravel()]
         found.append({"name": name, **known, "light": light, "box": box, "mesh": spots})
         if on_step is not None:

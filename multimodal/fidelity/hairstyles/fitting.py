@@ -17,29 +17,27 @@ WORST = 0.085
 """Mean distance of two faces' points, in widths of the face, from which hair does not fit."""
 
 
-def fitting(head: Head, wanted: Wanted, liked: str | None = None) -> Style | None:
-    """The style that fits a head best, or None: none fits well enough.
+def fitting(head: Head, wanted: Wanted, liked: str | None = None) -> list[Style]:
+    """The styles that fit a head, the best first.
 
     Args:
-        head: who shall wear it.
+        head: who shall wear one.
         wanted: the hair that will do.
-        liked: the style that is taken if it fits at all.
+        liked: the style that comes first if it fits at all.
     """
-    best, least = None, np.inf
+    low, high = wanted.curl
+    costs = []
     for style in styles():
-        if style.kind not in wanted.kinds or not wanted.curl[0] <= style.curl <= wanted.curl[1]:
+        if style.kind not in wanted.kinds or not low <= style.curl <= high:
             continue
         away = unlike(head.mesh, style.mesh)
         if away > WORST:
             continue
-        if style.known == liked:
-            return style
         cost = POSE * away + CURL * (style.curl - head.curl) ** 2
         cost += LIGHT * abs(style.light - head.light)
         cost += TONE * max(float(head.tones.mean()) - float(style.tones.mean()), 0.0)
-        if cost < least:
-            best, least = style, cost
-    return best
+        costs.append((style.known != liked, cost, style))
+    return [style for *_, style in sorted(costs, key=lambda one: one[:2])]
 
 
 def similar(points: np.ndarray, onto: np.ndarray) -> np.ndarray:

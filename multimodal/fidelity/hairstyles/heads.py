@@ -20,6 +20,8 @@ BESIDE, LONG = (0.15, 0.5), 0.12
 much of it makes hair long, in squares of that width."""
 BELOW, HANGING = 0.8, 0.6
 """Height from which hair hangs before clothes; from how much of it on nothing is known of them."""
+FOREHEAD = (0.25, 1.5)
+"""Heights above the eyes between which a hair line is sought, in widths of the face."""
 HATS = 0.12
 """How much of hats and scarves there may be, in squares of the face's width."""
 SHADES = (0.02, 0.75)
@@ -29,6 +31,42 @@ CURLY = (0.72, 0.42)
 """How much strands run one way, from 0 to 1, in straight hair and in an afro."""
 MUCH = (4000.0, 10000.0)
 """Pixels of hair, where a face is 100 wide, from which that says little, and says all."""
+
+
+def width_of(mesh: np.ndarray) -> float:
+    """Width of a face with a mesh `[468, 2]`."""
+    return float(np.linalg.norm(mesh[356] - mesh[127]))
+
+
+def upright(mesh: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The middle of the eyes of a mesh `[468, 2]`, and the way to the crown, of length 1."""
+    eyes = mesh[[point for eye in EYES for point in eye]].mean(axis=0)
+    up = mesh[10] - mesh[152]
+    return eyes, up / np.linalg.norm(up)
+
+
+def hairline_of(hair: np.ndarray, mesh: np.ndarray) -> tuple[float, float] | None:
+    """Heights above the eyes, in widths of the face, between which a forehead's middle shows hair;
+    None: it shows none.
+
+    Args:
+        hair: where there is hair, `[S, S]` in [0, 1].
+        mesh: of the face `[468, 2]`, in parts of its side.
+    """
+    side, (eyes, up) = len(hair), upright(mesh)
+    level = np.array([-up[1], up[0]])
+    heights = np.arange(*FOREHEAD, 0.01)
+    across = np.linspace(-0.15, 0.15, 7)[:, None, None] * level
+    middle = eyes + (mesh[list(OVAL)].mean(axis=0) - eyes) @ level * level
+    at = np.floor((middle + width_of(mesh) * (across + heights[:, None] * up)) * side).astype(int)
+    inside = ((at >= 0) & (at < side)).all(axis=-1)
+    at = at.clip(0, side - 1)
+    shown = (hair[at[..., 1], at[..., 0]] > 0.5) & inside
+    shown = shown[shown.any(axis=1)]
+    if len(shown) < 4:
+        return None
+    low, high = shown.argmax(axis=1), shown.shape[1] - 1 - shown[:, ::-1].argmax(axis=1)
+    return float(np.median(heights[low])), float(np.median(heights[high]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +84,13 @@ class Head:
     @property
     def wide(self) -> float:
         """Width of the face in parts of the square's side."""
-        return float(np.linalg.norm(self.mesh[356] - self.mesh[127]))
+        return width_of(self.mesh)
+
+    @property
+    def hairline(self) -> float | None:
+        """Height of its hair line above the eyes, in widths of the face; None: it has none."""
+        found = hairline_of(self.hair, self.mesh)
+        return None if found is None else found[0]
 
     @cached_property
     def hair(self) -> np.ndarray:
@@ -126,8 +170,8 @@ class Head:
         of the face, `[S, S]` each."""
         side = self.around.picture.shape[0]
         points = self.mesh * side
-        eyes = points[[point for eye in EYES for point in eye]].mean(axis=0)
-        axis = (points[152] - points[10]) / np.linalg.norm(points[152] - points[10])
+        eyes, up = upright(points)
+        axis = -up
         middle = points[list(OVAL)].mean(axis=0)
         spots = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1)
         wide = self.wide * side

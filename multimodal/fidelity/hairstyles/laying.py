@@ -9,13 +9,17 @@ import numpy as np
 
 from multimodal.fidelity.change import Cover
 from multimodal.fidelity.hairstyles.fitting import FIXED, similar
-from multimodal.fidelity.hairstyles.heads import Head
+from multimodal.fidelity.hairstyles.heads import Head, upright, width_of
 from multimodal.fidelity.hairstyles.library import DARK, SIDE, Style
 from multimodal.fidelity.mesh import OVAL
 from multimodal.fidelity.regions import share
 from multimodal.fidelity.things.filling import spread
+from multimodal.fidelity.things.skulls import skull_of
 
 GRID = 128
+BACK = (0.52, 0.64)
+"""Distances from a head's middle up to which hair lies behind the neck, and from which it does not,
+in widths of the face."""
 NEAR, FAR = 0.10, 0.75
 """Distances beyond a face's outline, in its widths, up to which hair follows the outline wholly,
 and from which it does not."""
@@ -46,7 +50,7 @@ class Laid:
     alpha: np.ndarray
 
 
-def laid(style: Style, mesh: np.ndarray, tones: np.ndarray, side: int) -> Laid:
+def laid(style: Style, mesh: np.ndarray, tones: np.ndarray, side: int, lower: float = 0.0) -> Laid:
     """A style in a head's place and in its hair's colour.
 
     Args:
@@ -54,9 +58,10 @@ def laid(style: Style, mesh: np.ndarray, tones: np.ndarray, side: int) -> Laid:
         mesh: of the face `[468, 2]`, in parts of the square's side.
         tones: logarithms of the colours of its own hair `[N, 3]`.
         side: of the planes to give back.
+        lower: how much lower than its own the hair line shall be, in widths of the face.
     """
-    spots = cv2.resize(_places(style.mesh, mesh), (side, side), interpolation=cv2.INTER_LINEAR)
-    spots = spots * SIDE - 0.5
+    places = _places(style, mesh, lower)
+    spots = cv2.resize(places, (side, side), interpolation=cv2.INTER_LINEAR) * SIDE - 0.5
     layer: np.ndarray = style.layer.astype(np.float32)
     layer[..., :3] *= layer[..., 3:] / 255
     size = float(np.linalg.norm(style.mesh[356] - style.mesh[127])) * SIDE
@@ -69,18 +74,27 @@ def laid(style: Style, mesh: np.ndarray, tones: np.ndarray, side: int) -> Laid:
     return Laid(_toned(colours.clip(0, 1), style.tones, tones), alpha)
 
 
-def _places(worn: np.ndarray, mesh: np.ndarray) -> np.ndarray:
+def bare(style: Style, mesh: np.ndarray, lower: float = 0.0) -> float:
+    """Share of a head's dome that would stand out above a style; arguments as above."""
+    spots = _places(style, mesh, lower).astype(np.float32) * GRID - 0.5
+    alpha = cv2.resize(style.layer[..., 3], (GRID, GRID), interpolation=cv2.INTER_AREA)
+    shown = cv2.remap(alpha, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR) / 255
+    dome = skull_of(mesh, GRID).dome
+    above = 1 - np.maximum.accumulate(shown, axis=0)
+    return float((dome * above).sum() / (dome.sum() + 1e-6))
+
+
+def _places(style: Style, mesh: np.ndarray, lower: float) -> np.ndarray:
     """Where each cell of a square lies in that of a style `[G, G, 2]`, in parts of its side."""
-    rows = similar(mesh[list(FIXED)], worn[list(FIXED)])
+    rows = similar(mesh[list(FIXED)], style.mesh[list(FIXED)])
     rim = mesh[list(OVAL)]
-    rest = worn[list(OVAL)] - (rim @ rows[:2] + rows[2])
+    rest = style.mesh[list(OVAL)] - (rim @ rows[:2] + rows[2])
     line = (np.arange(GRID) + 0.5) / GRID
     cells = np.stack(np.meshgrid(line, line), axis=-1)
-    wide = float(np.linalg.norm(mesh[356] - mesh[127]))
+    wide = width_of(mesh)
     away = np.linalg.norm(cells[:, :, None] - rim, axis=-1) / wide
-    weight = np.exp(
-        -0.5 * (away / FOLLOWS) ** 2 + 0.5 * (away.min(axis=-1) / FOLLOWS)[..., None] ** 2
-    )
+    nearest = away.min(axis=-1, keepdims=True)
+    weight = np.exp((nearest**2 - away**2) / (2 * FOLLOWS**2))
     moved = (weight[..., None] * rest).sum(axis=2) / weight.sum(axis=2)[..., None]
     face = np.zeros((GRID, GRID), np.uint8)
     cv2.fillPoly(face, [np.round(rim * GRID).astype(np.int32)], 1)
@@ -88,6 +102,11 @@ def _places(worn: np.ndarray, mesh: np.ndarray) -> np.ndarray:
     t = np.clip((FAR - out) / (FAR - NEAR), 0, 1)
     moved = moved * (t * t * (3 - 2 * t))[..., None]
     moved = cv2.GaussianBlur(moved, (0, 0), 1.5)
+    eyes, up = upright(mesh)
+    high = (cells - eyes) @ up / wide
+    falls = np.interp(high, (-0.1, 0.2, *style.heights), (0, 1, 1, 0)) * lower * wide
+    falls *= np.interp(np.abs((cells - eyes) @ (-up[1], up[0])) / wide, (0.25, 0.5), (1, 0.3))
+    cells = cells + falls[..., None] * up
     return np.asarray(cells @ rows[:2] + rows[2] + moved, np.float32)
 
 
@@ -113,7 +132,7 @@ def worn_cover(head: Head, hair: Laid, bald: Cover | None) -> Cover:
         bald: the square without the head's own hair; None: it has none.
     """
     side = hair.alpha.shape[0]
-    mesh, around, wide = head.mesh, head.around, head.wide * side
+    mesh, around, wide = head.mesh, head.around, width_of(head.mesh) * side
     face = _face(mesh, side)
     front = _sized(share(around.likely, ("glasses",)), side)
     alpha = hair.alpha * (1 - np.clip(2 * front - 0.4, 0, 1) * face)
@@ -122,7 +141,9 @@ def worn_cover(head: Head, hair: Laid, bald: Cover | None) -> Cover:
     shade = cv2.GaussianBlur(alpha, (0, 0), 0.03 * wide) * SHADOW * flesh
     back = _between(alpha, mesh) * np.clip(1.5 - 2 * flesh, 0, 1)
     back = cv2.GaussianBlur(back, (0, 0), 0.008 * wide)
-    dark = spread(hair.colours, (alpha > 0.8).astype(np.float32)) * BEHIND
+    small = _sized(hair.colours, side // 4)
+    dark = spread(small, (_sized(alpha, side // 4) > 0.8).astype(np.float32)) * BEHIND
+    dark = _sized(dark, side)
     layers = [(dark * 0, shade), (dark, back), (hair.colours, alpha)]
     if bald is not None:
         layers.insert(0, (_sized(bald.colours, side), _sized(bald.alpha, side)))
@@ -135,12 +156,17 @@ def worn_cover(head: Head, hair: Laid, bald: Cover | None) -> Cover:
 
 
 def _between(alpha: np.ndarray, mesh: np.ndarray) -> np.ndarray:
-    """What lies between the locks at both sides of a head, below the eyes, `[S, S]`."""
+    """What lies between the locks at both sides of a neck, `[S, S]` in [0, 1]."""
+    side = len(alpha)
     to_right = np.maximum.accumulate(alpha, axis=1)
     to_left = np.maximum.accumulate(alpha[:, ::-1], axis=1)[:, ::-1]
-    rows = (np.arange(len(alpha)) + 0.5) / len(alpha)
-    lower = np.clip((rows - mesh[1, 1]) / 0.03 + 0.5, 0, 1)[:, None]
-    return np.asarray(np.minimum(to_right, to_left) * lower, np.float32)
+    found = np.minimum(to_right, to_left)
+    line = (np.arange(side) + 0.5) / side
+    wide, middle = width_of(mesh), mesh[list(OVAL)].mean(axis=0)
+    lower = np.clip((line - mesh[1, 1]) / 0.03 + 0.5, 0, 1)[:, None]
+    across = np.clip((BACK[1] - np.abs(line - middle[0]) / wide) / (BACK[1] - BACK[0]), 0, 1)
+    ends = cv2.blur(found, (1, 2 * round(0.1 * wide * side) + 1))  # it thins out downwards
+    return np.asarray(np.clip(2 * ends - 1, 0, 1) * found * lower * across, np.float32)
 
 
 def _face(mesh: np.ndarray, side: int) -> np.ndarray:

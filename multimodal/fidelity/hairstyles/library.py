@@ -34,6 +34,7 @@ class Style:
         curl: how curly it is, in [0, 1].
         mesh: of the face that wears it `[468, 2]`, in parts of the side of the square.
         box: left, top, right, bottom of what is kept of the square, in its pixels.
+        heights: of hair line and crown above the eyes, in widths of the face.
         light: how much lighter that face's right half is, in logarithms.
         mirrored: it is worn the other way round.
     """
@@ -44,6 +45,7 @@ class Style:
     mesh: np.ndarray
     box: tuple[int, int, int, int]
     light: float
+    heights: tuple[float, float]
     mirrored: bool = False
 
     @property
@@ -68,7 +70,7 @@ class Style:
         """The same seen in a mirror."""
         mesh = (self.mesh * (-1, 1) + (1, 0))[partners()]
         rest = (self.name, self.kind, self.curl)
-        return Style(*rest, mesh, self.box, -self.light, not self.mirrored)
+        return Style(*rest, mesh, self.box, -self.light, self.heights, not self.mirrored)
 
 
 @lru_cache(maxsize=1)
@@ -80,7 +82,7 @@ def styles() -> tuple[Style, ...]:
         box = tuple(int(edge) for edge in one["box"])
         assert len(box) == 4
         rest = (one["name"], one["kind"], float(one["curl"]))
-        style = Style(*rest, mesh, box, float(one["light"]))
+        style = Style(*rest, mesh, box, float(one["light"]), tuple(one["heights"]))
         found += [style, style.other_way_round()]
     return tuple(found)
 

@@ -79,7 +79,7 @@ def test_short_hair_becomes_long_beside_the_face(name: str) -> None:
     new = hair & (share(ready.likely, ("hair",)) < 0.2)
     chin, mouth = (round(float(ready.mesh[point, 1]) * SIDE) for point in (152, 13))
     assert new[mouth:chin].sum() > 300
-    face = share(ready.likely, ("eyes", "nose", "lips", "brows")) > 0.9
+    face = share(ready.likely, ("eyes", "nose", "lips")) > 0.9
     assert np.abs(levels - ready.small)[face].mean() < 0.02
     own = ready.small[share(ready.likely, ("hair",)) > 0.9].mean(axis=0)
     assert np.abs(levels[new].mean(axis=0) - own).max() < 0.2
