@@ -26,10 +26,14 @@ ASTRAY, UNLIKE, SHADOWS, LOOSE = 0.1, 0.17, 81, 35
 """How far skin strays from the face's light at most, without being something else; in parts of it,
 from where a forehead shows strands or their shadows; how near hair these are, in pixels, twice,
 and how near strands on cheeks."""
+LIGHTER = 0.3
+"""How much brighter than the face's light a forehead may be."""
 HATTED = (0.08, 0.1)
 """Shares of hat and hair above the eyes from which it is a hat whose rim nobody knows."""
 SHADED = 0.2
 """Width of the darker rim of a skull, in widths of it."""
+SHINE = 0.35
+"""How much what is brighter than skin counts beside what is darker: skin shines."""
 OTHER = ("background", "clothes", "hat", "neck", "ears", "glasses")
 """What is no forehead."""
 KEPT = ("eyes", "iris", "lips", "mouth", "teeth", "glasses", "neck", "hat", "beard")
@@ -79,7 +83,7 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     shaded = _astray(around, flesh, skull, hair, (_features(mesh, side, 1.3), inner))
     gone, kept = np.maximum(gone, shaded), kept * (1 - shaded)
     pores = skin_texture(around.picture, bare, smooth.astype(np.float32)) if bare.any() else 1.0
-    colours = colours + (flesh * pores - colours) * skull.whole[..., None]
+    colours = colours + (flesh * pores**0.6 - colours) * skull.whole[..., None]
     tone = np.median(flesh[(skull.up > 0) & (skull.whole > 0.9)], axis=0)
     colours, covered = ears(mesh, colours, tone, shown)
     hidden = cv2.GaussianBlur(brows * _grown((hair > 0.4).astype(np.float32), 9), (0, 0), 3)
@@ -94,18 +98,29 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     alpha = cv2.GaussianBlur(np.maximum(gone, covered).astype(np.float32), (0, 0), 2.0)
     wider = cv2.GaussianBlur(_grown((gone * skull.whole > 0.5).astype(np.float32), 17), (0, 0), 8)
     alpha = np.maximum(alpha, wider * np.clip(skull.up / 0.2, 0, 1) * (skull.whole > 0.5))
-    worn = _grown((share(around.likely, ("hat",)) > 0.3).astype(np.float32), 9)
-    alpha = np.maximum(alpha * (1 - kept), over) * (1 - cv2.GaussianBlur(worn, (0, 0), 1.5))
+    alpha = np.maximum(alpha * (1 - kept), over) * (1 - _worn(around, skull))
     return Cover(colours.clip(0, 1).astype(np.float32), alpha, False, "bald")
+
+
+def _hatted(around: Surroundings, skull: Skull) -> tuple[np.ndarray, float]:
+    """About the head above the eyes `[S, S]`, and how much of that shows a hat."""
+    above = (_grown((skull.whole > 0.5).astype(np.uint8), 41) > 0) & (skull.up > 0.35)
+    return above, float(share(around.likely, ("hat",))[above].mean()) if above.any() else 0.0
 
 
 def _under_a_hat(around: Surroundings, hair: np.ndarray, skull: Skull) -> bool:
     """Does the head show a hat, and hair where a hat would be?"""
-    above = (_grown((skull.whole > 0.5).astype(np.uint8), 41) > 0) & (skull.up > 0.35)
-    if not above.any():
-        return False
-    hat = float(share(around.likely, ("hat",))[above].mean())
+    above, hat = _hatted(around, skull)
     return hat > HATTED[0] and float(hair[above].mean()) > HATTED[1]
+
+
+def _worn(around: Surroundings, skull: Skull) -> np.ndarray:
+    """The hat on the head, all of which stays, `[S, S]` in [0, 1]."""
+    hat = share(around.likely, ("hat",))
+    if _hatted(around, skull)[1] < HATTED[0]:
+        return np.zeros_like(hat)
+    found = _grown((hat > 0.3).astype(np.float32), 9)
+    return np.asarray(cv2.GaussianBlur(found, (0, 0), 1.5))
 
 
 def _gone(around: Surroundings, hair: np.ndarray, skull: Skull) -> np.ndarray:
@@ -156,8 +171,9 @@ def _flesh(around: Surroundings, skull: Skull, far: np.ndarray) -> np.ndarray:
     likely = share(around.likely, ("skin", "nose")) > 0.85
     seen = far * (likely & (skull.up > -0.5))
     calm = _lit(around.picture, seen, skull)
-    rest = (around.picture - calm).clip(-ASTRAY, ASTRAY)
-    near = spread(rest, seen * (np.abs(rest).max(axis=-1) < ASTRAY), WIDTHS[1:])
+    rest = (around.picture - calm).clip(-ASTRAY, LIGHTER)
+    like = (rest.min(axis=-1) > -ASTRAY) & (rest.max(axis=-1) < LIGHTER)
+    near = spread(rest, seen * like, WIDTHS[1:])
     away = cv2.distanceTransform((seen < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     bare = calm + near * np.exp(-away / LOCAL)[..., None]
     joined = np.maximum(skull.whole > 0.5, likely).astype(np.uint8)
@@ -191,7 +207,7 @@ def _lit(picture: np.ndarray, seen: np.ndarray, skull: Skull) -> np.ndarray:
         root = np.sqrt(weight)
         found = np.linalg.lstsq(rows * root[:, None], light * root, rcond=None)[0]
         weight = 1 / (1 + ((light - rows @ found) / 0.12) ** 2) ** 2
-    lit = (terms @ found).clip(*np.quantile(light, (0.2, 0.75)))
+    lit = (terms @ found).clip(*np.quantile(light, (0.35, 0.85)))
     line = np.stack([np.ones_like(light), light], axis=-1) * np.sqrt(weight)[:, None]
     tones = np.linalg.lstsq(line, colours * np.sqrt(weight)[:, None], rcond=None)[0]
     return np.asarray(np.exp(tones[0] + lit[..., None] * tones[1]) - 0.02, np.float32)
@@ -207,7 +223,8 @@ def _astray(
     """Strands and shadows of hair on a face: what is unlike its skin, `[S, S]` in [0, 1]; of
     parts, the first are eyes, brows and lips, the second is the whole face."""
     near = _grown((hair > 0.3).astype(np.float32), SHADOWS)
-    away = np.abs(around.picture - flesh).max(axis=-1) / (flesh.mean(axis=-1) + 0.05)
+    rest = flesh - around.picture
+    away = np.maximum(rest, -SHINE * rest).max(axis=-1) / (flesh.mean(axis=-1) + 0.05)
     unlike = cv2.GaussianBlur((away > UNLIKE).astype(np.float32), (0, 0), 1.5)
     close = _grown((hair > 0.3).astype(np.float32), LOOSE) * parts[1]
     dark = around.picture.mean(axis=-1) < (1 - UNLIKE) * flesh.mean(axis=-1)

@@ -26,6 +26,8 @@ STEEP = 3.0
 """How much further away clothes count above the shoulders."""
 NECK, ROUNDED = 0.72, 0.3
 """Brightness of a neck beside the face's, and how much darker it is at its sides."""
+SHOWN, NEAR = 0.25, 0.03
+"""Share of a neck that shows, from which none is added further away than this part of the side."""
 FADED = 22.0
 """Over how many pixels from the rim a mirrored pattern fades."""
 
@@ -87,6 +89,8 @@ def _with_neck(
     lit = (0.8 + 0.2 * below)[:, None] * rounded[None]
     pixels = np.zeros((side, side), np.float32)
     cv2.fillPoly(pixels, [np.round(_neck(mesh) * side).astype(np.int32)], 1.0)
+    if (own * pixels).sum() > SHOWN * pixels.sum():  # it shows itself how broad it is
+        pixels = pixels * (far < NEAR * side)
     soft = cv2.GaussianBlur(pixels, (0, 0), 2.5)[..., None]
     return np.asarray(found + (neck * lit[..., None] - found) * soft, np.float32)
 

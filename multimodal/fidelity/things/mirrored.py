@@ -9,8 +9,8 @@ from multimodal.fidelity.mesh import BROWS, EYES
 from multimodal.fidelity.regions import Surroundings, share
 from multimodal.fidelity.registration import fitted
 
-HIDDEN, FREE = 0.055, 0.02
-"""Share of an eye and its brow that hair hides, from which they are drawn anew; that up to which
+HIDDEN, FREE = 0.025, 0.01
+"""Share of the place about an eye that hair hides, from which they are drawn anew; that up to which
 they are free to be drawn from."""
 TURNED = 0.75
 """How broad the narrower eye is beside the other at least: a face that is turned more has none that
@@ -38,7 +38,8 @@ def other_eye(
     """
     side = len(hair)
     parts = [mesh[[*EYES[eye], *BROWS[eye]]] for eye in (0, 1)]
-    places = [_hull(part, side, 1.1) > 0.5 for part in parts]
+    brows = [_hull(mesh[list(brow)], side, 1.15) > 0.3 for brow in BROWS]  # taken for hair at times
+    places = [(_hull(part, side, 1.1) > 0.5) & ~b for part, b in zip(parts, brows, strict=True)]
     hidden = [float((hair[place] > 0.3).mean()) if place.any() else 1.0 for place in places]
     worse = int(np.argmax(hidden))
     better = 1 - worse
