@@ -30,6 +30,8 @@ from multimodal.parsing.classes import class_indices
 
 SHUT, OPEN = 0.012, 0.03
 """How much wider, in heights of the face, the lips must part for nothing new, and for all new."""
+LED = 0.8
+"""How far the face becomes a woman's whose hair says so already: further it would be another's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,7 @@ def plan_of(subject: Subject, before: Drawn, after: Drawn, meant: Sequence[Meant
     if hair is not None:
         overlays.append(Overlay(hair, True))
         subject, small = _dressed(subject, small, hair)
+        wishes = wishes.softened("sex: female", LED)
     return Plan(tints, tuple(overlays), planned(subject, small, before, after, wishes))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from multimodal.meant import Meant
 
@@ -52,6 +52,11 @@ class Wishes:
         """How much of a class ("lipstick: yes") is asked for, in [-1.6, 1.6]."""
         total = sum(one.amount for one in self.meant if one.sense == sense)
         return float(min(max(total, -MOST), MOST))
+
+    def softened(self, sense: str, share: float) -> Wishes:
+        """The same with only a share of one class."""
+        meant = (replace(m, amount=m.amount * share) if m.sense == sense else m for m in self.meant)
+        return Wishes(tuple(meant))
 
     def strongest(self, attribute: str) -> Meant | None:
         """The class of an attribute that is asked for most, or None."""

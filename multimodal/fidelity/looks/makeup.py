@@ -24,6 +24,8 @@ LOWER = 1.05
 """How far a beard reaches beyond the mesh's jaw, in distances from the nose."""
 EVENED = 0.45
 """The most by which a jaw becomes brighter, in logarithms."""
+CHILDREN = (0.68, 0.76)
+"""From eyes to chin in widths of the face: that of most children, and that of most adults."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,17 @@ def made_up(look: Look, picture: np.ndarray, mesh: np.ndarray, wishes: Wishes) -
     """
     for sense, traits in TRAITS.items():
         amount = min(max(wishes.amount(sense), 0.0), 1.2)
+        amount *= _grown_up(mesh) if sense == "sex: female" else 1.0
         if amount > 0:
             look = _with(look, traits, amount, picture, mesh)
     return look
+
+
+def _grown_up(mesh: np.ndarray) -> float:
+    """How far a face is one of an adult, by its length: children wear no make-up."""
+    eyes = mesh[[point for eye in EYES for point in eye]].mean(axis=0)
+    long = np.linalg.norm(eyes - mesh[152]) / np.linalg.norm(mesh[234] - mesh[454])
+    return float(np.clip((long - CHILDREN[0]) / (CHILDREN[1] - CHILDREN[0]), 0, 1))
 
 
 def _with(look: Look, traits: Traits, amount: float, picture: np.ndarray, mesh: np.ndarray) -> Look:
