@@ -45,7 +45,14 @@ def other_eye(
     better = 1 - worse
     worn = share(around.likely, ("glasses",))[places[better]]
     nothing = around.picture, np.zeros((side, side), np.float32)
-    if hidden[worse] < HIDDEN or hidden[better] > FREE or not worn.size or worn.mean() > 0.2:
+    fringe = float((hair[brows[better]] > 0.3).mean()) > 3 * FREE  # it hangs over both
+    if (
+        hidden[worse] < HIDDEN
+        or hidden[better] > FREE
+        or fringe
+        or not worn.size
+        or worn.mean() > 0.2
+    ):
         return nothing
     wide = np.sort([np.linalg.norm(part[8] - part[0]) for part in parts])
     if wide[0] < TURNED * wide[1] or _aside(mesh, around, better) > ASIDE:
