@@ -13,7 +13,7 @@ from multimodal.files.untrusted.building import within
 from multimodal.files.untrusted.tensors import read_tensors
 from multimodal.files.weights import WeightsError, atomic, check_file, read_json
 from multimodal.generators.native import config_path, write_safetensors
-from multimodal.parsing.network import ParserConfig, ParserNetwork
+from multimodal.parsing.network import ParserConfig, ParserNetwork, folded
 from multimodal.parsing.parser import FaceParser
 
 PARSER_FILE = "parser.safetensors"
@@ -76,4 +76,5 @@ def load_parser(source: str | Path, device: torch.device | str = "cpu") -> FaceP
     except (OverflowError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path} is not a parser of faces: {error}") from error
     network.eval().requires_grad_(False)
-    return FaceParser(network.float().to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
+    network = folded(network.float())
+    return FaceParser(network.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""The network that parses a face; its trunk knows ImageNet (EfficientNet-Lite0)."""
+"""The network that parses a face; its trunk began with ImageNet's weights (EfficientNet-Lite0)."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from multimodal.parsing.classes import CLASSES
 
 TRUNK = "tf_efficientnet_lite0"
 _DEEP = 32  # the trunk's coarsest scale
+_PIXELS = 16  # channels of what is read from the picture itself
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class ParserConfig:
 
     Args:
         side: of the square pictures that it is shown, in pixels.
-        widths: channels in which the scales meet, and those from which classes are read.
+        widths: channels in which the coarse scales meet, and those of the finest.
         classes: what its planes stand for, `multimodal.parsing.CLASSES`.
 
     Raises:
@@ -29,7 +32,7 @@ class ParserConfig:
     """
 
     side: int = 256
-    widths: tuple[int, ...] = (192, 96)
+    widths: tuple[int, ...] = (96, 48)
     classes: tuple[str, ...] = CLASSES
 
     def __post_init__(self) -> None:
@@ -55,11 +58,11 @@ class ParserConfig:
 class ParserNetwork(nn.Module):
     """Faces to the classes of their pixels.
 
-    The trunk's features of every scale meet at half the side of the picture, each through a linear
-    map of its own (as in feature pyramids: Kirillov et al. 2019, arXiv 1901.02446), and two small
-    layers read the class from their sum. So every pixel is told by itself from what all scales
-    see about it, and may be learnt from by itself (hypercolumns: Hariharan et al. 2015, arXiv
-    1411.5752; sampled pixels: Bansal et al. 2017, arXiv 1702.06506).
+    The trunk's features go from its coarsest scale to half the side of the picture, at each through
+    a linear map of its own (feature pyramids: Lin et al. 2017, arXiv 1612.03144) and a depthwise
+    block. The picture itself joins at half its side, four pixels to a place, and the classes of
+    all four are told apart there (sub-pixel convolution: Shi et al. 2016, arXiv 1609.05158), so
+    that eyes and brows a few pixels high have edges of their own.
 
     Args:
         config: its shape.
@@ -74,23 +77,61 @@ class ParserNetwork(nn.Module):
         self.trunk: nn.Module = trunk
         first, second = self.config.widths
         scales: list[int] = list(trunk.feature_info.channels())
-        self.maps = nn.ModuleList(nn.Conv2d(c, first, 1, bias=k == 0) for k, c in enumerate(scales))
+        scales[0] += _PIXELS
+        widths = [second, *[first] * (len(scales) - 1)]
+        self.pixels = nn.Conv2d(12, _PIXELS, 3, padding=1)
+        self.maps = nn.ModuleList(nn.Conv2d(c, w, 1) for c, w in zip(scales, widths, strict=True))
+        self.mixes = nn.ModuleList(_Mix(w) for w in widths)
+        self.narrow = nn.Conv2d(first, second, 1)
         self.read = nn.Sequential(
             nn.ReLU(),
-            nn.Conv2d(first, second, 1),
+            nn.Conv2d(second, second, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(second, len(CLASSES), 1),
+            nn.Conv2d(second, 4 * len(CLASSES), 1),
+            nn.PixelShuffle(2),
         )
 
     def forward(self, images: Tensor) -> Tensor:
         """Pictures `[B, 3, H, W]` in [-1, 1], sides multiples of 32, to logits `[B, C, H, W]`."""
-        logits = self.decode(self.trunk(images))
-        return F.interpolate(logits, scale_factor=2.0, mode="bilinear", align_corners=False)
+        return self.decode(images, self.trunk(images))
 
-    def decode(self, features: list[Tensor]) -> Tensor:
-        """The trunk's features, from 1/2 to 1/32 of the side, to logits `[B, C, H / 2, W / 2]`."""
-        total = self.maps[0](features[0])
-        for one, coarse in zip(list(self.maps)[1:], features[1:], strict=True):
-            size = total.shape[-2:]
-            total = total + F.interpolate(one(coarse), size, mode="bilinear", align_corners=False)
-        return self.read(total)
+    def decode(self, images: Tensor, features: list[Tensor]) -> Tensor:
+        """Pictures, and the trunk's features from 1/2 to 1/32 of their side, to logits."""
+        total = self.mixes[-1](self.maps[-1](features[-1]))
+        for k in reversed(range(1, len(features) - 1)):
+            total = self.mixes[k](self.maps[k](features[k]) + _enlarged(total))
+        own = F.relu(self.pixels(F.pixel_unshuffle(images, 2)))
+        fine = self.maps[0](torch.cat([features[0], own.to(features[0])], 1))
+        logits: Tensor = self.read(self.mixes[0](fine + _enlarged(self.narrow(total))))
+        return logits
+
+
+class _Mix(nn.Module):
+    """What neighbouring places tell each other."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.around = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.across = nn.Conv2d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.across(F.relu(self.around(F.relu(x))))
+
+
+def _enlarged(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+@torch.no_grad()
+def folded(network: ParserNetwork) -> ParserNetwork:
+    """The same network, in place, its trunk's normalisation folded into the convolutions before it:
+    it answers as before, faster, and learns no more."""
+    for parent in network.trunk.modules():
+        before: nn.Module | None = None
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.BatchNorm2d) and isinstance(before, nn.Conv2d):
+                fused = fuse_conv_bn_eval(before, child)
+                before.weight, before.bias = fused.weight, fused.bias
+                setattr(parent, name, getattr(child, "act", nn.Identity()))
+            before = child
+    return network

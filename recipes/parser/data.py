@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from recipes.data import index_batches
 from recipes.parser import augment as vary
 from recipes.parser.partial import ALL, Sets
 
-LABELS, SETS, IMAGES = "labels.npy", "sets.npy", "images.npy"
+LABELS, SETS, IMAGES, NAMES = "labels.npy", "sets.npy", "images.npy", "files.txt"
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,12 @@ class Labelled:
     Args:
         images: arrays `[n, S, S, 3]`, memory-mapped.
         labels: as many arrays `[n, S, S]`: uint8 places in `CLASSES`, or uint16 sets.
+        names: files of photographs.
     """
 
     images: tuple[np.ndarray, ...]
     labels: tuple[np.ndarray, ...]
+    names: tuple[str, ...] = ()
 
     @classmethod
     def renders(cls, folder: Path) -> Labelled:
@@ -50,7 +53,10 @@ class Labelled:
         """
         if not (folder / SETS).is_file():
             raise FileNotFoundError(f"no labelled photographs in {folder}")
-        return cls((np.load(folder / IMAGES, "r"),), (np.load(folder / SETS, "r"),))
+        list_of = folder / NAMES
+        names = list_of.read_text(encoding="utf-8").splitlines() if list_of.is_file() else []
+        arrays = np.load(folder / IMAGES, "r"), np.load(folder / SETS, "r")
+        return cls((arrays[0],), (arrays[1],), tuple(names))
 
     def __len__(self) -> int:
         return sum(len(a) for a in self.images)
@@ -78,6 +84,7 @@ class Mixture:
         share: of photographs in a batch.
         sides: to choose from for a batch, in pixels.
         seed: of everything.
+        again: places of photographs that come more often.
     """
 
     def __init__(
@@ -88,19 +95,21 @@ class Mixture:
         share: float = 0.5,
         sides: tuple[int, ...] = (192, 192, 256),
         seed: int = 0,
+        again: Sequence[int] = (),
     ) -> None:
         self.renders, self.photos, self.sides = renders, photos, sides
         self.real = 0 if photos is None else round(batch * share)
         self.source = np.random.default_rng(seed)
         self._renders = index_batches(len(renders), max(batch - self.real, 1), seed)
-        self._photos = index_batches(len(photos), max(self.real, 1), seed) if photos else None
+        self._order = [*range(len(photos) if photos else 0), *again]
+        self._photos = index_batches(len(self._order), max(self.real, 1), seed) if photos else None
 
     def __next__(self) -> tuple[Tensor, Tensor]:
         """Pictures `[B, 3, S, S]` in [-1, 1], channels-last, and int32 sets `[B, S, S]`."""
         side = int(self.source.choice(self.sides))
         found = [self._render(int(i), side) for i in next(self._renders)]
         if self._photos is not None:
-            found += [self._photo(int(i), side) for i in next(self._photos)][: self.real]
+            found += [self._photo(self._order[i], side) for i in next(self._photos)][: self.real]
         pictures = torch.from_numpy(np.stack([p for p, _ in found])).permute(0, 3, 1, 2)
         sets = torch.from_numpy(np.stack([s.astype(np.int32) for _, s in found]))
         return pictures * 2 - 1, sets

@@ -19,7 +19,7 @@ import numpy as np
 from multimodal.files.weights import atomic
 from multimodal.images import load_image
 from recipes.data import PICTURES, read_rows
-from recipes.parser.data import IMAGES, LABELS, SETS
+from recipes.parser.data import IMAGES, LABELS, NAMES, SETS
 from recipes.parser.partial import SIDE, sets_of
 from recipes.parser.teachers import Teachers
 from recipes.render.factors import Factors
@@ -59,13 +59,13 @@ def label_photos(
     split: str = "train",
     on_picture: OnPicture | None = None,
 ) -> int:
-    """Write pictures and sets of the photographs of a split; returns how many.
+    """Write pictures, sets and names of the photographs of a split; returns how many.
 
     Args:
         photos: aligned pictures; an `index.csv` there (columns `file` and `split`) says of which
             split each is.
         teachers: folder of MediaPipe's models.
-        out: where `images.npy` and `sets.npy` go.
+        out: where `images.npy`, `sets.npy` and `files.txt` go.
         split: of the index.
         on_picture: hears of the count.
 
@@ -79,11 +79,14 @@ def label_photos(
     for number, path in enumerate(files, 1):
         image = load_image(path).convert("RGB").resize((SIDE, SIDE))
         images.append(np.asarray(image))
-        sets.append(sets_of(network.see(image)))
+        grey = np.asarray(image.convert("L"), np.float32) / np.float32(255)
+        sets.append(sets_of(network.see(image), grey))
         if on_picture:
             on_picture(number)
     _save(out / IMAGES, np.stack(images))
     _save(out / SETS, np.stack(sets))
+    with atomic(out / NAMES) as part:
+        part.write_text("\n".join(p.relative_to(photos).as_posix() for p in files) + "\n")
     return len(files)
 
 

@@ -19,6 +19,9 @@ Mask = NDArray[np.bool_]
 SIDE = 256
 SURE = 0.85
 """Of the person, for a pixel to be no background; 1 - SURE for it to be nothing else."""
+BROW_REACH, PLAIN = 7, 0.3
+"""By how much wider than its outline is looked for a brow, in pixels; how much darker than the
+forehead above it, in logarithms, a brow is whose hairs are plainly seen."""
 
 
 def bits(*names: str) -> int:
@@ -35,12 +38,17 @@ _CHIN = bits("skin", "beard", "hair", "hat", "nose")
 _BELOW = bits("neck", "clothes", "hair", "beard", "hat")
 
 
-def sets_of(seen: Seen) -> Sets:
-    """The sets `[256, 256]` of a picture; where no face was found, only person and background."""
+def sets_of(seen: Seen, grey: NDArray[np.float32] | None = None) -> Sets:
+    """The sets `[256, 256]` of a picture; where no face was found, only person and background.
+
+    Args:
+        seen: what the teachers see in it.
+        grey: the picture `[256, 256]` in [0, 1], whose darkness tells a brow's hairs from skin.
+    """
     out = np.full((SIDE, SIDE), ALL, np.uint16)
     if seen.face > 0.5:
         _head(out, seen)
-        _features(out, seen)
+        _features(out, seen, grey)
     person = np.asarray(
         Image.fromarray(seen.person.astype(np.float32)).resize((SIDE, SIDE)), np.float32
     )
@@ -72,13 +80,15 @@ def _head(out: Sets, seen: Seen) -> None:
     out[away & (rows > chin + 4)] &= _BELOW | bits("background")
 
 
-def _features(out: Sets, seen: Seen) -> None:
+def _features(out: Sets, seen: Seen, grey: NDArray[np.float32] | None) -> None:
     nose = _filled(seen, NOSE)
     _narrow(out, ~_grown(nose, 4), ALL & ~bits("nose"))
     _narrow(out, _shrunk(nose, 4), bits("nose", "glasses"))
-    brows = np.logical_or(*(_filled(seen, b) for b in BROWS))
-    _narrow(out, ~_grown(brows, 6), ALL & ~bits("brows"))
-    _narrow(out, _shrunk(brows, 3), bits("brows", "hair", "glasses", "hat"))
+    brows = [_filled(seen, b) for b in BROWS]
+    both: Mask = np.logical_or(*brows)
+    _narrow(out, ~_grown(both, BROW_REACH), ALL & ~bits("brows"))
+    for brow in brows:
+        _brow(out, brow, grey)
     eyes = np.logical_or(*(_filled(seen, e) for e in EYES))
     iris = np.logical_or(*(_disc(e) for e in seen.iris))
     _narrow(out, ~_grown(eyes, 3), ALL & ~bits("eyes", "iris"))
@@ -92,6 +102,35 @@ def _features(out: Sets, seen: Seen) -> None:
     _narrow(out, _shrunk(lips, 3), bits("lips", "mouth", "teeth"))
     _narrow(out, _shrunk(mouth, 3), bits("mouth", "teeth"))
     _narrow(out, ~_grown(mouth, 3), ALL & ~bits("mouth", "teeth"))
+
+
+def _brow(out: Sets, brow: Mask, grey: NDArray[np.float32] | None) -> None:
+    """Its outline's middle; in a picture, what is dark beside what is as light as skin."""
+    inner, near = _shrunk(brow, 3), _grown(brow, BROW_REACH)
+    if grey is not None and inner.any():
+        light = np.log(grey + 0.03)
+        skin, known = _above(light, near)
+        contrast = float(np.median(skin)) - float(np.quantile(light[inner], 0.25))
+        near = near & known
+        if contrast > PLAIN:
+            dark, light_as_skin = light < skin - 0.6 * contrast, light > skin - 0.35 * contrast
+            _narrow(out, near & ~brow & light_as_skin, ALL & ~bits("brows"))
+            inner = (near & dark) | (inner & ~light_as_skin)
+    _narrow(out, inner, bits("brows", "hair", "glasses", "hat"))
+
+
+def _above(light: NDArray[np.float32], near: Mask) -> tuple[NDArray[np.float32], Mask]:
+    """How light the skin above a brow is in every column `[1, SIDE]`, and in which there is any."""
+    above: Mask = np.asarray(np.roll(near, -10, axis=0) & ~near)
+    here: Mask = np.asarray(above.any(0))
+    if not here.any():
+        return np.zeros((1, SIDE), np.float32), np.zeros((1, SIDE), bool)
+    columns = np.nonzero(here)[0]
+    pairs = zip(light.T, above.T, strict=True)
+    each = [np.median(column[where]) for column, where in pairs if where.any()]
+    wide = np.convolve(np.pad(each, 4, mode="edge"), np.full(9, 1 / 9), "valid")
+    skin = np.interp(np.arange(SIDE), columns, wide).astype(np.float32)
+    return skin[None], here[None]
 
 
 def _narrow(out: Sets, where: Mask, allowed: int) -> None:

@@ -3,12 +3,11 @@
     python -m recipes.parser.label renders --data renders/pairs
     python -m recipes.parser.label photos --photos portraits --teachers teachers --out runs/photos
     python -m recipes.parser.train_parser --data renders/pairs --photos runs/photos \\
-        --out runs/parser --minutes 45
+        --out runs/parser --minutes 80
 
-The trunk keeps ImageNet's weights, so that the parser sees renders and photographs alike: it looks
-once at varied pictures, and what reads its features is trained on sampled pixels of them
-(`recipes.parser.samples`). In further rounds its own confident answers join what is known of the
-photographs (`recipes.parser.self_training`).
+The trunk begins with ImageNet's weights and learns slowly, what reads its features fast. In further
+rounds the parser's own confident answers join what is known of the photographs
+(`recipes.parser.self_training`), and so does what a person outlined (`recipes.parser.rough`).
 """
 
 from __future__ import annotations
@@ -28,13 +27,20 @@ from multimodal.metrics import efficientnet_lite0
 from multimodal.parsing.classes import CLASSES, COLORS
 from multimodal.parsing.files import save_parser
 from multimodal.parsing.network import ParserConfig, ParserNetwork
-from recipes.data import index_batches
 from recipes.loop import Average, Run, RunConfig, start
 from recipes.parser.data import Labelled, Mixture
-from recipes.parser.losses import overlap, set_loss
-from recipes.parser.rough import rough_samples
-from recipes.parser.samples import keep_samples, read_samples
+from recipes.parser.losses import losses, overlap, pixel_weights
+from recipes.parser.rough import outlined, told
 from recipes.parser.self_training import answered, plain
+
+FIXED = ("conv_stem", "bn1", "blocks.0", "blocks.1")
+"""Of the trunk: edges and textures, which ImageNet taught, at the sizes that cost the most."""
+TRUNK_RATE = 0.25
+"""Of the rate at which the rest learns."""
+WARM = 100
+"""Steps in which the rate rises."""
+OUTLINED_AGAIN = 4
+"""How many times more often a photograph comes that a person outlined."""
 
 
 def new_parser(config: ParserConfig, pretrained: bool = True) -> ParserNetwork:
@@ -42,105 +48,130 @@ def new_parser(config: ParserConfig, pretrained: bool = True) -> ParserNetwork:
     parser = ParserNetwork(config)
     if pretrained:
         parser.trunk.load_state_dict(efficientnet_lite0().state_dict(), strict=False)
-    parser.trunk.requires_grad_(False)
     return parser.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def read_sampled(parser: ParserNetwork, seen: Tensor) -> Tensor:
-    """Logits `[N, C]` of sampled pixels' features `[N, F]`: the decoder without its pictures."""
-    maps: list[Any] = list(parser.maps)
-    weight = torch.cat([one.weight[:, :, 0, 0] for one in maps], 1)
-    x = F.linear(seen, weight, maps[0].bias)
-    for layer in parser.read:
-        if isinstance(layer, nn.Conv2d):
-            x = F.linear(x, layer.weight[:, :, 0, 0], layer.bias)
-        else:
-            x = layer(x)
-    return x
+@torch.no_grad()
+def begin(parser: ParserNetwork, pictures: Tensor) -> None:
+    """Weights under which every feature of some pictures `[B, 3, S, S]` counts alike at first."""
+    for found, one in zip(parser.trunk(pictures), parser.maps, strict=True):
+        weight = cast(nn.Conv2d, one).weight
+        spread = found.std((0, 2, 3)) + 1e-2
+        weight.normal_(std=(2 / weight.shape[1]) ** 0.5)
+        weight[:, : len(spread)] /= spread[None, :, None, None]
+        cast(nn.Conv2d, one).bias.copy_(  # type: ignore[union-attr]
+            -weight[:, : len(spread), 0, 0] @ found.mean((0, 2, 3))
+        )
 
 
-def begin(parser: ParserNetwork, seen: Tensor) -> None:
-    """Weights under which every feature counts alike at first."""
-    spread = seen[:20000].float()
-    scale = 1 / (spread.std(0) + 1e-2)
-    with torch.no_grad():
-        first = 0
-        for one in cast("list[nn.Conv2d]", list(parser.maps)):
-            count = one.in_channels
-            nn.init.normal_(one.weight, std=(2 / spread.shape[1]) ** 0.5)
-            one.weight.mul_(scale[None, first : first + count, None, None])
-            first += count
-        parser.maps[0].bias.copy_(-read_mean(parser, spread.mean(0)))  # type: ignore[union-attr,operator]
+def wide_depthwise(parser: nn.Module) -> None:
+    """Let depthwise convolutions learn in float32 where the rest is bfloat16: their gradients are
+    several times as slow in the latter on a CPU."""
+    for module in parser.modules():
+        if isinstance(module, nn.Conv2d) and module.groups > 1:
+            module.forward = _Wide(module.forward)  # type: ignore[assignment,method-assign]
 
 
-def read_mean(parser: ParserNetwork, mean: Tensor) -> Tensor:
-    """What the maps say of mean features `[F]`, without bias."""
-    maps: list[Any] = list(parser.maps)
-    return torch.cat([one.weight[:, :, 0, 0] for one in maps], 1) @ mean
+class _Wide:
+    """A layer's forward pass without autocast."""
+
+    def __init__(self, forward: Any) -> None:
+        self.inner = forward
+
+    def __call__(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return cast(Tensor, self.inner(x.float()))
 
 
-def train(
-    run: Run, parser: ParserNetwork, seen: Tensor, sets: Tensor, batch: int, lr: float
-) -> ParserNetwork:
-    """Train what reads the trunk's features; returns the averaged network.
+def optimizer_of(parser: ParserNetwork, lr: float) -> torch.optim.Optimizer:
+    """AdamW, the trunk at its own rate (`base` of every group)."""
+    trunk = [p for n, p in parser.named_parameters() if n.startswith("trunk.") and p.requires_grad]
+    rest = [p for n, p in parser.named_parameters() if not n.startswith("trunk.")]
+    groups: list[dict[str, Any]] = [
+        {"params": trunk, "base": lr * TRUNK_RATE},
+        {"params": rest, "base": lr},
+    ]
+    return torch.optim.AdamW(groups, lr=lr, weight_decay=0.01)
+
+
+def train(run: Run, parser: ParserNetwork, data: Mixture, batch: int, lr: float) -> ParserNetwork:
+    """Train all of a parser; returns the averaged network.
 
     Args:
         run: says how long.
-        parser: of which all but the trunk learns.
-        seen: features of sampled pixels `[N, F]`.
-        sets: their sets `[N]`.
-        batch: pixels of a step.
+        parser: learns; its normalisation keeps ImageNet's means and variances, and its trunk's
+            first blocks their weights.
+        data: varied batches.
+        batch: pictures of a batch.
         lr: rate at the beginning; it falls to nothing.
     """
-    learning = [p for n, p in parser.named_parameters() if not n.startswith("trunk.")]
-    optimizer = torch.optim.AdamW(learning, lr=lr, weight_decay=0.01)
-    average = Average(parser, half_life=300 * batch)
+    parser.eval().requires_grad_(True)
+    for name in FIXED:
+        parser.trunk.get_submodule(name).requires_grad_(False)
+    optimizer = optimizer_of(parser, lr)
+    average = Average(parser, half_life=200 * batch)
+    wide_depthwise(parser)
     parts: dict[str, Any] = {"parser": parser, "average": average, "optimizer": optimizer}
     run.resume(parts)
-    batches = index_batches(len(seen), batch, run.config.seed + run.step)
-    device = run.fabric.device
+    device, warm = run.fabric.device, min(WARM, 1 + run.config.steps // 5)
     run.start_clock()
     for step in run.steps(parts, batch):
         for group in optimizer.param_groups:
-            group["lr"] = lr * min((step + 1) / 50, 1.0) * max(1 - run.share_done(), 0.02)
-        index = torch.from_numpy(next(batches))
+            rate = min((step + 1) / warm, 1.0) * max(1 - run.share_done(), 0.02)
+            group["lr"] = group["base"] * rate
+        pictures, sets = next(data)
+        weights = pixel_weights(sets).to(device)
+        pictures = pictures.contiguous(memory_format=torch.channels_last).to(device)
+        sets = sets.to(device)
         with fast_autocast(device):
-            found = read_sampled(parser, seen[index].to(device))
-        loss = set_loss(found.T[None, :, :, None], sets[index].to(device)[None, :, None])
+            logits = parser(pictures)
+        asked, shape = losses(logits, sets, weights)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        (asked + shape).backward()
+        torch.nn.utils.clip_grad_norm_(parser.parameters(), 5.0)
         optimizer.step()
         average.update(parser, batch, (step + 1) * batch)
-        run.log({"loss": loss.detach()})
+        run.log({"loss": asked.detach(), "overlap": 1 - shape.detach()})
     return cast(ParserNetwork, average.module)
 
 
 def in_rounds(
     run: Run,
     parser: ParserNetwork,
-    seen: Tensor,
-    sets: Tensor,
+    renders: Labelled,
+    photos: Labelled | None,
     options: argparse.Namespace,
-    rough: tuple[Tensor, Tensor] | None = None,
 ) -> ParserNetwork:
-    """First what is plain, then all, as the parser of the round before decides it; from then on
-    with what is known of roughly outlined photographs."""
-    for number in range(1 + options.self_train):
-        chosen = torch.ones(len(sets), dtype=torch.bool)
-        known = sets
-        if number == 0 and options.self_train:
-            chosen = plain(sets)
-        elif number:
-            known = answered(lambda x: read_sampled(parser, x.float()), seen, sets)
+    """First what is plain, then all, as the parser of the round before decides it."""
+    for number in range(1 + (options.self_train if photos else 0)):
         config = replace(run.config, out=options.out / f"round{number}")
-        one = Run(config, run.fabric)
         config.out.mkdir(parents=True, exist_ok=True)
-        part = seen[chosen], known[chosen]
-        if rough is not None and (number or not options.self_train):
-            part = torch.cat([part[0], rough[0]]), torch.cat([part[1], rough[1]])
-        found = train(one, parser, *part, options.batch, options.lr)
+        known, again = photos, list[int]()
+        if photos is not None:
+            known, again = _known(parser, photos, number, options)
+        sides = (options.side,)
+        seed = options.seed + number
+        data = Mixture(
+            renders, known, options.batch, options.photo_share, sides, seed, OUTLINED_AGAIN * again
+        )
+        if number == 0:
+            begin(parser, next(data)[0])
+        found = train(Run(config, run.fabric), parser, data, options.batch, options.lr)
         parser.load_state_dict(found.state_dict())
     return parser
+
+
+def _known(
+    parser: ParserNetwork, photos: Labelled, number: int, options: argparse.Namespace
+) -> tuple[Labelled, list[int]]:
+    """What is known of the photographs in a round, and which are outlined."""
+    outlines = told(photos) if options.rough else []
+    if number:
+        photos = answered(parser, photos, outlines)
+    elif options.self_train:
+        sets = np.stack([photos[i][1] for i in range(len(photos))])
+        photos = Labelled(photos.images, (plain(sets),), photos.names)
+    return (outlined(photos) if options.rough else photos), outlines
 
 
 @torch.no_grad()
@@ -177,48 +208,37 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="labelled shards")
     parser.add_argument("--photos", type=Path, help="labelled photographs")
-    parser.add_argument("--rough", type=Path, help="where the roughly outlined photographs lie")
+    parser.add_argument("--rough", action="store_true", help="heed the outlines of photographs")
     parser.add_argument("--heldout", type=Path, help="labelled shards to measure on")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--pictures", type=int, default=4000, help="varied pictures to sample from")
     parser.add_argument("--photo-share", type=float, default=0.5)
     parser.add_argument("--side", type=int, default=256, help="of the pictures it is shown")
-    parser.add_argument("--batch", type=int, default=4096, help="sampled pixels of a step")
-    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--plain", action="store_true", help="no trunk that knows ImageNet")
     parser.add_argument(
         "--self-train",
         type=int,
-        default=2,
+        default=1,
         help="rounds of learning its own answers on photographs",
     )
-    parser.add_argument("--steps", type=int, default=600, help="of a round")
-    parser.add_argument("--minutes", type=float, default=0)
+    parser.add_argument("--steps", type=int, default=4000, help="of a round")
+    parser.add_argument("--minutes", type=float, default=0, help="of a round")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
 
 def main() -> None:
-    """Parse the command line, sample, train, save, and measure on held-out renders."""
+    """Parse the command line, train, save, and measure on held-out renders."""
     options = _options()
     run = start(RunConfig(options.out, options.steps, options.minutes, options.seed))
     parser = new_parser(ParserConfig(options.side), not options.plain).to(run.fabric.device)
     photos = Labelled.photographs(options.photos) if options.photos else None
-    mixture = Mixture(
-        Labelled.renders(options.data),
-        photos,
-        8,
-        options.photo_share,
-        (options.side,),
-        options.seed,
-    )
-    keep_samples(parser, mixture, options.out / "samples", -(-options.pictures // 200))
-    seen, sets = read_samples(options.out / "samples")
-    begin(parser, seen)
-    rough = rough_samples(parser, options.rough, seed=options.seed) if options.rough else None
-    trained = in_rounds(run, parser, seen, sets, options, rough)
+    renders = Labelled.renders(options.data)
+    trained = in_rounds(run, parser, renders, photos, options)
     save_parser(trained, options.out / "parser.safetensors")
-    show(run, trained, mixture)
+    data = Mixture(renders, photos, 8, options.photo_share, (options.side,), options.seed)
+    show(run, trained, data)
     if options.heldout:
         run.log(dict(mean_overlap(trained.float(), Labelled.renders(options.heldout))), force=True)
 

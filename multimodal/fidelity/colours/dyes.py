@@ -119,10 +119,10 @@ PALE, PALEST = 0.14, 0.3
 """Spread of the colours of grey hair, beside its brightness, and that brightness at least."""
 BRIGHT, KEPT = ("blond", "gray", "white"), 0.85
 """Colours of hair that never darken much, and how much of the hair's own brightness stays."""
-DYED = 0.5
+DYED = 0.7
 """Change of the mean's logarithm from which hair is dyed wholly."""
-EVENED = 0.8
-"""Change of the brightness, in logarithms, from which it is wholly evened out."""
+EVENED = (0.15, 0.8)
+"""Change of the brightness, in logarithms, from which it is evened out, and wholly so."""
 MOST = (1.6, 2.4)
 """The most by which the contrast of hair grows, and of hair that darkens: strands of white hair
 hardly differ."""
@@ -177,7 +177,9 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
     darkest = np.minimum(np.log(DARKEST + DARK), _mean(own))
     wanted = np.clip(wanted, np.maximum(darkest, np.log(0.03 + DARK)), np.log(0.92 + DARK))
     # Hair that nearly has the colour keeps its strands' own colours and contrast.
-    follow *= min(1.0, float(np.abs(wanted - _mean(own)).max()) / DYED)
+    change_of = min(1.0, float(np.abs(wanted - _mean(own)).max()) / DYED)
+    follow *= change_of
+    wanted = _mean(own) + change_of**0.4 * (wanted - _mean(own))
     spread = float(np.log(own @ GREY + DARK).std()) + 1e-3
     usual = float(np.interp(np.exp(wanted) @ GREY, *CONTRASTS))
     lighter = float((wanted - _mean(own)) @ GREY)
@@ -185,7 +187,8 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
     contrast = np.clip((usual / spread) ** 0.7, DARKER if darker else 0.5, MOST[darker])
     veiled = 0.75 if named is None or named.sense not in COLOURLESS else 0.95
     tint = tint_towards(own, wanted, 1 + follow * (contrast - 1), veiled * follow, capped=True)
-    return replace(tint, even=follow * min(1.0, abs(lighter) / EVENED))
+    even = (abs(lighter) - EVENED[0]) / (EVENED[1] - EVENED[0])
+    return replace(tint, even=follow * min(max(even, 0.0), 1.0))
 
 
 def _of_age(wishes: Wishes) -> Meant | None:

@@ -32,7 +32,7 @@ class Tint:
         curves: `[256, 3]`, what becomes of each level of each colour.
         veil: `[256, 3]`, the colour that each grey becomes.
         share: of the veil, in [0, 1]; noise of dark pixels has colours, their grey has not.
-        even: how far a mask evens the brightness out first, in [0, 1].
+        even: how far a mask evens the brightness out first, and holds nothing brighter, in [0, 1].
     """
 
     curves: np.ndarray
@@ -101,7 +101,7 @@ def apply_tint(photo: np.ndarray, mask: Mask, tint: Tint) -> None:
         found = own + (wanted - mine) * cv2.merge([alpha] * 3)
         if mask.top is not None:  # no mixture is brighter than both that are mixed
             found = cv2.min(found, cv2.max(own, wanted))
-            found -= (own - mine) * cv2.merge([cv2.pow(alpha, WHOLE)] * 3)
+            found -= (own - mine) * cv2.merge([cv2.pow(alpha, WHOLE) * tint.even] * 3)
         photo[start:stop, left:right] = rounded(found)
 
 
@@ -116,7 +116,7 @@ def apply_tint_quickly(photo: np.ndarray, mask: Mask, tint: Tint) -> None:
         veil = cv2.LUT(grey, rounded(tint.veil)[None])
         wanted = cv2.addWeighted(wanted, 1 - tint.share, veil, tint.share, 0)
     found = cv2.blendLinear(wanted, mine, mask.alpha, 1 - mask.alpha)
-    part_of = cv2.pow(mask.alpha, WHOLE)
+    part_of = cv2.pow(mask.alpha, WHOLE) * tint.even
     if mask.top is not None:
         most = cv2.max(part, wanted)
         over = cv2.subtract(part, mine)

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from multimodal.parsing import CLASSES, ParserConfig, load_parser, save_parser
 from recipes.loop import RunConfig, start
 from recipes.parser import augment
 from recipes.parser.data import Labelled, Mixture, members
 from recipes.parser.evaluate_parser import read_hand_labels
-from recipes.parser.losses import overlap, set_loss
+from recipes.parser.losses import losses, overlap, pixel_weights, set_loss
 from recipes.parser.partial import ALL, bits, sets_of
-from recipes.parser.rough import FACE, read_rough, rough_samples, rough_sets
-from recipes.parser.samples import choose, keep_samples, pyramid, read_samples
-from recipes.parser.self_training import answered, plain
-from recipes.parser.teachers import Seen
-from recipes.parser.train_parser import (
-    begin,
-    mean_overlap,
-    new_parser,
-    read_sampled,
-    show,
-    train,
-)
+from recipes.parser.partial import SIDE as WHOLE
+from recipes.parser.rough import FACE, outlined, read_rough, rough_sets, told
+from recipes.parser.self_training import answered, decided, plain
+from recipes.parser.teachers import BROWS, OVAL, Seen
+from recipes.parser.train_parser import begin, in_rounds, mean_overlap, new_parser, show, train
 
 SIDE = 64
 TINY = ParserConfig(SIDE, (24, 16))
@@ -105,91 +98,113 @@ def test_points_and_person_leave_sets() -> None:
     assert not (sets[60:] & bits("background")).any()
 
 
+def test_overlap_is_learnt_of_sure_pixels_alone() -> None:
+    logits = torch.full((1, 16, 4, 4), -20.0)
+    hair, skin = CLASSES.index("hair"), CLASSES.index("skin")
+    logits[:, hair, :2], logits[:, skin, 2:] = 20.0, 20.0
+    sets = torch.full((1, 4, 4), bits("skin"), dtype=torch.int32)
+    sets[:, :2] = bits("hair")
+    assert float(losses(logits, sets)[1]) == pytest.approx(0, abs=1e-4)
+    sets[:, 1] = bits("skin")
+    assert float(losses(logits, sets)[1]) == pytest.approx(1 - (4 / 8 + 8 / 12) / 2, abs=1e-3)
+    sets[:, 1] = bits("skin", "hat")
+    assert float(losses(logits, sets)[1]) == pytest.approx(0, abs=1e-3)
+
+
+def test_small_parts_and_borders_count_more() -> None:
+    sets = torch.ones(1, SIDE, SIDE, dtype=torch.int32)
+    sets[:, :8, :8] = bits("hair")
+    weights = pixel_weights(sets)[0]
+    assert weights[2, 2] > 2 * weights[40, 40]
+    assert weights[7, 2] > 2 * weights[2, 2]
+
+
+def test_a_brow_is_what_is_dark_in_its_outline_and_beside() -> None:
+    grey = np.full((WHOLE, WHOLE), 0.7, np.float32)
+    points = np.full((468, 2), 0.5)
+    for k, brow in enumerate(BROWS):
+        xs = np.linspace(0, 0.2, 5) + 0.25 + 0.3 * k
+        points[list(brow)] = np.stack([np.r_[xs, xs[::-1]], np.repeat([0.42, 0.38], 5)], 1)
+    turn = np.linspace(0, 2 * np.pi, 36, endpoint=False)
+    points[list(OVAL)] = 0.5 + 0.4 * np.stack([np.cos(turn), np.sin(turn)], 1)
+    seen = Seen(points, np.full((2, 5, 2), 0.5), 1.0, np.ones((WHOLE, WHOLE), np.float32))
+    grey[97:106, 66:112] = 0.1
+    plainly, without = sets_of(seen, grey), sets_of(seen)
+    brow, allowed = bits("brows"), bits("brows", "hair", "glasses", "hat")
+    assert not int(plainly[98, 90]) & ~allowed
+    assert plainly[98, 90] & brow
+    assert not plainly[95, 90] & brow  # as light as skin, though the outline is near
+    assert without[95, 90] & brow
+
+
 def test_a_short_run_learns_saves_and_goes_on(renders: Labelled, tmp_path: Path) -> None:
     parser = new_parser(TINY, pretrained=False)
-    data = Mixture(renders, None, 4, sides=(SIDE,))
-    keep_samples(parser, data, tmp_path / "samples", parts=2, batches=1)
-    seen, sets = read_samples(tmp_path / "samples")
-    assert len(seen) == len(sets) == 2 * 4 * 256
-    begin(parser, seen)
-    before = float(set_loss(read_sampled(parser, seen.float()).T[None, :, :, None], as_row(sets)))
-    run = start(RunConfig(tmp_path, steps=40, log_every=20))
-    trained = train(run, parser, seen, sets, batch=256, lr=3e-3)
-    after = float(set_loss(read_sampled(trained, seen.float()).T[None, :, :, None], as_row(sets)))
-    assert after < 0.8 * before
+    data = Mixture(renders, None, 2, sides=(SIDE,))
+    begin(parser, next(data)[0])
+    pictures, sets = next(Mixture(renders, None, 2, sides=(SIDE,), seed=9))
+    with torch.no_grad():
+        before = float(set_loss(parser(pictures), sets))
+    run = start(RunConfig(tmp_path, steps=10, log_every=5))
+    trained = train(run, parser, data, 2, 1e-2)
+    with torch.no_grad():
+        assert float(set_loss(trained(pictures), sets)) < 0.8 * before
     save_parser(trained, tmp_path / "parser.safetensors")
     show(run, trained, data)
     assert (tmp_path / "parsed.png").is_file()
     assert 0 <= mean_overlap(load_parser(tmp_path).network, renders)["mean"] <= 1
-    again = start(RunConfig(tmp_path, steps=41))
-    train(again, parser, seen, sets, batch=256, lr=3e-3)
-    assert again.step == 41
+    again = start(RunConfig(tmp_path, steps=11))
+    train(again, new_parser(TINY, pretrained=False), data, 2, 1e-2)
+    assert again.step == 11
 
 
-def as_row(sets: torch.Tensor) -> torch.Tensor:
-    return sets[None, :, None]
-
-
-def test_sampled_pixels_are_read_as_whole_pictures_are(renders: Labelled) -> None:
-    torch.manual_seed(1)
-    parser = new_parser(TINY, pretrained=False)
-    picture = torch.rand(1, 3, SIDE, SIDE) * 2 - 1
-    with torch.no_grad():
-        features = parser.trunk(picture)
-        whole = parser.decode(features)
-        at = torch.tensor([[(20.5 / 32) * 2 - 1, (8.5 / 32) * 2 - 1]])[None, None]
-        alone = read_sampled(parser, pyramid(features, at))
-    torch.testing.assert_close(alone[0], whole[0, :, 8, 20], atol=0.02, rtol=0.02)
-
-
-def test_small_parts_and_borders_are_sampled_more() -> None:
-    sets = np.ones((SIDE, SIDE), np.uint16)
-    sets[:8, :8] = 4
-    sets[32:] = ALL
-    chosen = sets.ravel()[choose(sets, np.random.default_rng(0))]
-    assert (chosen == 4).mean() > 0.15
-    assert not (chosen == ALL).any()
-    unknown = np.full((SIDE, SIDE), ALL, np.uint16)
-    assert len(choose(unknown, np.random.default_rng(0))) == 256
-
-
-def test_rare_classes_are_struck_and_sure_answers_become_labels() -> None:
-    read = Favourite("skin", 3.0)
-    sets = torch.tensor(
-        [bits("skin", "beard"), bits("glasses"), bits("skin", "hair"), bits("hat", "beard")]
+def test_rounds_learn_their_own_answers(renders: Labelled, tmp_path: Path) -> None:
+    sets = np.stack([renders[i][1] for i in range(len(renders))])
+    sets[:, 24:40] = bits("skin", "glasses")
+    photos = Labelled(renders.images, (sets,), ("a.png", "b.png", "c.png", "d.png"))
+    options = argparse.Namespace(
+        out=tmp_path, self_train=1, rough=True, side=SIDE, batch=2, photo_share=0.5, seed=0, lr=1e-3
     )
-    sets = sets.int()
-    assert plain(sets).tolist() == [False, True, True, False]
-    found = answered(read, torch.zeros(4, 5), sets)
+    run = start(RunConfig(tmp_path, steps=1))
+    in_rounds(run, new_parser(TINY, pretrained=False), renders, photos, options)
+    assert (tmp_path / "round0").is_dir()
+    assert (tmp_path / "round1").is_dir()
+
+
+def test_rare_classes_are_struck_and_sure_answers_become_labels(renders: Labelled) -> None:
+    asked = [bits("skin", "beard"), bits("glasses"), bits("skin", "hair"), bits("hat", "beard")]
+    sets = np.array(asked, np.uint16)
+    assert plain(sets).tolist() == [ALL, bits("glasses"), bits("skin", "hair"), ALL]
+    sure = torch.zeros(1, 16, 1, 4)
+    sure[:, CLASSES.index("skin")] = 3.0
+    row = torch.tensor(asked).int()[None, None]
+    found = decided(sure.softmax(1), row)[0, 0]
     assert found.tolist() == [bits("skin"), bits("glasses"), bits("skin"), bits("hat", "beard")]
-    unsure = answered(Favourite("skin", 0.3), torch.zeros(4, 5), sets)
+    unsure = decided((sure / 10).softmax(1), row)[0, 0]
     assert unsure.tolist() == [ALL, bits("glasses"), bits("skin", "hair"), bits("hat", "beard")]
+    network = new_parser(TINY, pretrained=False)
+    photos = answered(network, renders, [1])
+    assert np.array_equal(photos[1][1], renders[1][1])
+    assert photos[0][1].shape == (SIDE, SIDE)
 
 
-class Favourite:
-    """Reads one class everywhere."""
-
-    def __init__(self, name: str, by: float) -> None:
-        self.logits = torch.zeros(len(CLASSES))
-        self.logits[CLASSES.index(name)] = by
-
-    def __call__(self, seen: torch.Tensor) -> torch.Tensor:
-        return self.logits.expand(len(seen), -1)
-
-
-def test_rough_outlines_tell_of_what_they_cover_alone(tmp_path: Path) -> None:
+def test_rough_outlines_tell_of_what_they_cover_alone(renders: Labelled) -> None:
     square = [[10, 10], [40, 10], [40, 40], [10, 40]]
     face = [[30, 30], [80, 30], [80, 80], [30, 80]]
-    shapes = [("hat", square), ("skin", face)]
-    sets = rough_sets(shapes, SIDE)
+    shapes: list[tuple[str, list[list[int]]]] = [("hat", square), ("skin", face)]
+    known = np.full((SIDE, SIDE), ALL, np.uint16)
+    known[48:] = bits("skin", "beard", "neck")
+    sets = rough_sets(shapes, known)
     assert sets[12, 12] == sets[24, 24] == bits("hat")
     assert sets[45, 45] == FACE
-    assert sets[60, 5] == ALL
-    Image.new("RGB", (100, 100), (90, 60, 40)).save(tmp_path / "one.png")
-    network = new_parser(TINY, pretrained=False)
-    seen, known = rough_samples(network, tmp_path, 2, outlines={"one.png": shapes})
-    assert len(seen) == len(known) > 100
-    assert set(known.tolist()) <= {bits("hat"), FACE}
+    assert sets[50, 45] == bits("skin", "beard")
+    assert sets[40, 5] == ALL
+    known[:] = bits("lips", "beard")
+    assert rough_sets([("beard", face)], known)[45, 45] == bits("lips", "beard")
+    photos = Labelled(renders.images, renders.labels, ("a.png", "b.png", "c.png", "d.png"))
+    assert told(photos, {"c.png": shapes}) == [2]
+    drawn = outlined(photos, {"c.png": shapes})
+    assert drawn[2][1][12, 12] == bits("hat")
+    assert drawn[1][1][12, 12] == 1
 
 
 def test_roughly_outlined_photographs_are_none_that_a_parser_is_measured_on() -> None:
