@@ -22,13 +22,13 @@ DARK = 0.03
 UNREST = 0.12
 """Amounts up to this are taken for none."""
 NAMED = {
-    "sex: female": ("man", -1.5),
-    "sex: male": ("man", 1.7),
-    "age: old": ("old", 1.2),
-    "age: child": ("child", 1.6),
+    "sex: female": {"man": -1.5},
+    "sex: male": {"man": 1.7},
+    "age: old": {"old": 1.2},
+    "age: child": {"child": 1.5, "old": -0.5},
 }
-"""Classes whose words name a look, and how much of it they mean. A drawing between man and woman
-hardly changes when it is made a woman; the photo shall."""
+"""Classes whose words name looks, and how much of each they mean. A drawing between man and woman
+hardly changes when it is made a woman; the photo shall. Children are no small old people."""
 SURPLUS = 1.6
 """No look is taken further than this."""
 
@@ -55,8 +55,8 @@ def look_of(
     names = looks().names
     led = named(wishes)
     amounts = np.zeros(len(names)) if led else amounts_of(*pictures, meshes)
-    for sense, (name, much) in NAMED.items():
-        if wishes.amount(sense) > 0:
+    for sense, named_looks in NAMED.items():
+        for name, much in named_looks.items() if wishes.amount(sense) > 0 else ():
             pick, index = np.maximum if much > 0 else np.minimum, names.index(name)
             amounts[index] = pick(amounts[index], much * wishes.amount(sense))
     for name, much in felt(own, wishes).items():
