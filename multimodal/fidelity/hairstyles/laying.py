@@ -119,7 +119,10 @@ def _toned(colours: np.ndarray, worn: np.ndarray, own: np.ndarray) -> np.ndarray
     rest = logs - mean
     light = rest.mean(axis=-1, keepdims=True)
     vivid = [float(np.abs(m - m.mean()).max()) + 0.03 for m in (wanted, mean)]
-    hue = ((rest - light) * min(vivid[0] / vivid[1], 1.0) * HUES).clip(-0.2, 0.2)
+    motley = [float((t - t.mean(axis=1, keepdims=True)).std(axis=0).max()) for t in (own, worn)]
+    kept = min(vivid[0] / vivid[1], motley[0] / (motley[1] + 1e-3), 1.0) * HUES
+    most = min(0.2, 2 * motley[0])  # dark strands of many hues are no grey ones
+    hue = ((rest - light) * kept).clip(-most, most)
     return np.asarray((np.exp(wanted + light * factor + hue) - DARK).clip(0, 1), np.float32)
 
 
