@@ -23,6 +23,8 @@ from multimodal.types import Face
 HERE = Path(__file__).resolve().parent
 SIDE = 320
 """Of each face in the picture."""
+OTHER = 5
+"""Which sample the last row shows."""
 SECONDS = 3.0
 """Of the sound that the second row shows."""
 
@@ -39,20 +41,27 @@ class Wish:
 
 def wishes() -> list[Wish]:
     """What the first row shows."""
-    laugh = str(sounds()[0])
-    return [
-        Wish('"a big smile"', text="a big smile"),
-        Wish('"an old person"', text="an old person"),
-        Wish('"a man"', text="a man"),
-        Wish('"red hair"', text="red hair"),
-        Wish(f"{Path(laugh).name} (sound)", sound=laugh),
-    ]
+    return [*_said("a big smile", "an old person", "red hair", "a child"), _heard(0)]
 
 
-def edits_row(editor: FaceEditor, face: Face) -> Image.Image:
+def others() -> list[Wish]:
+    """What the row of another face shows."""
+    return [*_said("a woman", "long hair", "bald", "an old man"), _heard(2)]
+
+
+def _said(*texts: str) -> list[Wish]:
+    return [Wish(f'"{text}"', text=text) for text in texts]
+
+
+def _heard(index: int) -> Wish:
+    path = sounds()[index]
+    return Wish(f"{path.name} (sound)", sound=str(path))
+
+
+def edits_row(editor: FaceEditor, face: Face, wanted: list[Wish]) -> Image.Image:
     """The photo, and an edit each."""
     pictures, labels = [face.crop or face.aligned], ["photo"]
-    for wish in wishes():
+    for wish in wanted:
         result = editor.edit(face, text=wish.text, sound=wish.sound, strength=wish.strength)
         pictures.append(result.after)
         labels.append(wish.label)
@@ -72,7 +81,7 @@ def motion_row(editor: FaceEditor, face: Face, cells: int) -> Image.Image:
 
 
 def main() -> None:
-    """Read the command line, draw both rows, write the picture."""
+    """Read the command line, draw the rows, write the picture."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default=None, help="default: the bundled one")
     parser.add_argument("--face", type=Path, nargs="*", help="default: a sample")
@@ -82,8 +91,11 @@ def main() -> None:
     rows = []
     for path in given.face or faces()[4:5]:
         face = editor.invert(load_image(path), "encoder")
-        first = edits_row(editor, face)
+        first = edits_row(editor, face, wishes())
         rows += [first, motion_row(editor, face, len(wishes()) + 1)]
+    if not given.face:
+        face = editor.invert(load_image(faces()[OTHER]), "encoder")
+        rows.append(edits_row(editor, face, others()))
     print(save_image(stack(rows), given.out, "What Semblance does to a face"))
 
 
