@@ -121,6 +121,8 @@ BRIGHT, KEPT = ("blond", "gray", "white"), 0.85
 """Colours of hair that never darken much, and how much of the hair's own brightness stays."""
 DYED = 0.7
 """Change of the mean's logarithm from which hair is dyed wholly."""
+TINGED = 0.12
+"""Change of the hue alone from which hair becomes wholly grey, white or black."""
 EVENED = (0.15, 0.8)
 """Change of the brightness, in logarithms, from which it is evened out, and wholly so."""
 MOST = (1.6, 2.4)
@@ -177,7 +179,10 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
     darkest = np.minimum(np.log(DARKEST + DARK), _mean(own))
     wanted = np.clip(wanted, np.maximum(darkest, np.log(0.03 + DARK)), np.log(0.92 + DARK))
     # Hair that nearly has the colour keeps its strands' own colours and contrast.
-    change_of = min(1.0, float(np.abs(wanted - _mean(own)).max()) / DYED)
+    gap = wanted - _mean(own)
+    change_of = min(1.0, float(np.abs(gap).max()) / DYED)
+    if named is not None and named.sense in COLOURLESS:  # a tinge of sand or gold is no grey
+        change_of = max(change_of, min(1.0, float(np.abs(gap - gap @ GREY).max()) / TINGED))
     follow *= change_of
     wanted = _mean(own) + change_of**0.4 * (wanted - _mean(own))
     spread = float(np.log(own @ GREY + DARK).std()) + 1e-3

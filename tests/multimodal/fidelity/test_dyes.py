@@ -97,3 +97,15 @@ def test_grey_hair_has_no_hue_whatever_is_drawn() -> None:
     red, green, blue = tint.veil[60]
     assert abs(blue - green) < 12
     assert abs(red - green) < 12
+
+
+def test_sandy_hair_loses_its_hue_when_grey_is_asked() -> None:
+    own = np.tile(np.array([[0.74, 0.62, 0.48]], np.float32), (400, 1))
+    own *= np.linspace(0.8, 1.1, 400, dtype=np.float32)[:, None]
+    tint = _hair(own, None, 0.0, Wishes((Meant("hair_color: gray"),)))
+    assert tint is not None
+    photo = np.rint(own.clip(0, 1) * 255).astype(np.uint8).reshape(20, 20, 3)
+    before = photo.astype(int)
+    apply_tint(photo, Mask((0, 0, 20, 20), np.ones((20, 20), np.float32)), tint)
+    tinge = [float(np.ptp(levels.reshape(-1, 3).mean(axis=0))) for levels in (before, photo)]
+    assert tinge[1] < 0.35 * tinge[0]

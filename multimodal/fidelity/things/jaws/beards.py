@@ -14,7 +14,7 @@ from multimodal.fidelity.things.jaws.stubble import FINE, grown_up, stubble
 from multimodal.fidelity.things.scene import LEAST, Scene
 from multimodal.fidelity.wishes import Wishes
 
-SHADOW = 0.6
+SHADOW = 0.5
 """How much stubble a man has where words name no beard."""
 COLOUR = (0.16, 0.12, 0.10)
 """Of a beard of who has neither hair nor brows."""
