@@ -34,7 +34,7 @@ from guidance.wishes.vocabulary import load_vocabulary
 from multimodal.meant import Meant
 from multimodal.types import EditRequest, Offset, OnStep, Toolkit
 
-PAINTED = ("eye_color",)
+PAINTED = ("eye_color", "hair_dye")
 """Attributes that no code holds, but that a photo can be painted with."""
 FELT = "expression: "
 """What classes of a sound are told to who edits a photo begin with."""
@@ -218,7 +218,7 @@ class KnownFactors:
         if not request.text or not self.reads:
             return felt
         wishes = self.understand(request.text)[0].wishes
-        senses = [f"{wish.attribute}: {wish.value}" for wish in wishes]
+        senses = [_sense_of(wish) for wish in wishes]
         amounts = [(-shares[0] if wish.negated else shares[0]) * wish.strength for wish in wishes]
         said = tuple(
             Meant(sense, amount * lacking(sense, self.moves, factors, len(senses) == 1), wish.color)
@@ -298,3 +298,9 @@ class KnownFactors:
         asked = wanted(change, self.moves.words, FactorOptions(), self.moves.names)
         order = asked.abs().argsort(descending=True).tolist()
         return [(self.moves.names[i], float(asked[i])) for i in order if float(asked[i]) != 0]
+
+
+def _sense_of(wish: Wish) -> str:
+    """A wish as who edits a photo knows it: there a beard has a colour of its own."""
+    attribute = "beard_color" if wish.part else wish.attribute
+    return f"{attribute}: {wish.value}"

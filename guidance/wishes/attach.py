@@ -16,6 +16,7 @@ SKINS = ("black", "white", "brown")
 """Colours that are said of people."""
 
 GRAYS = ("gray", "grey", "silver")
+GRAY_NAMES = {"grey": "gray"}
 JOIN_COST = 2
 
 BODILY = ("weight", "skin", "hair_length", "hair_style")
@@ -67,12 +68,22 @@ def _of_a_head(items: Sequence[Item], index: int, words: Vocabulary) -> tuple[It
             sense, color = _color_class(head.colors, item.color, item.text, words), item.color
             if sense is None:
                 return replace(item, kind="word", text=said), place
+            if sense == ("hair_color", GRAY_NAMES.get(item.text, item.text)):
+                color = None  # the usual one of such hair
         if sense is not None and (abs(place - index) == 1 or item.kind != "strength"):
             made = replace(item, kind="sense", senses=(sense,), text=said, color=color, head=None)
-            return made, place
+            return replace(made, part=_part(head, (sense,))), place
+        if place == index + 1 and item.kind == "sense" and _part(head, item.senses):
+            return replace(item, text=said, part=head.name), place
         if place == index + 1 and any(attribute in BODILY for attribute, _ in item.senses):
             return replace(item, kind="word", text=said, senses=()), place
     return None
+
+
+def _part(head: Head, senses: Sequence[Sense]) -> str:
+    """The part of a face whose own colour of hair some classes are: a beard, not the hair."""
+    of_hair = any(attribute in ("hair_color", "hair_dye") for attribute, _ in senses)
+    return head.name if of_hair and head.sense is not None else ""
 
 
 def _heads(items: Sequence[Item], index: int) -> list[int]:
@@ -93,14 +104,15 @@ def _heads(items: Sequence[Item], index: int) -> list[int]:
 
 
 def _color_class(attribute: str, color: Color, name: str, words: Vocabulary) -> Sense | None:
-    """The class of a colour on a part of a face, or None where no face has it there."""
+    """The class of a colour on a part of a face, or None where no face has it there; hair can be
+    dyed in any."""
     if attribute == "frames":
         return "glasses", "clear"
     if attribute not in words.palettes:
         return attribute, name
     value, far = nearest(color, words.palettes[attribute])
     if far > words.reach.get(attribute, 1000):
-        return None
+        return ("hair_dye", name) if attribute == "hair_color" else None
     return ("lipstick" if attribute == "lips" else attribute), value
 
 

@@ -26,6 +26,7 @@ class Item:
         amount: a multiple, or years.
         compared: it is a comparative: "older".
         after: years that are added or taken away, not an age.
+        part: the part of a face of which it is said, where that is not what it is a class of.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Item:
     amount: float = 1.0
     compared: bool = False
     after: bool = False
+    part: str = ""
 
 
 @dataclass(frozen=True)

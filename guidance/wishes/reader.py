@@ -130,7 +130,10 @@ class _Walk:
         elif item.kind == "age":
             self._wish(_of_age(item), item)
         elif item.kind == "sense":
-            for wish in [Wish(*sense, color=item.color, said=item.text) for sense in item.senses]:
+            for wish in [
+                Wish(*sense, color=item.color, said=item.text, part=item.part)
+                for sense in item.senses
+            ]:
                 self._wish(wish, item)
             self.turned = self.turning
             self.size, self.compared = None, 0

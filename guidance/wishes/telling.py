@@ -9,6 +9,8 @@ from guidance.wishes.vocabulary import Vocabulary
 
 EXAMPLES = "'a bit older', 'red hair', 'no glasses', 'a smile'"
 
+PARTS = {"eye_color": "eyes", "hair_dye": "hair"}
+
 
 def named(wish: Wish, words: Vocabulary) -> str:
     """A wish as a person would say it: "a bit more: old", "not: afro"."""
@@ -18,7 +20,7 @@ def named(wish: Wish, words: Vocabulary) -> str:
     if wish.years is not None:
         return f"{wish.years:g} years old"
     if wish.attribute in words.missing:
-        label = f"{wish.value} {wish.attribute.split('_')[0]}s"
+        label = f"{wish.value} {wish.part or PARTS[wish.attribute]}"
     before = "not " if wish.negated else ""
     if wish.relative:
         before = "more: " if wish.strength >= words.step else "a bit more: "

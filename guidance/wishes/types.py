@@ -26,6 +26,8 @@ class Wish:
         years: the very age, or the change of it where `relative`.
         opposite: it is what it is because its opposite was turned down.
         said: the words it was read from.
+        part: what of a face has it, where that is not what the attribute speaks of: a beard has a
+            colour of hair.
     """
 
     attribute: str
@@ -37,6 +39,7 @@ class Wish:
     years: float | None = None
     opposite: bool = False
     said: str = ""
+    part: str = ""
 
     @property
     def sense(self) -> Sense:

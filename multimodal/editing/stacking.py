@@ -32,7 +32,13 @@ class Applied:
     mask: Tensor | None = None
 
 
-REGIONS = {"hair_color": "hair", "lipstick": "mouth", "eye_color": "eyes", "skin": "skin"}
+REGIONS = {
+    "hair_color": "hair",
+    "hair_dye": "hair",
+    "lipstick": "mouth",
+    "eye_color": "eyes",
+    "skin": "skin",
+}
 """The named region that a class's words speak of, where they speak of one."""
 
 

@@ -9,6 +9,8 @@ from multimodal.meant import Meant
 
 ADDED = (
     "hair_color",
+    "hair_dye",
+    "beard_color",
     "hair_style",
     "hair_length",
     "lipstick",

@@ -18,7 +18,7 @@ from multimodal.fidelity.wishes import Wishes
 from multimodal.meant import Meant
 
 Names = tuple[str, ...]
-HAIR, LIPS, IRIS = ("hair",), ("lips",), ("iris",)
+HAIR, BEARD, LIPS, IRIS = ("hair",), ("beard",), ("lips",), ("iris",)
 SURE = 0.8
 LEAST = 150
 """Pixels that a region has at least, to be spoken of."""
@@ -51,16 +51,27 @@ def dyes(
         after: the drawing after it.
         wishes: what the words say.
     """
-    named = wishes.strongest("hair_color") or _of_age(wishes)
+    said = wishes.strongest("hair_color")
+    named = said or _of_age(wishes)
     if _of_child(wishes) and not _is_grey(near().levels(HAIR)):
         named = None
+    pull = PULLED[said is None]
     plain = wishes.need_no_drawing and named is None
     hair = None if plain else _change(before, after, HAIR, wishes)
     wanted = named is not None or hair is not None
     if wanted and not _gone(before, after) and natural(near().levels(HAIR)) and not _hidden(near()):
-        tint = _hair(near().levels(HAIR), hair, _light(near(), before), wishes)
+        tint = _hair(near().levels(HAIR), hair, _light(near(), before), named, pull)
         if tint is not None:
             yield HAIR, tint
+    dyed = wishes.strongest("hair_dye")
+    if dyed is not None and dyed.color and natural(near().levels(HAIR)) and not _hidden(near()):
+        yield HAIR, _dyed(near().levels(HAIR), dyed, dyed.color)
+    beard = wishes.strongest("beard_color")
+    if beard is not None and len(near().levels(BEARD)) > LEAST:
+        own, colour = near().levels(BEARD), beard.color
+        tint = _dyed(own, beard, colour) if colour else _hair(own, None, 0.0, beard, 1.0)
+        if tint is not None:
+            yield BEARD, tint
     skin = None if wishes.need_no_drawing else _change(before, after, SKIN, wishes)
     if skin is not None and len(near().levels(SKIN)) > LEAST:
         own = near().levels(SKIN)
@@ -142,6 +153,8 @@ COLOURLESS = ("hair_color: gray", "hair_color: white", "hair_color: black")
 """Hair that has no hue in its lights and shadows."""
 BRIGHTER = 0.6
 """The most by which irises become brighter, in logarithms."""
+TAKEN, VIVID = 0.55, 0.65
+"""How far hair that is dyed takes the brightness of a colour, and its hue."""
 LIPSTICK, USUAL = (0.80, 0.06, 0.16), 0.5
 """The colour of lipstick that is not named, and the brightness of lips in usual light."""
 
@@ -155,9 +168,11 @@ def natural(levels: np.ndarray) -> bool:
     return not pink and bool(blue < green + 0.15 and green < 1.25 * red + 0.05)
 
 
-def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wishes) -> Tint | None:
-    """The tint of hair `[N, 3]`, for a change `[2, 3]` of drawn hair and what words say of it."""
-    named = wishes.strongest("hair_color") or _of_age(wishes)
+def _hair(
+    own: np.ndarray, change: np.ndarray | None, light: float, named: Meant | None, pull: float
+) -> Tint | None:
+    """The tint of hair `[N, 3]`, for a change `[2, 3]` of drawn hair and what words name; `pull` is
+    how far it goes beyond the drawn one to that."""
     if change is None and named is None:
         return None
     change = np.stack([_mean(own)] * 2) if change is None else change
@@ -169,7 +184,6 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
         colour = SHADES.get(value, SHADES["brown"]) if named.color is None else named.color
         goal = np.log(np.clip(colour, 0.06, 0.9) + DARK) + 0.5 * light
         follow = max(follow, min(named.amount, 1.0))
-        pull = PULLED[wishes.strongest("hair_color") is None]
         wanted = wanted + pull * min(named.amount, 1.0) * (goal - wanted)
         hue, own_hue = goal - goal @ GREY, wanted - wanted @ GREY
         much = NAMED[named.sense in COLOURLESS] * min(named.amount, 1.0)
@@ -194,6 +208,22 @@ def _hair(own: np.ndarray, change: np.ndarray | None, light: float, wishes: Wish
     tint = tint_towards(own, wanted, 1 + follow * (contrast - 1), veiled * follow, capped=True)
     even = (abs(lighter) - EVENED[0]) / (EVENED[1] - EVENED[0])
     return replace(tint, even=follow * min(max(even, 0.0), 1.0))
+
+
+def _dyed(own: np.ndarray, named: Meant, colour: tuple[float, float, float]) -> Tint:
+    """The tint of hair `[N, 3]` that is dyed in any colour: dark hair takes a deep shade of it."""
+    goal = np.log(np.clip(colour, 0.06, 0.9) + DARK)
+    mean = _mean(own)
+    light = (1 - TAKEN) * (mean @ GREY) + TAKEN * (goal @ GREY)
+    wanted = light + VIVID * (goal - goal @ GREY)
+    much = min(named.amount, 1.0)
+    wanted = mean + much * (np.clip(wanted, np.log(0.03 + DARK), np.log(0.92 + DARK)) - mean)
+    spread = float(np.log(own @ GREY + DARK).std()) + 1e-3
+    usual = float(np.interp(np.exp(wanted) @ GREY, *CONTRASTS))
+    contrast = float(np.clip((usual / spread) ** 0.7, 0.5, MOST[0]))
+    tint = tint_towards(own, wanted, 1 + much * (contrast - 1), 0.9 * much, capped=True)
+    even = (abs(float((wanted - mean) @ GREY)) - EVENED[0]) / (EVENED[1] - EVENED[0])
+    return replace(tint, even=much * min(max(even, 0.0), 1.0))
 
 
 def _of_age(wishes: Wishes) -> Meant | None:

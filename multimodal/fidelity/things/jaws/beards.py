@@ -1,4 +1,4 @@
-"""A beard of hairs in the colour of the person's own, on the jaw that the mesh finds."""
+"""The beard of a photograph on another jaw, in the colour of that person's own hair."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import cv2
 import numpy as np
 
 from multimodal.fidelity.change import Cover, feathered
+from multimodal.fidelity.colours.dyes import SHADES
 from multimodal.fidelity.mesh import GROWN, OUTER_LIPS
 from multimodal.fidelity.regions import share
+from multimodal.fidelity.things.jaws.library import fitting, grown_on
 from multimodal.fidelity.things.jaws.stubble import FINE, grown_up, stubble
+from multimodal.fidelity.things.jaws.whiskers import ABOVE, CHIN, inside, jaw_parts
 from multimodal.fidelity.things.scene import LEAST, Scene
 from multimodal.fidelity.wishes import Wishes
 
@@ -18,40 +21,80 @@ SHADOW = 0.5
 """How much stubble a man has where words name no beard."""
 COLOUR = (0.16, 0.12, 0.10)
 """Of a beard of who has neither hair nor brows."""
-HIDDEN, STUBBLE = 0.92, 0.75
+HIDDEN, STUBBLE = 0.94, 0.75
 """How much of the skin a beard hides, and each hair of stubble."""
+STRANDS, HAIRS = 0.5, (0.12, 0.05)
+"""How much darker strands are where they lie most densely, beside those near by (lighter where hair
+is pale); how much hairs differ one by one, and how much more pale ones do."""
+HAS = 0.35
+"""Share of the jaw from which a photo's own beard is one."""
+PALE, UNDER = (0.3, 0.6), 0.35
+"""Brightness of hair that is not pale, and that is; how dark the shadow between pale hairs is."""
+PARTS = {"moustache": (ABOVE,), "goatee": (ABOVE, CHIN)}
+"""What of a full beard is left standing of others."""
 
 
 def beard(scene: Scene, wishes: Wishes) -> Cover | None:
     """A beard, on who has none there."""
     named = wishes.strongest("beard")
+    color = _named_color(wishes)
     kind = "" if named is None else named.sense.split(": ")[1]
     if named is None and wishes.amount("sex: male") > 0 and wishes.amount("age: child") <= 0:
         return _stubbled(scene, SHADOW * wishes.amount("sex: male") * _grown_up(scene), None)
     if kind == "stubble" and named is not None:
-        return _stubbled(scene, min(named.amount, 1.0), named.color)
+        return _stubbled(scene, min(named.amount, 1.0), color)
     if not kind and wishes.need_no_drawing:
         return None
-    drawn = np.clip(scene.now("beard") - scene.then("beard"), 0, 1)
-    if kind == "full" and named is not None:
-        place, much = jaw_of(scene.maps.mesh, drawn.shape[0]), min(named.amount, 1.0)
-    elif kind == "none" or drawn.mean() < LEAST:
+    drawn = float(np.clip(scene.now("beard") - scene.then("beard"), 0, 1).mean())
+    if kind == "none" or (named is None and drawn < LEAST):
         return None
-    else:
-        place, much = drawn * jaw_of(scene.maps.mesh, drawn.shape[0]), 1.0
-    soft = drawn.shape[0] / (110 if named else 22)  # a shadow has no edge
-    place = cv2.GaussianBlur(place * _free(scene), (0, 0), soft)
-    place = place * (1 - np.clip(1.5 * scene.of_photo("lips", "mouth", "teeth"), 0, 1))
-    if place.mean() < LEAST:
+    return _grown(scene, kind, 1.0 if named is None else min(named.amount, 1.0), color)
+
+
+def _named_color(wishes: Wishes) -> tuple[float, float, float] | None:
+    """The colour that words give a beard, or else the hair."""
+    named = wishes.strongest("beard_color") or wishes.strongest("hair_color")
+    if named is None:
         return None
-    hairs, other = _hairs()
-    dense = cv2.resize(place * feathered(len(place)), (FINE, FINE), interpolation=cv2.INTER_CUBIC)
-    rim = 4 * dense * (1 - dense)
-    t = np.clip((dense + 0.3 * hairs * rim - 0.3) / 0.35, 0, 1)
-    over = HIDDEN * much * t * t * (3 - 2 * t) * np.clip(0.88 + 0.1 * hairs, 0.5, 1)
-    colours = _colour(scene, named.color if named else None) * _shade(scene)
-    colours = colours * (1 + 0.3 * other[..., None])
+    return named.color or SHADES.get(named.sense.split(": ")[1])
+
+
+def _grown(
+    scene: Scene, kind: str, much: float, color: tuple[float, float, float] | None
+) -> Cover | None:
+    """The beard of another photograph, or the part of it that a kind of beard is."""
+    mesh = scene.maps.mesh
+    jaw = jaw_of(mesh, len(scene.small))
+    if float((scene.of_photo("beard") * jaw).sum()) > HAS * float(jaw.sum()):
+        return None  # its own stays
+    dense = grown_on(fitting(mesh, dense=kind in PARTS), mesh, FINE) * _part(mesh, kind)
+    side = len(scene.small)
+    free = cv2.GaussianBlur(_free(scene) * feathered(side), (0, 0), side / 170)
+    free = free * (1 - np.clip(1.5 * scene.of_photo("lips", "mouth", "teeth"), 0, 1))
+    dense = dense * cv2.resize(free, (FINE, FINE), interpolation=cv2.INTER_LINEAR)
+    if dense.mean() < LEAST / 10:
+        return None
+    base, shade = _colour(scene, color), _shade(scene)
+    pale = float(np.clip((base.mean() - PALE[0]) / (PALE[1] - PALE[0]), 0, 1))
+    fine = dense - cv2.GaussianBlur(dense, (0, 0), 2.5)
+    strands = (2 * pale - 1) * STRANDS * fine + (HAIRS[0] + pale * HAIRS[1]) * hairs()
+    colours = base * shade * (1 + strands)[..., None]
+    over = HIDDEN * much * np.clip(dense * (1 + 0.2 * pale * hairs()), 0, 1)
+    if pale > 0:  # between light hairs lies their shadow
+        under = UNDER * pale * much * cv2.GaussianBlur(dense.clip(0, 1), (0, 0), 3)
+        total = 1 - (1 - over) * (1 - under)
+        colours, over = colours * (over / (total + 1e-6))[..., None], total
     return Cover(colours.clip(0, 1).astype(np.float32), over.astype(np.float32), False, "beard")
+
+
+def _part(mesh: np.ndarray, kind: str) -> np.ndarray:
+    """Where hairs of a kind of beard are left standing, `[768, 768]` in [0, 1]."""
+    parts = jaw_parts(mesh)
+    found = np.maximum(parts.low, parts.below) * (1 - parts.nose)
+    if kind in PARTS:
+        outlines = [inside(mesh[list(outline)], 3.0) for outline in PARTS[kind]]
+        found = found * np.maximum.reduce(outlines)
+    return cv2.resize(found, (FINE, FINE), interpolation=cv2.INTER_LINEAR)
 
 
 def _stubbled(scene: Scene, much: float, color: tuple[float, float, float] | None) -> Cover | None:
@@ -114,20 +157,19 @@ def _shade(scene: Scene) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _hairs() -> tuple[np.ndarray, np.ndarray]:
-    """Two patterns of hairs that grow downwards and away from the middle `[768, 768]`."""
+def hairs() -> np.ndarray:
+    """Hairs that grow downwards and away from the middle, light and dark, `[768, 768]` of standard
+    deviation 1 and mean 0."""
     random = np.random.default_rng(0)
-    found = []
-    for _ in range(2):
-        noise = random.standard_normal((FINE, FINE)).astype(np.float32)
-        halves = [cv2.filter2D(noise, -1, _stroke(lean)) for lean in (0.45, -0.45)]
-        ramp = np.clip((np.arange(FINE) / FINE - 0.5) * 8 + 0.5, 0, 1).astype(np.float32)
-        mixed = halves[0] * (1 - ramp) + halves[1] * ramp
-        found.append((mixed / mixed.std()).clip(-2, 2))
-    return found[0], found[1]
+    noise = random.standard_normal((FINE, FINE)).astype(np.float32)
+    halves = [cv2.filter2D(noise, -1, _stroke(lean)) for lean in (0.45, -0.45)]
+    ramp = np.clip((np.arange(FINE) / FINE - 0.5) * 8 + 0.5, 0, 1).astype(np.float32)
+    mixed = halves[0] * (1 - ramp) + halves[1] * ramp
+    found: np.ndarray = (mixed / mixed.std()).clip(-2, 2)
+    return found
 
 
-def _stroke(lean: float, length: int = 15) -> np.ndarray:
+def _stroke(lean: float, length: int = 13) -> np.ndarray:
     kernel = np.zeros((length, length), np.float32)
     middle = length // 2
     reach = middle * lean
