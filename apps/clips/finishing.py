@@ -19,8 +19,8 @@ from multimodal.faces.align import FaceTransform
 from multimodal.faces.native import native_crop
 from multimodal.fidelity import drawn_of, subject_of
 from multimodal.fidelity.between import Key, changed, key_of
-from multimodal.fidelity.hairstyles.asking import Wanted
 from multimodal.fidelity.plans import plan_of
+from multimodal.fidelity.things.scene import Choice
 from multimodal.types import Face, Latent
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def finished(
     for them writes those before.
     """
     plans: list[dict[int, Key]] = [{} for _ in shots]
-    liked: list[dict[Wanted, str]] = [{} for _ in shots]
+    liked: list[dict[Choice, str]] = [{} for _ in shots]
     waiting: deque[tuple[int, Picture]] = deque()
     begun: deque[Future[tuple[int, np.ndarray]]] = deque()
     most = max(WORKERS, AHEAD_BYTES // (film.size[0] * film.size[1] * 3))
@@ -106,7 +106,7 @@ def _begun(
 
 @torch.no_grad()
 def planned(
-    editor: FaceEditor, pixels: np.ndarray, shot: Shot, number: int, liked: dict[Wanted, str]
+    editor: FaceEditor, pixels: np.ndarray, shot: Shot, number: int, liked: dict[Choice, str]
 ) -> Key:
     """A frame at which the edit is worked out; `liked` keeps the hairstyles of those before."""
     frame, place = Image.fromarray(pixels), shot.place(number)

@@ -209,7 +209,7 @@ def planned(
         kept *= _face_alone(subject, before, after, maps)
     bare = _bare(subject, maps) if followed else None
     change = change_of((small, then, after.levels), maps, kept, opened, look, bare)
-    above = Scene(small, subject.likely, maps, before, after)
+    above = Scene(small, subject.likely, maps, before, after, subject.liked)
     change = replace(change, covers=tuple(covers(above, wishes, opened)))
     return _without_colours(subject, change) if subject.grey else change
 
@@ -220,7 +220,7 @@ def _only_covers(
     """What hides parts of a face that itself stays as it is."""
     maps = register(subject.mesh, before.mesh, before.mesh)
     none = np.zeros(small.shape, np.float32)
-    above = Scene(small, subject.likely, maps, before, after)
+    above = Scene(small, subject.likely, maps, before, after, subject.liked)
     motion = np.zeros_like(maps.photo, np.float32)
     change = Change(motion, none + 1, none, tuple(covers(above, wishes, 0.0)))
     return _without_colours(subject, change) if subject.grey else change

@@ -29,6 +29,7 @@ from multimodal.fidelity.regions import (
 )
 from multimodal.fidelity.things.bald import bald_head
 from multimodal.fidelity.things.jaws.shaving import shaved_off
+from multimodal.fidelity.things.scene import Choice
 
 LEAST_SIDE, MOST_SIDE = 256, 512
 """Bounds of the side at which changes are worked out."""
@@ -59,7 +60,7 @@ class Subject:
         regions: those that were asked for.
         masks: the same at the photo's resolution.
         worn: what other hair lays over the square about the head.
-        liked: names of the styles that were chosen; those of a film's earlier frame are kept.
+        liked: names of the hair and beards that were chosen; a film keeps those of earlier frames.
     """
 
     photo: np.ndarray
@@ -74,7 +75,7 @@ class Subject:
     regions: dict[Names, Region | None] = field(default_factory=dict, repr=False)
     masks: dict[Names, Mask | None] = field(default_factory=dict, repr=False)
     worn: dict[Wanted, Cover | None] = field(default_factory=dict, repr=False)
-    liked: dict[Wanted, str] = field(default_factory=dict, repr=False)
+    liked: dict[Choice, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def around(self) -> Surroundings:

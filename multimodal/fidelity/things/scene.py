@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from multimodal.fidelity.change import warped
 from multimodal.fidelity.drawn import Drawn
+from multimodal.fidelity.hairstyles.asking import Wanted
 from multimodal.fidelity.regions import share
 from multimodal.fidelity.registration import Maps
 
+Choice = Wanted | str
+"""For what something is chosen: hair that is wanted, or a kind of beard."""
 LEAST = 0.002
 """Share of the picture below which a thing counts as not there."""
 
@@ -26,6 +29,7 @@ class Scene:
         maps: where the edited face lies in the photo and in the drawings.
         before: the drawing before the edit.
         after: the drawing after it.
+        liked: names of what was chosen from libraries; those of a film's earlier frame are kept.
     """
 
     small: np.ndarray
@@ -33,6 +37,7 @@ class Scene:
     maps: Maps
     before: Drawn
     after: Drawn
+    liked: dict[Choice, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def here(self) -> np.ndarray:

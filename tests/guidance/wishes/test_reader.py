@@ -89,10 +89,34 @@ def test_ages(text: str, years: float, relative: bool) -> None:
         ("butterscotch hair", ("hair_color", "blond")),
         ("crimson lips", ("lipstick", "yes")),
         ("gold frames", ("glasses", "clear")),
+        ("pink hair", ("hair_dye", "pink")),
+        ("hair dyed dark blue", ("hair_dye", "dark blue")),
     ],
 )
 def test_colours_go_by_their_value(text: str, sense: Sense) -> None:
     assert _only(text).sense == sense
+
+
+@pytest.mark.parametrize(
+    ("text", "sense", "part"),
+    [
+        ("a red beard", ("hair_color", "red"), "beard"),
+        ("a blond moustache", ("hair_color", "blond"), "moustache"),
+        ("a grey goatee", ("hair_color", "gray"), "goatee"),
+        ("a green beard", ("hair_dye", "green"), "beard"),
+        ("red hair", ("hair_color", "red"), ""),
+        ("blond man with a beard", ("hair_color", "blond"), ""),
+    ],
+)
+def test_colours_of_beards_are_told_from_those_of_hair(text: str, sense: Sense, part: str) -> None:
+    (wish,) = (wish for wish in read_wishes(text).wishes if wish.attribute.startswith("hair"))
+    assert (wish.sense, wish.part) == (sense, part)
+
+
+def test_usual_colours_have_no_value_and_others_keep_it() -> None:
+    beard = [wish.color for wish in read_wishes("a red beard").wishes]
+    assert beard == [None, None]
+    assert read_wishes("pink hair").wishes[0].color == pytest.approx((1.0, 0.506, 0.753), abs=0.01)
 
 
 def test_a_colour_keeps_its_value() -> None:
@@ -100,7 +124,7 @@ def test_a_colour_keeps_its_value() -> None:
     assert wish.color == pytest.approx((1 / 255, 160 / 255, 73 / 255))
 
 
-@pytest.mark.parametrize("text", ["pink hair", "green skin", "thin eyebrows", "a red dress", "red"])
+@pytest.mark.parametrize("text", ["green skin", "thin eyebrows", "a red dress", "red"])
 def test_what_no_face_has_is_not_taken_for_something_near(text: str) -> None:
     found = read_wishes(text)
     assert not found.wishes

@@ -30,7 +30,9 @@ def test_bald_heads_have_no_hair_left_and_keep_their_faces(name: str) -> None:
     face = transfer(ready, drawn, drawn.clone(), WORDS).face.resize((SIDE, SIDE))
     levels = np.asarray(face, np.float32) / 255
     then, now = (share(likely, ("hair",)) > 0.6 for likely in (ready.likely, parsed(levels)))
-    assert now.sum() < 0.2 * then.sum()
+    tone = ready.small[then].mean(axis=-1)  # a pale rim against a wall is parsed as hair at times
+    now &= levels.mean(axis=-1) < np.quantile(tone, 0.95)
+    assert now.sum() < 0.1 * then.sum()
     kept = share(ready.likely, ("eyes", "iris", "lips", "nose")) > 0.9
     assert np.abs(levels - ready.small)[kept].mean() < 0.02
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from multimodal.fidelity.colours.dyes import HAIR, _hair, dyes
+from multimodal.fidelity.colours.dyes import HAIR, PULLED, _hair, dyes
 from multimodal.fidelity.colours.tints import DARK, GREY, apply_tint, tint_towards
 from multimodal.fidelity.drawn import as_tensor, drawn_of
 from multimodal.fidelity.regions import Mask, Surroundings, share
@@ -92,7 +92,7 @@ def test_cloth_is_no_hair_where_it_is_taken_for_some() -> None:
 def test_grey_hair_has_no_hue_whatever_is_drawn() -> None:
     own = np.full((500, 3), (0.3, 0.22, 0.16), np.float32)
     drawn = np.log(np.array([[0.3, 0.22, 0.16], [0.6, 0.4, 0.55]]) + DARK)
-    tint = _hair(own, drawn, 0.0, Wishes((Meant("hair_color: gray"),)))
+    tint = _hair(own, drawn, 0.0, Meant("hair_color: gray"), PULLED[0])
     assert tint is not None
     red, green, blue = tint.veil[60]
     assert abs(blue - green) < 12
@@ -102,10 +102,31 @@ def test_grey_hair_has_no_hue_whatever_is_drawn() -> None:
 def test_sandy_hair_loses_its_hue_when_grey_is_asked() -> None:
     own = np.tile(np.array([[0.74, 0.62, 0.48]], np.float32), (400, 1))
     own *= np.linspace(0.8, 1.1, 400, dtype=np.float32)[:, None]
-    tint = _hair(own, None, 0.0, Wishes((Meant("hair_color: gray"),)))
+    tint = _hair(own, None, 0.0, Meant("hair_color: gray"), PULLED[0])
     assert tint is not None
     photo = np.rint(own.clip(0, 1) * 255).astype(np.uint8).reshape(20, 20, 3)
     before = photo.astype(int)
     apply_tint(photo, Mask((0, 0, 20, 20), np.ones((20, 20), np.float32)), tint)
     tinge = [float(np.ptp(levels.reshape(-1, 3).mean(axis=0))) for levels in (before, photo)]
     assert tinge[1] < 0.35 * tinge[0]
+
+
+PURPLE, GREEN = (0.49, 0.12, 0.61), (0.08, 0.69, 0.10)
+
+
+@pytest.mark.parametrize("name", ["01_smiling", "04_old_man", "09_woman"])
+def test_hair_is_dyed_in_any_colour_and_keeps_its_strands(name: str) -> None:
+    ready = subject(name)
+    drawn = as_tensor(ready.small)
+    hair = share(ready.likely, ("hair",)) > 0.95
+    skin = share(ready.likely, ("skin",)) > 0.95
+    for colour in (PURPLE, GREEN):
+        words = (Meant("hair_dye: named", 1.0, colour),)
+        face = transfer(ready, drawn, drawn.clone(), words).face.resize((SIDE, SIDE))
+        levels = np.asarray(face, np.float32) / 255
+        mean = levels[hair].mean(axis=0)
+        assert mean.argmax() == np.argmax(colour)
+        assert mean.max() > 1.3 * mean.min()
+        assert np.abs(levels - ready.small)[skin].mean() < 0.01
+        before, after = ready.small[hair] @ GREY, levels[hair] @ GREY
+        assert np.corrcoef(before, after)[0, 1] > 0.7

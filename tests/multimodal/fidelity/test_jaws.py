@@ -1,4 +1,4 @@
-"""Beards that go: skin lit as the face is, on who has a beard and on nobody else."""
+"""Beards that go and come: skin lit as the face is, and hairs that follow another jaw."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
+from multimodal.fidelity.drawn import as_tensor
 from multimodal.fidelity.mesh.lighting import facing, lit
 from multimodal.fidelity.regions import share
+from multimodal.fidelity.things.jaws.library import beards, fitting, grown_on
 from multimodal.fidelity.things.jaws.stubble import grown_up, stubble
 from multimodal.fidelity.things.jaws.whiskers import jaw_parts
+from multimodal.fidelity.transfer import transfer
+from multimodal.meant import Meant
 from tests.multimodal.fidelity.test_looks import BEARDED, subject
 
 SIDE = 128
@@ -84,3 +88,78 @@ def test_faces_as_short_as_those_of_children_grow_none() -> None:
     eyes = mesh[33, 1]
     mesh[:, 1] = eyes + 0.8 * (mesh[:, 1] - eyes)
     assert grown_up(mesh) == 0.0
+
+
+def around(plane: np.ndarray, mesh: np.ndarray, *points: int) -> float:
+    """Mean of a plane about some points of a mesh."""
+    side = len(plane)
+    spots = np.round(mesh[list(points)] * side).astype(int)
+    near = side // 64
+    return float(
+        np.mean([plane[y - near : y + near, x - near : x + near].mean() for x, y in spots])
+    )
+
+
+@pytest.mark.parametrize("name", ["03_woman", "01_smiling"])
+def test_beards_of_photographs_follow_another_jaw(name: str) -> None:
+    mesh = subject(name).mesh
+    for beard in beards():
+        dense = grown_on(beard, mesh, 256)
+        assert around(dense, mesh, 150, 379) > 0.3, beard.known
+        assert around(dense, mesh, 151, 6, 4) < 0.02, beard.known
+
+
+def test_the_beard_of_a_like_face_fits_and_one_that_is_liked_comes_first() -> None:
+    for beard in beards():
+        assert fitting(beard.mesh).known == beard.known
+        assert fitting(beards()[0].mesh, liked=beard.known).known == beard.known
+    assert not any(fitting(beard.mesh, dense=True).thin for beard in beards())
+
+
+def bearded(name: str, *words: str) -> np.ndarray:
+    """A sample's crop after words, without any drawn change."""
+    ready = subject(name)
+    drawn = as_tensor(ready.small)
+    face = transfer(ready, drawn, drawn.clone(), tuple(map(Meant, words))).face
+    return np.asarray(face.resize((256, 256)), np.float32) / 255
+
+
+def test_kinds_of_beards_cover_their_own_part_of_a_jaw() -> None:
+    ready = subject("03_woman")
+    own = cv2.resize(ready.small, (256, 256))
+    lip, chin, jaw, brow = (165, 391), (199,), (150, 379), (151,)
+    darker = {}
+    for kind in ("full", "goatee", "moustache"):
+        away = (own - bearded("03_woman", f"beard: {kind}")).mean(axis=-1)
+        darker[kind] = [around(away, ready.mesh, *spots) for spots in (lip, chin, jaw, brow)]
+    full, goatee, moustache = darker["full"], darker["goatee"], darker["moustache"]
+    assert min(full[1:3]) > 0.08
+    assert full[0] > 0.02, "a thin moustache"
+    assert min(goatee[:2]) > 0.04
+    assert moustache[0] > 0.04
+    assert max(goatee[2], moustache[1], moustache[2], full[3]) < 0.03
+
+
+def test_a_beard_has_the_colour_that_is_said_of_it_and_hair_keeps_its_own() -> None:
+    ready = subject("09_woman")
+    hair = cv2.resize(share(ready.likely, ("hair",)), (256, 256)) > 0.95
+    pictures = [
+        bearded("09_woman", "beard: full", *said)
+        for said in ((), ("beard_color: red",), ("beard_color: white",))
+    ]
+    redness = [
+        around(picture[..., 0] - picture[..., 2], ready.mesh, 150, 379) for picture in pictures
+    ]
+    light = [around(picture.mean(axis=-1), ready.mesh, 150, 379) for picture in pictures]
+    assert redness[1] > redness[0] + 0.1
+    assert light[2] > light[0] + 0.1
+    for picture in pictures[1:]:
+        assert np.abs(picture - pictures[0])[hair].mean() < 0.01
+
+
+def test_who_has_a_beard_keeps_it_and_its_colour_changes() -> None:
+    ready = subject(BEARDED)
+    beard = cv2.resize(share(ready.likely, ("beard",)), (256, 256)) > 0.9
+    own = cv2.resize(ready.small, (256, 256))
+    black = bearded(BEARDED, "beard: full", "beard_color: black")
+    assert black[beard].mean() < own[beard].mean() - 0.15

@@ -67,7 +67,10 @@ def _grown(
     jaw = jaw_of(mesh, len(scene.small))
     if float((scene.of_photo("beard") * jaw).sum()) > HAS * float(jaw.sum()):
         return None  # its own stays
-    dense = grown_on(fitting(mesh, dense=kind in PARTS), mesh, FINE) * _part(mesh, kind)
+    choice = f"beard: {kind}"
+    grown = fitting(mesh - scene.maps.motion, kind in PARTS, scene.liked.get(choice))
+    scene.liked[choice] = grown.known  # a mouth that opens in a clip is not given another
+    dense = grown_on(grown, mesh, FINE) * _part(mesh, kind)
     side = len(scene.small)
     free = cv2.GaussianBlur(_free(scene) * feathered(side), (0, 0), side / 170)
     free = free * (1 - np.clip(1.5 * scene.of_photo("lips", "mouth", "teeth"), 0, 1))

@@ -57,6 +57,11 @@ class Beard:
     mirrored: bool = False
 
     @property
+    def known(self) -> str:
+        """Its name, and whether it is mirrored."""
+        return f"{self.name} mirrored" if self.mirrored else self.name
+
+    @property
     def density(self) -> np.ndarray:
         """How much of the skin hairs hide, `[768, 768]` in [0, 1.25]."""
         found = _density(self.name)
@@ -79,11 +84,16 @@ def beards() -> tuple[Beard, ...]:
     return tuple(found)
 
 
-def fitting(mesh: np.ndarray, dense: bool = False) -> Beard:
-    """The beard of a face that looks and holds its mouth like one with a mesh `[468, 2]`; it may
-    have to be dense."""
+def fitting(mesh: np.ndarray, dense: bool = False, liked: str | None = None) -> Beard:
+    """The beard of a face that looks and holds its mouth like another.
+
+    Args:
+        mesh: of that `[468, 2]`.
+        dense: no skin may shine through it.
+        liked: the one that is taken if there is such a one.
+    """
     found = [beard for beard in beards() if not (dense and beard.thin)]
-    return min(found, key=lambda beard: _unlike(mesh, beard.mesh))
+    return min(found, key=lambda beard: (beard.known != liked, _unlike(mesh, beard.mesh)))
 
 
 def grown_on(beard: Beard, mesh: np.ndarray, side: int) -> np.ndarray:
