@@ -127,7 +127,7 @@ def bearded(name: str, *words: str) -> np.ndarray:
 def test_kinds_of_beards_cover_their_own_part_of_a_jaw() -> None:
     ready = subject("03_woman")
     own = cv2.resize(ready.small, (256, 256))
-    lip, chin, jaw, brow = (165, 391), (199,), (150, 379), (151,)
+    lip, chin, jaw, brow = (165, 391), (199,), (58, 288), (151,)
     darker = {}
     for kind in ("full", "goatee", "moustache"):
         away = (own - bearded("03_woman", f"beard: {kind}")).mean(axis=-1)
