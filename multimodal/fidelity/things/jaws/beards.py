@@ -23,9 +23,13 @@ COLOUR = (0.16, 0.12, 0.10)
 """Of a beard of who has neither hair nor brows."""
 HIDDEN, STUBBLE = 0.94, 0.75
 """How much of the skin a beard hides, and each hair of stubble."""
-STRANDS, HAIRS = 0.5, (0.12, 0.05)
+STRANDS, HAIRS = 0.5, (0.12, 0.2)
 """How much darker strands are where they lie most densely, beside those near by (lighter where hair
-is pale); how much hairs differ one by one, and how much more pale ones do."""
+is pale); how much hairs differ one by one, and how much more where they are as light as skin."""
+DARKER = {"gray": (0.44, 0.43, 0.42), "red": (0.5, 0.25, 0.13), "blond": (0.61, 0.46, 0.33)}
+"""Colours that beards have beside hair that is called so."""
+ALIKE = 0.15
+"""Difference of brightness from which a beard stands out against skin."""
 HAS = 0.35
 """Share of the jaw from which a photo's own beard is one."""
 PALE, UNDER = (0.3, 0.6), 0.35
@@ -56,7 +60,7 @@ def _named_color(wishes: Wishes) -> tuple[float, float, float] | None:
     named = wishes.strongest("beard_color") or wishes.strongest("hair_color")
     if named is None:
         return None
-    return named.color or SHADES.get(named.sense.split(": ")[1])
+    return named.color or (SHADES | DARKER).get(named.sense.split(": ")[1])
 
 
 def _grown(
@@ -80,11 +84,14 @@ def _grown(
     base, shade = _colour(scene, color), _shade(scene)
     pale = float(np.clip((base.mean() - PALE[0]) / (PALE[1] - PALE[0]), 0, 1))
     fine = dense - cv2.GaussianBlur(dense, (0, 0), 2.5)
-    strands = (2 * pale - 1) * STRANDS * fine + (HAIRS[0] + pale * HAIRS[1]) * hairs()
+    skin = float(np.exp(np.log(_skin(scene) + 0.03).mean()))
+    alike = float(np.exp(-(((float(base.mean()) - skin) / ALIKE) ** 2)))
+    strands = (2 * pale - 1) * STRANDS * fine + (HAIRS[0] + alike * HAIRS[1]) * hairs()
     colours = base * shade * (1 + strands)[..., None]
     over = HIDDEN * much * np.clip(dense * (1 + 0.2 * pale * hairs()), 0, 1)
-    if pale > 0:  # between light hairs lies their shadow
-        under = UNDER * pale * much * cv2.GaussianBlur(dense.clip(0, 1), (0, 0), 3)
+    lighter = max(pale, alike)
+    if lighter > 0.05:  # between light hairs lies their shadow
+        under = UNDER * lighter * much * cv2.GaussianBlur(dense.clip(0, 1), (0, 0), 3)
         total = 1 - (1 - over) * (1 - under)
         colours, over = colours * (over / (total + 1e-6))[..., None], total
     return Cover(colours.clip(0, 1).astype(np.float32), over.astype(np.float32), False, "beard")
@@ -149,13 +156,17 @@ def _colour(scene: Scene, named: tuple[float, float, float] | None) -> np.ndarra
     return np.array(COLOUR)
 
 
+def _skin(scene: Scene) -> np.ndarray:
+    """Levels of the face's skin `[N, 3]`; of unseen skin, usual ones."""
+    found = scene.small[share(scene.likely, ("skin",)) > 0.8]
+    return found if len(found) else np.full((1, 3), 0.5)
+
+
 def _shade(scene: Scene) -> np.ndarray:
     """The photo's light on the face beside its usual one `[768, 768, 1]`."""
     side = scene.small.shape[0]
     light = cv2.GaussianBlur(scene.here.mean(axis=-1), (0, 0), side / 40)
-    skin = scene.small[share(scene.likely, ("skin",)) > 0.8]
-    usual = float(np.median(skin)) if len(skin) else 0.5
-    shade = np.clip(light / (usual + 1e-3), 0.45, 1.4)
+    shade = np.clip(light / (float(np.median(_skin(scene))) + 1e-3), 0.45, 1.4)
     return cv2.resize(shade, (FINE, FINE), interpolation=cv2.INTER_LINEAR)[..., None]
 
 
