@@ -33,7 +33,7 @@ logarithms of odds."""
 LARGE = 480
 """Side of the square, in the photo's pixels, from which a film's masks are found at half size, and
 that of larger ones as they are made smaller for it."""
-BRIGHTEST = (1.25, 2.5)
+BRIGHTEST = (1.12, 2.5)
 """How much brighter than the hair near by strands are at most: at its rim, and within."""
 EVENED, EVEN, MOST_EVEN = 64, 0.6, 2.0
 """Unit of the factors that even the brightness of hair out before it is dyed; how far they do, and

@@ -33,9 +33,9 @@ DARK = 0.15
 """Quantile of a beard's brightness that counts as all hair."""
 HAZE = 0.10
 """How much darker than skin is no beard yet."""
-BELOW = (0.0, 0.07)
+BELOW = (0.0, 0.05)
 """How far below the face's outline a beard is whole, and ends, in widths of the face."""
-RAGGED = 0.012
+RAGGED = 0.009
 """How uneven that end is, likewise."""
 SEAM = 21
 """How broad dark lines across a beard are that are none, in pixels."""
@@ -104,7 +104,7 @@ def _within(mesh: np.ndarray, out: list[Any]) -> np.ndarray:
     )
     parts = jaw_parts(mesh)
     lips = inside(mesh[list(OUTER_LIPS)], 1.0)
-    free = np.maximum(parts.low, parts.below) * (1 - parts.nose) * (1 - lips)
+    free = np.clip(parts.low + parts.below, 0, 1) * (1 - parts.nose) * (1 - lips)
     found = found * cv2.resize(free, (SIDE, SIDE))
     left: np.ndarray = np.ones((SIDE, SIDE), np.float32)
     for outline in out:

@@ -153,7 +153,7 @@ COLOURLESS = ("hair_color: gray", "hair_color: white", "hair_color: black")
 """Hair that has no hue in its lights and shadows."""
 BRIGHTER = 0.6
 """The most by which irises become brighter, in logarithms."""
-TAKEN, VIVID = 0.55, 0.65
+TAKEN, VIVID = 0.65, 0.75
 """How far hair that is dyed takes the brightness of a colour, and its hue."""
 LIPSTICK, USUAL = (0.80, 0.06, 0.16), 0.5
 """The colour of lipstick that is not named, and the brightness of lips in usual light."""

@@ -6,17 +6,22 @@ import cv2
 import numpy as np
 import pytest
 
-from multimodal.fidelity.drawn import as_tensor
+from multimodal.fidelity.drawn import as_tensor, drawn_of
 from multimodal.fidelity.mesh.lighting import facing, lit
 from multimodal.fidelity.regions import share
+from multimodal.fidelity.registration import register
+from multimodal.fidelity.things.jaws.beards import beard
 from multimodal.fidelity.things.jaws.library import beards, fitting, grown_on
 from multimodal.fidelity.things.jaws.stubble import grown_up, stubble
 from multimodal.fidelity.things.jaws.whiskers import jaw_parts
+from multimodal.fidelity.things.scene import Scene
+from multimodal.fidelity.things.softness import softness
 from multimodal.fidelity.transfer import transfer
+from multimodal.fidelity.wishes import Wishes
 from multimodal.meant import Meant
 from tests.multimodal.fidelity.test_looks import BEARDED, subject
 
-SIDE = 128
+SIDE, SIDE_OF_DRAWINGS = 128, 256
 
 
 def dome() -> np.ndarray:
@@ -103,17 +108,17 @@ def around(plane: np.ndarray, mesh: np.ndarray, *points: int) -> float:
 @pytest.mark.parametrize("name", ["03_woman", "01_smiling"])
 def test_beards_of_photographs_follow_another_jaw(name: str) -> None:
     mesh = subject(name).mesh
-    for beard in beards():
-        dense = grown_on(beard, mesh, 256)
-        assert around(dense, mesh, 150, 379) > 0.3, beard.known
-        assert around(dense, mesh, 151, 6, 4) < 0.02, beard.known
+    for one in beards():
+        dense = grown_on(one, mesh, 256)
+        assert around(dense, mesh, 150, 379) > 0.3, one.known
+        assert around(dense, mesh, 151, 6, 4) < 0.02, one.known
 
 
 def test_the_beard_of_a_like_face_fits_and_one_that_is_liked_comes_first() -> None:
-    for beard in beards():
-        assert fitting(beard.mesh).known == beard.known
-        assert fitting(beards()[0].mesh, liked=beard.known).known == beard.known
-    assert not any(fitting(beard.mesh, dense=True).thin for beard in beards())
+    for one in beards():
+        assert fitting(one.mesh).known == one.known
+        assert fitting(beards()[0].mesh, liked=one.known).known == one.known
+    assert not any(fitting(one.mesh, dense=True).thin for one in beards())
 
 
 def bearded(name: str, *words: str) -> np.ndarray:
@@ -163,3 +168,20 @@ def test_who_has_a_beard_keeps_it_and_its_colour_changes() -> None:
     own = cv2.resize(ready.small, (256, 256))
     black = bearded(BEARDED, "beard: full", "beard_color: black")
     assert black[beard].mean() < own[beard].mean() - 0.15
+
+
+def test_hairs_are_as_blurred_as_the_photo() -> None:
+    ready = subject("03_woman")
+    maps = register(ready.mesh, ready.mesh, ready.mesh)
+    drawn = drawn_of(as_tensor(ready.small), SIDE_OF_DRAWINGS)
+    found = []
+    for width in (0.0, 2.0):
+        small = cv2.GaussianBlur(ready.small, (0, 0), width) if width else ready.small
+        scene = Scene(small, ready.likely, maps, drawn, drawn)
+        cover = beard(scene, Wishes((Meant("beard: full"),)))
+        assert cover is not None
+        fine = cover.alpha - cv2.GaussianBlur(cover.alpha, (0, 0), 2)
+        found.append((softness(scene), float(np.abs(fine).mean())))
+    (sharp, crisp), (blurred, soft) = found
+    assert blurred > sharp + 1.5
+    assert soft < 0.5 * crisp

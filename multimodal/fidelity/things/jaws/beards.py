@@ -15,6 +15,7 @@ from multimodal.fidelity.things.jaws.library import fitting, grown_on
 from multimodal.fidelity.things.jaws.stubble import FINE, grown_up, stubble
 from multimodal.fidelity.things.jaws.whiskers import ABOVE, CHIN, inside, jaw_parts
 from multimodal.fidelity.things.scene import LEAST, Scene
+from multimodal.fidelity.things.softness import as_soft
 from multimodal.fidelity.wishes import Wishes
 
 SHADOW = 0.5
@@ -30,6 +31,8 @@ DARKER = {"gray": (0.44, 0.43, 0.42), "red": (0.5, 0.25, 0.13), "blond": (0.61, 
 """Colours that beards have beside hair that is called so."""
 ALIKE = 0.15
 """Difference of brightness from which a beard stands out against skin."""
+FULL = 0.5
+"""How densely hairs stand on the chin of a full beard at least."""
 HAS = 0.35
 """Share of the jaw from which a photo's own beard is one."""
 PALE, UNDER = (0.3, 0.6), 0.35
@@ -74,7 +77,11 @@ def _grown(
     choice = f"beard: {kind}"
     grown = fitting(mesh - scene.maps.motion, kind in PARTS, scene.liked.get(choice))
     scene.liked[choice] = grown.known  # a mouth that opens in a clip is not given another
-    dense = grown_on(grown, mesh, FINE) * _part(mesh, kind)
+    dense = grown_on(grown, mesh, FINE)
+    if kind == "full":
+        chin = cv2.resize(inside(mesh[list(CHIN)], 3.0), (FINE, FINE))
+        dense = np.maximum(dense, FULL * chin * (1 + 0.3 * hairs()))
+    dense = dense * _part(mesh, kind)
     side = len(scene.small)
     free = cv2.GaussianBlur(_free(scene) * feathered(side), (0, 0), side / 170)
     free = free * (1 - np.clip(1.5 * scene.of_photo("lips", "mouth", "teeth"), 0, 1))
@@ -94,13 +101,14 @@ def _grown(
         under = UNDER * lighter * much * cv2.GaussianBlur(dense.clip(0, 1), (0, 0), 3)
         total = 1 - (1 - over) * (1 - under)
         colours, over = colours * (over / (total + 1e-6))[..., None], total
-    return Cover(colours.clip(0, 1).astype(np.float32), over.astype(np.float32), False, "beard")
+    cover = Cover(colours.clip(0, 1).astype(np.float32), over.astype(np.float32), False, "beard")
+    return as_soft(cover, scene)
 
 
 def _part(mesh: np.ndarray, kind: str) -> np.ndarray:
     """Where hairs of a kind of beard are left standing, `[768, 768]` in [0, 1]."""
     parts = jaw_parts(mesh)
-    found = np.maximum(parts.low, parts.below) * (1 - parts.nose)
+    found = np.clip(parts.low + parts.below, 0, 1) * (1 - parts.nose)
     if kind in PARTS:
         outlines = [inside(mesh[list(outline)], 3.0) for outline in PARTS[kind]]
         found = found * np.maximum.reduce(outlines)
@@ -117,7 +125,8 @@ def _stubbled(scene: Scene, much: float, color: tuple[float, float, float] | Non
     over = stubble(scene.maps.mesh) * cv2.resize(free, (FINE, FINE))
     colours = np.broadcast_to(_colour(scene, color) * _shade(scene), (FINE, FINE, 3))
     alpha = (STUBBLE * much * over).clip(0, 1)
-    return Cover(colours.clip(0, 1).astype(np.float32), alpha.astype(np.float32), False, "beard")
+    cover = Cover(colours.clip(0, 1).astype(np.float32), alpha.astype(np.float32), False, "beard")
+    return as_soft(cover, scene)
 
 
 def _free(scene: Scene) -> np.ndarray:
@@ -151,8 +160,8 @@ def _colour(scene: Scene, named: tuple[float, float, float] | None) -> np.ndarra
     for names, sure in ((("beard",), 0.7), (("hair",), 0.8), (("brows",), 0.6)):
         own = scene.small[share(scene.likely, names) > sure]
         if len(own) > 60:
-            found = np.quantile(own, 0.4, axis=0)
-            return np.asarray(found * min(1.0, 0.5 / max(float(found.mean()), 0.05)) * 0.85)
+            found = np.quantile(own, 0.45, axis=0)
+            return np.asarray(found * min(1.0, 0.62 / max(float(found.mean()), 0.05)) * 0.88)
     return np.array(COLOUR)
 
 
