@@ -153,8 +153,8 @@ COLOURLESS = ("hair_color: gray", "hair_color: white", "hair_color: black")
 """Hair that has no hue in its lights and shadows."""
 BRIGHTER = 0.6
 """The most by which irises become brighter, in logarithms."""
-TAKEN, VIVID = 0.65, 0.75
-"""How far hair that is dyed takes the brightness of a colour, and its hue."""
+TAKEN, VIVID = (0.65, 0.85), 0.72
+"""How far dyed hair takes the brightness of a lighter colour, that of a darker, and the hue."""
 LIPSTICK, USUAL = (0.80, 0.06, 0.16), 0.5
 """The colour of lipstick that is not named, and the brightness of lips in usual light."""
 
@@ -214,7 +214,8 @@ def _dyed(own: np.ndarray, named: Meant, colour: tuple[float, float, float]) -> 
     """The tint of hair `[N, 3]` that is dyed in any colour: dark hair takes a deep shade of it."""
     goal = np.log(np.clip(colour, 0.06, 0.9) + DARK)
     mean = _mean(own)
-    light = (1 - TAKEN) * (mean @ GREY) + TAKEN * (goal @ GREY)
+    taken = TAKEN[bool(goal @ GREY < mean @ GREY)]
+    light = mean @ GREY + taken * ((goal - mean) @ GREY)
     wanted = light + VIVID * (goal - goal @ GREY)
     much = min(named.amount, 1.0)
     wanted = mean + much * (np.clip(wanted, np.log(0.03 + DARK), np.log(0.92 + DARK)) - mean)

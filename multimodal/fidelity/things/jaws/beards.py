@@ -161,7 +161,9 @@ def _colour(scene: Scene, named: tuple[float, float, float] | None) -> np.ndarra
         own = scene.small[share(scene.likely, names) > sure]
         if len(own) > 60:
             found = np.quantile(own, 0.45, axis=0)
-            return np.asarray(found * min(1.0, 0.62 / max(float(found.mean()), 0.05)) * 0.88)
+            vivid = float(np.ptp(found) / max(float(found.max()), 0.05))
+            deeper = 0.92 - 0.24 * min(vivid / 0.35, 1.0)  # below blond hair grows a browner beard
+            return np.asarray(found * min(1.0, 0.62 / max(float(found.mean()), 0.05)) * deeper)
     return np.array(COLOUR)
 
 
