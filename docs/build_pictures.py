@@ -41,12 +41,12 @@ class Wish:
 
 def wishes() -> list[Wish]:
     """What the first row shows."""
-    return [*_said("a big smile", "an old person", "red hair", "a child"), _heard(0)]
+    return [*_said("a big smile", "an old person", "purple hair", "a child"), _heard(0)]
 
 
 def others() -> list[Wish]:
     """What the row of another face shows."""
-    return [*_said("a woman", "long hair", "bald", "an old man"), _heard(2)]
+    return [*_said("a woman", "long hair", "bald", "a full beard"), _heard(2)]
 
 
 def _said(*texts: str) -> list[Wish]:
