@@ -24,6 +24,8 @@ LOWER = 1.05
 """How far a beard reaches beyond the mesh's jaw, in distances from the nose."""
 EVENED = 0.45
 """The most by which a jaw becomes brighter, in logarithms."""
+SHADOWED = (0.03, 0.10)
+"""How much darker than cheeks a jaw without a beard's shadow is, and one with it."""
 CHILDREN = (0.68, 0.76)
 """From eyes to chin in widths of the face: that of most children, and that of most adults."""
 
@@ -113,13 +115,26 @@ def _with(look: Look, traits: Traits, amount: float, picture: np.ndarray, mesh: 
         colour = np.array(getattr(traits, name), np.float32)
         texture = texture + amount * where[name][..., None] * colour
     if traits.evened > 0:
-        lighter = np.clip(_shadow_of(picture, mesh) - np.maximum(texture, 0), 0, EVENED)
+        lighter = _lighter(_shadow_of(picture, mesh) - np.maximum(texture, 0))
         much = amount * traits.evened * where["jaw"]
         texture = texture + much[..., None] * lighter
         detail = detail - 0.5 * much * np.clip(lighter.mean(axis=-1) / 0.2, 0, 1)
     faded = (amount * traits.smoothed * where["skin"]).astype(np.float32)
     shape, detail = look.shape + amount * _browed(traits), detail.astype(np.float32)
     return replace(look, shape=shape, texture=texture, detail=detail, faded=faded)
+
+
+def _lighter(shadow: np.ndarray) -> np.ndarray:
+    """How much brighter a jaw becomes, in logarithms `[SIDE, SIDE, 3]`: what darkens both its
+    sides is a beard's shadow, what darkens one is light."""
+    jaw = areas()["jaw"] > 0.5
+    left = np.broadcast_to(np.arange(SIDE) < looks().places[1, 0] * SIDE, jaw.shape)
+    grey = shadow.mean(axis=-1)
+    both = min(float(np.median(grey[jaw & half])) for half in (left, ~left))
+    much = float(np.clip((both - SHADOWED[0]) / (SHADOWED[1] - SHADOWED[0]), 0, 1))
+    found = np.maximum(shadow, 0)
+    most = found.max(axis=-1, keepdims=True)  # colours go together, or what is warm turns yellow
+    return np.asarray(much * found * np.minimum(1, EVENED / (most + 1e-6)))
 
 
 def _browed(traits: Traits) -> np.ndarray:
