@@ -264,7 +264,8 @@ class KnownFactors:
         words = load_vocabulary()
         understood = read_wishes(text, words, self.meaning)
         own = options or FactorOptions()
-        return understood, *aims_of(understood.wishes, self.moves, words, own.gains, own.beside)
+        drawn = _of_the_whole(understood.wishes)
+        return understood, *aims_of(drawn, self.moves, words, own.gains, own.beside)
 
     def meaning(self, phrase: str, attributes: tuple[str, ...]) -> list[tuple[Sense, float]]:
         """Classes for words that the vocabulary lacks: by WordNet, and where this model's CLIP is
@@ -298,6 +299,12 @@ class KnownFactors:
         asked = wanted(change, self.moves.words, FactorOptions(), self.moves.names)
         order = asked.abs().argsort(descending=True).tolist()
         return [(self.moves.names[i], float(asked[i])) for i in order if float(asked[i]) != 0]
+
+
+def _of_the_whole(wishes: Sequence[Wish]) -> list[Wish]:
+    """Wishes without the colours of beards where that of the hair is named: a code holds one."""
+    whole = {wish.attribute for wish in wishes if not wish.part}
+    return [wish for wish in wishes if not wish.part or wish.attribute not in whole]
 
 
 def _sense_of(wish: Wish) -> str:

@@ -221,12 +221,13 @@ _YIELDS: dict[Sense, Sense] = {
 
 
 def _settled(wishes: Sequence[Wish]) -> tuple[Wish, ...]:
-    """Of an attribute the last class said, unless it was turned down and another was not."""
-    kept: dict[str, Wish] = {}
+    """Of an attribute of a part the last class said, unless it was turned down and another was
+    not."""
+    kept: dict[tuple[str, str], Wish] = {}
     for wish in wishes:
-        before = kept.pop(wish.attribute, None)
+        before = kept.pop((wish.attribute, wish.part), None)
         if before is not None:
             yields = _YIELDS.get(wish.sense) == before.sense
             wish = before if yields or (wish.opposite and not before.opposite) else wish
-        kept[wish.attribute] = wish
+        kept[wish.attribute, wish.part] = wish
     return tuple(kept.values())

@@ -14,6 +14,7 @@ from multimodal.fidelity.colours.tints import GREY, Tint, apply_tint, without_hu
 from multimodal.fidelity.composing import compose, overlaid
 from multimodal.fidelity.drawn import Drawn
 from multimodal.fidelity.hairstyles.asking import wanted_of
+from multimodal.fidelity.hairstyles.laying import Worn
 from multimodal.fidelity.looks.makeup import made_up
 from multimodal.fidelity.looks.reading import look_of, named
 from multimodal.fidelity.mesh import INNER_LIPS, OVAL
@@ -80,6 +81,9 @@ def plan_of(subject: Subject, before: Drawn, after: Drawn, meant: Sequence[Meant
     found = list(dyes(lambda: subject.around, before, after, wishes))
     found = [(names, without_hue(tint)) for names, tint in found] if subject.grey else found
     tints = tuple((names, tint) for names, tint in found if subject.region(names) is not None)
+    hair = _hair(subject, tints, wishes)
+    if hair is not None:  # its own goes, and no rim of it shall be dyed
+        tints = tuple((names, tint) for names, tint in tints if names != HAIR)
     small, overlays = _recoloured(subject, tints), []
     if becomes_bald(before, after, wishes) and natural(subject.around.levels(HAIR)):
         overlays.append(Overlay(_faded(subject, subject.bald, 1.0), True))
@@ -88,7 +92,6 @@ def plan_of(subject: Subject, before: Drawn, after: Drawn, meant: Sequence[Meant
         chin = _faded(subject, subject.chin, much)
         overlays.append(Overlay(chin, False))
         small = _covered(small, chin)
-    hair = _hair(subject, tints, wishes)
     if hair is not None:
         overlays.append(Overlay(hair, True))
         subject, small = _dressed(subject, small, hair)
@@ -130,11 +133,11 @@ def _hair(subject: Subject, tints: Sequence[tuple[Names, Tint]], wishes: Wishes)
     return _faded(subject, cover, much)
 
 
-def _dyed(cover: Cover, tint: Tint) -> Cover:
-    """Hair in another colour."""
+def _dyed(cover: Worn, tint: Tint) -> Worn:
+    """Hair in another colour; skin beside it keeps its own."""
     levels = np.rint(cover.colours * 255).clip(0, 255).astype(np.uint8)
     side = levels.shape[0]
-    apply_tint(levels, Mask((0, 0, side, side), cover.alpha), tint)
+    apply_tint(levels, Mask((0, 0, side, side), cover.hair), tint)
     return replace(cover, colours=levels.astype(np.float32) / 255)
 
 

@@ -35,6 +35,8 @@ LARGE = 480
 that of larger ones as they are made smaller for it."""
 BRIGHTEST = (1.12, 2.5)
 """How much brighter than the hair near by strands are at most: at its rim, and within."""
+GROWN = (("hair",), ("beard",))
+"""What skin shines through at the rim."""
 EVENED, EVEN, MOST_EVEN = 64, 0.6, 2.0
 """Unit of the factors that even the brightness of hair out before it is dyed; how far they do, and
 the most that they are."""
@@ -184,7 +186,7 @@ def region_of(around: Surroundings, names: tuple[str, ...]) -> Region | None:
     guide = _line(values, around.picture.mean(axis=-1))
     line, reach, within = _rim(values, around)
     top = None
-    if names == ("hair",):
+    if names in GROWN:
         top = np.dstack([_top(within, reach[..., 0]), _evening(values, around.picture)])
     return Region(line, reach, np.dstack(guide), _extent(values), top=top)
 

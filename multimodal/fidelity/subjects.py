@@ -16,6 +16,7 @@ from multimodal.fidelity.composing import Box, axes
 from multimodal.fidelity.drawn import as_tensor, shrinking
 from multimodal.fidelity.hairstyles.asking import Wanted
 from multimodal.fidelity.hairstyles.heads import Head
+from multimodal.fidelity.hairstyles.laying import Worn
 from multimodal.fidelity.hairstyles.wearing import wearing
 from multimodal.fidelity.mesh import EYES, INNER_LIPS, face_meshes
 from multimodal.fidelity.regions import (
@@ -74,7 +75,7 @@ class Subject:
     steady: bool = True
     regions: dict[Names, Region | None] = field(default_factory=dict, repr=False)
     masks: dict[Names, Mask | None] = field(default_factory=dict, repr=False)
-    worn: dict[Wanted, Cover | None] = field(default_factory=dict, repr=False)
+    worn: dict[Wanted, Worn | None] = field(default_factory=dict, repr=False)
     liked: dict[Choice, str] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -99,7 +100,7 @@ class Subject:
         """The crop's skin where a beard grows; None: none does."""
         return shaved_off(self.transform, self.crop, self.solid, self.likely)
 
-    def wearing(self, wanted: Wanted) -> Cover | None:
+    def wearing(self, wanted: Wanted) -> Worn | None:
         """What makes the head wear other hair, over the square about it; or None: it wears such
         hair already, or none fits."""
         if wanted not in self.worn:

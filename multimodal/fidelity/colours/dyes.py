@@ -69,7 +69,7 @@ def dyes(
     beard = wishes.strongest("beard_color")
     if beard is not None and len(near().levels(BEARD)) > LEAST:
         own, colour = near().levels(BEARD), beard.color
-        tint = _dyed(own, beard, colour) if colour else _hair(own, None, 0.0, beard, 1.0)
+        tint = _dyed(own, beard, colour) if colour else _hair(own, None, 0.0, beard, PULLED[1])
         if tint is not None:
             yield BEARD, tint
     skin = None if wishes.need_no_drawing else _change(before, after, SKIN, wishes)

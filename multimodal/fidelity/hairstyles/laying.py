@@ -38,6 +38,17 @@ SHADOW = 0.3
 
 
 @dataclass(frozen=True, eq=False)
+class Worn(Cover):
+    """What lies over the square about a head that wears other hair.
+
+    Args:
+        hair: how much of each colour is hair's, `[S, S]` in [0, 1]; else it is skin, or a wall.
+    """
+
+    hair: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Laid:
     """Hair in its place over the square about a head.
 
@@ -126,7 +137,7 @@ def _toned(colours: np.ndarray, worn: np.ndarray, own: np.ndarray) -> np.ndarray
     return np.asarray((np.exp(wanted + light * factor + hue) - DARK).clip(0, 1), np.float32)
 
 
-def worn_cover(head: Head, hair: Laid, bald: Cover | None) -> Cover:
+def worn_cover(head: Head, hair: Laid, bald: Cover | None) -> Worn:
     """What lies over the square about a head that wears other hair.
 
     Args:
@@ -155,7 +166,9 @@ def worn_cover(head: Head, hair: Laid, bald: Cover | None) -> Cover:
         colours = colours * (1 - much)[..., None] + above * much[..., None]
         total = 1 - (1 - total) * (1 - much)
     colours = colours / (total[..., None] + 1e-6)
-    return Cover(colours.astype(np.float32), total.astype(np.float32), False, "hair")
+    mine = (1 - (1 - back) * (1 - alpha)) / (total + 1e-6)
+    planes = [plane.astype(np.float32) for plane in (colours, total, mine)]
+    return Worn(planes[0], planes[1], False, "hair", planes[2])
 
 
 def _between(alpha: np.ndarray, mesh: np.ndarray) -> np.ndarray:

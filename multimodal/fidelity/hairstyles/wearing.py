@@ -10,7 +10,7 @@ from multimodal.fidelity.change import Cover
 from multimodal.fidelity.hairstyles.asking import Wanted
 from multimodal.fidelity.hairstyles.fitting import fitting
 from multimodal.fidelity.hairstyles.heads import Head
-from multimodal.fidelity.hairstyles.laying import bare, laid, worn_cover
+from multimodal.fidelity.hairstyles.laying import Worn, bare, laid, worn_cover
 from multimodal.fidelity.hairstyles.library import Style
 
 LOWER, SPARE = 0.12, 0.015
@@ -22,7 +22,7 @@ BARE = 0.05
 
 def wearing(
     head: Head, wanted: Wanted, bald: Callable[[], Cover], side: int, liked: str | None = None
-) -> tuple[Cover, str] | None:
+) -> tuple[Worn, str] | None:
     """What makes a head wear other hair, over the square about it, and the name of the style; None:
     it wears such hair already, or none fits. A hair that does not fit is worse than none.
 

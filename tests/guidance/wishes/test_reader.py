@@ -113,6 +113,12 @@ def test_colours_of_beards_are_told_from_those_of_hair(text: str, sense: Sense, 
     assert (wish.sense, wish.part) == (sense, part)
 
 
+def test_hair_and_beard_have_a_colour_each() -> None:
+    found = read_wishes("a dark-haired man with grey stubble").wishes
+    colours = {wish.part: wish.value for wish in found if wish.attribute == "hair_color"}
+    assert colours == {"": "black", "stubble": "gray"}
+
+
 def test_usual_colours_have_no_value_and_others_keep_it() -> None:
     beard = [wish.color for wish in read_wishes("a red beard").wishes]
     assert beard == [None, None]
