@@ -39,6 +39,9 @@ ENDS = 0.10
 """Part of the side over which hair that the photo's lower border cuts off ends."""
 CROWN = 0.14
 """Part of the side over which hair is drawn higher."""
+CORNER, BEYOND = 0.4, 0.35
+"""How far the ends of the cut are drawn lower, beside its middle; and over which part of half its
+width beyond them that fades."""
 
 
 def subject_in(photo: Image.Image) -> Subject:
@@ -102,8 +105,9 @@ def _crowned(layer: np.ndarray, dome: list[float]) -> np.ndarray:
     x0, y0, x1, y1, high = (value / 100 for value in dome)
     line = (np.arange(SIDE) + 0.5) / SIDE
     x, y = np.meshgrid(line, line)
-    t = (x - (x0 + x1) / 2) / ((x1 - x0) / 2 * 1.08)
-    more = high * np.sqrt(np.clip(1 - t * t, 0, 1))
+    t = np.abs((x - (x0 + x1) / 2) / ((x1 - x0) / 2))
+    round_ends = np.clip(1 - (t - 1) / BEYOND, 0, 1) ** 2
+    more = high * np.where(t < 1, 1 - (1 + CORNER) * t**2.5, -CORNER * round_ends)
     top = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
     base = top + CROWN
     above = base - (base - y) * CROWN / (CROWN + more)

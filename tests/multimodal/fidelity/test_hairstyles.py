@@ -127,3 +127,16 @@ def test_a_film_keeps_its_style() -> None:
     later = replace(first, worn={}, liked={LONG: other})
     later.wearing(LONG)
     assert later.liked[LONG] == other
+
+
+def test_worn_hair_is_dyed_and_the_skin_beside_it_is_not() -> None:
+    ready = replace(subject("12_man"), worn={}, liked={})
+    purple = Meant("hair_dye: purple", 1.0, (0.49, 0.12, 0.61))
+    plain, dyed = (edited(ready, Meant("hair_length: long"), *more) for more in ((), (purple,)))
+    away = np.abs(dyed - plain).max(axis=-1)
+    likely = parsed(plain)
+    assert away[share(likely, ("hair",)) > 0.95].mean() > 0.1
+    assert away[share(likely, ("skin", "nose", "lips")) > 0.95].mean() < 0.02
+    wall = np.zeros((SIDE, SIDE), bool)
+    wall[:, : SIDE // 16] = True
+    assert away[wall & (share(likely, ("background",)) > 0.95)].mean() < 0.02
