@@ -12,10 +12,11 @@ from multimodal.fidelity.change import Cover
 from multimodal.fidelity.drawn import Drawn
 from multimodal.fidelity.mesh import BROWS, EYES, OUTER_LIPS, OVAL
 from multimodal.fidelity.regions import Surroundings, share
+from multimodal.fidelity.things.ears import ears, whole_ears
 from multimodal.fidelity.things.filling import WIDTHS, filled_in, spread, strands
 from multimodal.fidelity.things.mirrored import other_eye
 from multimodal.fidelity.things.quilting import skin_texture
-from multimodal.fidelity.things.skulls import Skull, ears, skull_of, whole_ears
+from multimodal.fidelity.things.skulls import Skull, skull_of
 from multimodal.fidelity.wishes import Wishes
 
 BALD = 0.03
@@ -30,6 +31,8 @@ LIGHTER = 0.3
 """How much brighter than the face's light a forehead may be."""
 HATTED = (0.08, 0.1)
 """Shares of hat and hair above the eyes from which it is a hat whose rim nobody knows."""
+HIDDEN = 0.35
+"""Share of a brow over which hair hangs, from which it is drawn anew."""
 SHADED = 0.2
 """Width of the darker rim of a skull, in widths of it."""
 SHINE = 0.35
@@ -86,8 +89,8 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     colours = colours + (flesh * pores**0.6 - colours) * skull.whole[..., None]
     tone = np.median(flesh[(skull.up > 0) & (skull.whole > 0.9)], axis=0)
     colours, covered = ears(mesh, colours, tone, shown)
-    hidden = cv2.GaussianBlur(brows * _grown((hair > 0.4).astype(np.float32), 9), (0, 0), 3)
-    tone = np.quantile(around.levels(("hair",)), 0.3, axis=0) if hidden.any() else tone
+    hidden = _hidden_brows(mesh, brows, hair, share(around.likely, ("brows",)))
+    tone = _brow_colour(around) if hidden.any() else tone
     colours = colours + (tone - colours) * (0.75 * brows * (hidden > 0))[..., None]
     kept = kept * (1 - np.clip(2 * hidden, 0, 1))
     gone = np.maximum(gone, hidden)
@@ -149,6 +152,32 @@ def _brows(mesh: np.ndarray, side: int) -> np.ndarray:
         cv2.fillPoly(found, [np.round(points * 16 - 8).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
     soft: np.ndarray = cv2.GaussianBlur(found, (0, 0), 1.5)
     return soft
+
+
+def _hidden_brows(
+    mesh: np.ndarray, brows: np.ndarray, hair: np.ndarray, shown: np.ndarray
+) -> np.ndarray:
+    """The brows over which hair hangs, each wholly or not at all, `[S, S]` in [0, 1]; `shown` are
+    those that the photo shows."""
+    side, found = len(hair), np.zeros_like(brows)
+    near = _grown((hair > 0.4).astype(np.float32), 5)
+    for brow in BROWS:
+        x, y = mesh[list(brow)].mean(axis=0) * side
+        reach = 0.6 * float(np.ptp(mesh[list(brow)][:, 0])) * side
+        rows, columns = np.ogrid[:side, :side]
+        mine = brows * (np.hypot(columns - x, rows - y) < reach)
+        covered, seen = float((mine * near).sum()), float((mine * shown).sum())
+        if covered > HIDDEN * float(mine.sum()) and seen < HIDDEN * float(mine.sum()):
+            found = np.maximum(found, mine)
+    return cv2.GaussianBlur(found, (0, 0), 2)
+
+
+def _brow_colour(around: Surroundings) -> np.ndarray:
+    """The colour of brows that hair hid: of what shows of them, or else of the hair."""
+    own = around.levels(("brows",), 0.7)
+    if len(own) > 60:
+        return np.asarray(np.quantile(own, 0.4, axis=0))
+    return np.asarray(np.quantile(around.levels(("hair",)), 0.3, axis=0))
 
 
 def _features(mesh: np.ndarray, side: int, wide: float) -> np.ndarray:

@@ -11,10 +11,11 @@ import pytest
 from multimodal.fidelity.drawn import as_tensor
 from multimodal.fidelity.regions import Surroundings, parsed, share
 from multimodal.fidelity.things.bald import bald_head
+from multimodal.fidelity.things.ears import ears, whole_ears
 from multimodal.fidelity.things.filling import filled_in, strands
 from multimodal.fidelity.things.mirrored import other_eye
 from multimodal.fidelity.things.quilting import quilted
-from multimodal.fidelity.things.skulls import ears, skull_of, whole_ears
+from multimodal.fidelity.things.skulls import skull_of
 from multimodal.fidelity.transfer import transfer
 from multimodal.meant import Meant
 from multimodal.parsing.classes import class_indices
