@@ -37,7 +37,7 @@ def test_samples_spread_as_the_codes_do() -> None:
 
 
 def test_a_seed_names_a_face(codes: PhotoCodes) -> None:
-    assert torch.equal(codes.sample(2, 3).w, codes.sample(5, 3).w[:2])
+    torch.testing.assert_close(codes.sample(2, 3).w, codes.sample(5, 3).w[:2])  # but for last bits
     assert not torch.equal(codes.sample(1, 3).w, codes.sample(1, 4).w)
     with pytest.raises(ValueError, match="64 bits"):
         codes.sample(1, 2**70)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
+
+from torch.distributed import TCPStore
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
@@ -32,11 +33,11 @@ Path(sys.argv[1], f"rank{rank}").write_text(said)
 def test_two_machines_train_together(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    # The meeting place outlives both: a launcher that keeps it and ends first leaves the other waiting.
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     words = ["--nnodes", "2", "--nproc-per-node", "1", "--rdzv-backend", "c10d"]
-    words += ["--rdzv-endpoint", f"127.0.0.1:{port}", str(script), str(tmp_path)]
+    words += ["--rdzv-endpoint", f"127.0.0.1:{store.port}", "--rdzv-conf", "is_host=0"]
+    words += [str(script), str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     machines = [
         subprocess.Popen(

@@ -64,7 +64,11 @@ def test_files_there_and_back(model: Network, tmp_path: Path, suffix: str) -> No
     codes = model.sample(1, seed=2).w
     again = load_generator(convert(name, tmp_path / f"g{suffix}"), "cpu")
     assert again.config == model.config
-    assert torch.equal(again.synthesize(codes), model.synthesize(codes))
+    kept, own = again.state_dict(), model.state_dict()
+    assert kept.keys() == own.keys()
+    assert all(torch.equal(kept[key], own[key]) for key in own)
+    # Where weights lie in memory tells some processors how to add up: the last bits may differ.
+    torch.testing.assert_close(again.synthesize(codes), model.synthesize(codes))
     info = inspect(tmp_path / f"g{suffix}")
     assert (info.family, info.spaces, info.resolution) == (model.family, model.spaces, 32)
     with pytest.raises(ValueError, match="needs a StyleGAN2"):
