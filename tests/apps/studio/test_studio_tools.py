@@ -31,7 +31,8 @@ def painted(tmp_path: Path) -> Painted:
     pixels = np.zeros((64, 64, 4), np.uint8)
     pixels[20:30, 10:50] = (200, 30, 30, 255)
     Image.fromarray(pixels).save(tmp_path / "layer.png")
-    Image.effect_noise((64, 64), 60).convert("RGB").save(tmp_path / "under.png")
+    noise = np.random.default_rng(0).normal(128, 60, (64, 64)).clip(0, 255).astype(np.uint8)
+    Image.fromarray(noise).convert("RGB").save(tmp_path / "under.png")
     return Painted(tmp_path / "under.png", (tmp_path / "layer.png",))
 
 
