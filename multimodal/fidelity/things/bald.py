@@ -31,6 +31,8 @@ LIGHTER = 0.3
 """How much brighter than the face's light a forehead may be."""
 HATTED = (0.08, 0.1)
 """Shares of hat and hair above the eyes from which it is a hat whose rim nobody knows."""
+GAP = 0.2
+"""How broad a gap between face and ear is closed, in widths of the face."""
 HIDDEN = 0.35
 """Share of a brow over which hair hangs, from which it is drawn anew."""
 SHADED = 0.2
@@ -86,7 +88,8 @@ def bald_head(mesh: np.ndarray, around: Surroundings, hair: np.ndarray) -> Cover
     shaded = _astray(around, flesh, skull, hair, (_features(mesh, side, 1.3), inner))
     gone, kept = np.maximum(gone, shaded), kept * (1 - shaded)
     pores = skin_texture(around.picture, bare, smooth.astype(np.float32)) if bare.any() else 1.0
-    colours = colours + (flesh * pores**0.6 - colours) * skull.whole[..., None]
+    head = np.maximum(skull.whole, _to_the_ears(skull, inner, shown))
+    colours = colours + (flesh * pores**0.6 - colours) * head[..., None]
     tone = np.median(flesh[(skull.up > 0) & (skull.whole > 0.9)], axis=0)
     colours, covered = ears(mesh, colours, tone, shown)
     hidden = _hidden_brows(mesh, brows, hair, share(around.likely, ("brows",)))
@@ -152,6 +155,21 @@ def _brows(mesh: np.ndarray, side: int) -> np.ndarray:
         cv2.fillPoly(found, [np.round(points * 16 - 8).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
     soft: np.ndarray = cv2.GaussianBlur(found, (0, 0), 1.5)
     return soft
+
+
+def _to_the_ears(skull: Skull, inner: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """What of a head lies between its face and the ears that show, where hair was, `[S, S]` in
+    [0, 1]."""
+    ear = (shown > 0.5).astype(np.uint8)
+    if not ear.any():
+        return np.zeros_like(inner)
+    level = (skull.up > -0.9) & (skull.up < 0.3)
+    parts = np.maximum.reduce([(skull.whole > 0.5).astype(np.uint8), inner.astype(np.uint8), ear])
+    size = max(round(GAP * float(np.ptp(np.nonzero(inner.any(axis=0))[0]))), 3)
+    along = np.ones((1, size), np.uint8)  # level with the ear alone, or a web would grow above it
+    closed = cv2.morphologyEx(parts * level, cv2.MORPH_CLOSE, along)
+    near = cv2.dilate(ear, along)
+    return cv2.GaussianBlur((closed * near).astype(np.float32), (0, 0), 1.5)
 
 
 def _hidden_brows(

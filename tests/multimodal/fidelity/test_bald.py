@@ -10,7 +10,7 @@ import pytest
 
 from multimodal.fidelity.drawn import as_tensor
 from multimodal.fidelity.regions import Surroundings, parsed, share
-from multimodal.fidelity.things.bald import bald_head
+from multimodal.fidelity.things.bald import _inner, _to_the_ears, bald_head
 from multimodal.fidelity.things.ears import ears, whole_ears
 from multimodal.fidelity.things.filling import filled_in, strands
 from multimodal.fidelity.things.mirrored import other_eye
@@ -164,3 +164,16 @@ def test_an_eye_under_hair_is_the_other_one_mirrored() -> None:
     both = hair.copy()
     both[y - 40 : y + 20, x - 6 : x + 40] = 1
     assert not other_eye(mesh, around, both, flesh)[1].any()
+
+
+def test_what_lies_between_a_face_and_its_ears_is_head() -> None:
+    mesh = (subject("03_woman").mesh - 0.5) / 1.8 + 0.5
+    skull = skull_of(mesh, SIDE)
+    inner = _inner(mesh, SIDE)
+    x, y = np.round(mesh[234] * SIDE).astype(int)
+    shown = np.zeros((SIDE, SIDE), np.float32)
+    shown[y - 8 : y + 8, x - 14 : x - 8] = 1
+    bridge = _to_the_ears(skull, inner, shown)
+    assert bridge[y - 4 : y + 4, x - 7 : x - 2].min() > 0.8
+    assert bridge[: y - 16].max() < 0.05
+    assert not _to_the_ears(skull, inner, 0 * shown).any()
