@@ -19,7 +19,7 @@ def named(wish: Wish, words: Vocabulary) -> str:
         return f"{abs(wish.years):g} years {'older' if wish.years > 0 else 'younger'}"
     if wish.years is not None:
         return f"{wish.years:g} years old"
-    if wish.attribute in words.missing:
+    if wish.attribute in words.missing or wish.part:
         label = f"{wish.value} {wish.part or PARTS[wish.attribute]}"
     before = "not " if wish.negated else ""
     if wish.relative:

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guidance.wishes.reader import read_wishes
+from guidance.wishes.telling import told
 from guidance.wishes.types import Sense, Understood, Wish
+from guidance.wishes.vocabulary import load_vocabulary
 
 
 def _said(found: Understood) -> dict[str, str]:
@@ -117,6 +119,14 @@ def test_hair_and_beard_have_a_colour_each() -> None:
     found = read_wishes("a dark-haired man with grey stubble").wishes
     colours = {wish.part: wish.value for wish in found if wish.attribute == "hair_color"}
     assert colours == {"": "black", "stubble": "gray"}
+
+
+def test_what_is_said_of_a_beard_is_told_of_the_beard() -> None:
+    words = load_vocabulary()
+    assert told(read_wishes("a white beard"), [], words) == (
+        "understood: white beard, a full beard",
+    )
+    assert told(read_wishes("teal hair"), [], words) == ("understood: teal hair",)
 
 
 def test_usual_colours_have_no_value_and_others_keep_it() -> None:
