@@ -185,3 +185,12 @@ def test_hairs_are_as_blurred_as_the_photo() -> None:
     (sharp, crisp), (blurred, soft) = found
     assert blurred > sharp + 1.5
     assert soft < 0.5 * crisp
+
+
+def test_dye_is_for_the_hair_and_a_beard_keeps_the_colour_of_brows() -> None:
+    ready = subject("09_woman")
+    drawn = as_tensor(ready.small)
+    purple = Meant("hair_dye: purple", 1.0, (0.49, 0.12, 0.61))
+    face = transfer(ready, drawn, drawn.clone(), (Meant("beard: full"), purple)).face
+    levels = np.asarray(face.resize((256, 256)), np.float32) / 255
+    assert around(levels[..., 2] - levels[..., 0], ready.mesh, 150, 379) < 0.03

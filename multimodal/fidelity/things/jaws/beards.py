@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import cv2
@@ -20,6 +21,8 @@ from multimodal.fidelity.wishes import Wishes
 
 SHADOW = 0.5
 """How much stubble a man has where words name no beard."""
+Color = tuple[float, float, float]
+BROWS = (("brows",), 0.6)
 COLOUR = (0.16, 0.12, 0.10)
 """Of a beard of who has neither hair nor brows."""
 HIDDEN, STUBBLE = 0.94, 0.75
@@ -45,6 +48,8 @@ def beard(scene: Scene, wishes: Wishes) -> Cover | None:
     """A beard, on who has none there."""
     named = wishes.strongest("beard")
     color = _named_color(wishes)
+    if color is None and wishes.strongest("hair_dye") is not None:
+        color = _own_colour(scene, (BROWS,))  # dye is for the hair alone
     kind = "" if named is None else named.sense.split(": ")[1]
     if named is None and wishes.amount("sex: male") > 0 and wishes.amount("age: child") <= 0:
         return _stubbled(scene, SHADOW * wishes.amount("sex: male") * _grown_up(scene), None)
@@ -58,7 +63,7 @@ def beard(scene: Scene, wishes: Wishes) -> Cover | None:
     return _grown(scene, kind, 1.0 if named is None else min(named.amount, 1.0), color)
 
 
-def _named_color(wishes: Wishes) -> tuple[float, float, float] | None:
+def _named_color(wishes: Wishes) -> Color | None:
     """The colour that words give a beard, or else the hair."""
     named = wishes.strongest("beard_color") or wishes.strongest("hair_color")
     if named is None:
@@ -66,9 +71,7 @@ def _named_color(wishes: Wishes) -> tuple[float, float, float] | None:
     return named.color or (SHADES | DARKER).get(named.sense.split(": ")[1])
 
 
-def _grown(
-    scene: Scene, kind: str, much: float, color: tuple[float, float, float] | None
-) -> Cover | None:
+def _grown(scene: Scene, kind: str, much: float, color: Color | None) -> Cover | None:
     """The beard of another photograph, or the part of it that a kind of beard is."""
     mesh = scene.maps.mesh
     jaw = jaw_of(mesh, len(scene.small))
@@ -115,7 +118,7 @@ def _part(mesh: np.ndarray, kind: str) -> np.ndarray:
     return cv2.resize(found, (FINE, FINE), interpolation=cv2.INTER_LINEAR)
 
 
-def _stubbled(scene: Scene, much: float, color: tuple[float, float, float] | None) -> Cover | None:
+def _stubbled(scene: Scene, much: float, color: Color | None) -> Cover | None:
     """Stubble, more or less of it, or None: hardly any."""
     if much < 0.02:
         return None
@@ -153,18 +156,25 @@ def jaw_of(mesh: np.ndarray, side: int) -> np.ndarray:
     return mask
 
 
-def _colour(scene: Scene, named: tuple[float, float, float] | None) -> np.ndarray:
+def _colour(scene: Scene, named: Color | None) -> np.ndarray:
     """The colour of the person's beard, hair or brows; a beard is a little darker."""
     if named is not None:
         return np.array(named) * 0.8
-    for names, sure in ((("beard",), 0.7), (("hair",), 0.8), (("brows",), 0.6)):
+    found = _own_colour(scene, ((("beard",), 0.7), (("hair",), 0.8), BROWS))
+    return np.array(COLOUR if found is None else found)
+
+
+def _own_colour(scene: Scene, places: Sequence[tuple[tuple[str, ...], float]]) -> Color | None:
+    """The colour of a beard by the first of some classes that a photo surely shows; or None."""
+    for names, sure in places:
         own = scene.small[share(scene.likely, names) > sure]
         if len(own) > 60:
             found = np.quantile(own, 0.45, axis=0)
             vivid = float(np.ptp(found) / max(float(found.max()), 0.05))
             deeper = 0.92 - 0.24 * min(vivid / 0.35, 1.0)  # below blond hair grows a browner beard
-            return np.asarray(found * min(1.0, 0.62 / max(float(found.mean()), 0.05)) * deeper)
-    return np.array(COLOUR)
+            red, green, blue = found * min(1.0, 0.62 / max(float(found.mean()), 0.05)) * deeper
+            return float(red), float(green), float(blue)
+    return None
 
 
 def _skin(scene: Scene) -> np.ndarray:
