@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
 from multimodal.faces.align import FaceTransform
 from multimodal.faces.native import native_crop
 from multimodal.fidelity.composing import ROWS, Box, axes, seen, touched
+from multimodal.fidelity.hair import surely_hair
 from multimodal.parsing.classes import class_indices
 from multimodal.parsing.files import model_parser
 from multimodal.parsing.parser import FaceParser
@@ -25,11 +25,6 @@ REACH, EDGE = 4, 1.5e-3
 """Window of the guided filter in pixels of the square, and variance up to which edges are none."""
 STEEP = np.float32(1.5)
 """How much steeper than the guided filter's a region's edge is."""
-DOUBT = 0.2
-"""Probability of hair up to which there is none, and up to 1 less which there is but hair."""
-BINS, MOST = 16, 4.5
-"""Shades of each colour by which hair is told from what is none; the most that they count, in
-logarithms of odds."""
 LARGE = 480
 """Side of the square, in the photo's pixels, from which a film's masks are found at half size, and
 that of larger ones as they are made smaller for it."""
@@ -85,7 +80,7 @@ class Surroundings:
         """Where it shows some classes of this head, `[512, 512]` in [0, 1]."""
         values = share(self.likely, names).astype(np.float32)
         if names == ("hair",):
-            values = _like_colours(values, self.picture)
+            values = surely_hair(values, self.picture, share(self.likely, ("skin", "nose")))
         return _joined(values, share(self.likely, FACE))
 
     def levels(self, names: tuple[str, ...], sure: float = 0.8) -> np.ndarray:
@@ -311,27 +306,6 @@ def _mean_near(picture: np.ndarray, weight: np.ndarray) -> np.ndarray:
     parts = [much * cv2.GaussianBlur(small, (0, 0), width) for width, much in widths]
     total = cv2.resize(np.sum(parts, axis=0), picture.shape[:2], interpolation=cv2.INTER_LINEAR)
     return total[..., :3] / (total[..., 3:] + 1e-9)
-
-
-def _like_colours(values: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """Values by what colours surely have them, and surely have not: a hat is of one cloth, and what
-    is a forehead's elsewhere is one's here (histograms as in GrabCut's first step; Rother,
-    Kolmogorov and Blake 2004, section 2)."""
-    sure, none = (values > 0.95).astype(np.uint8), (values < 0.05).astype(np.uint8)
-    if min(sure.sum(), none.sum()) < 2000:
-        return values
-    soft = cv2.GaussianBlur(picture, (0, 0), 2.0)
-    levels = (soft * (BINS - 1) + 0.5).astype(np.uint8)
-    place = (levels[..., 0].astype(np.int32) * BINS + levels[..., 1]) * BINS + levels[..., 2]
-    counts = []
-    for mask in (sure, none):
-        count = np.bincount(place[mask > 0], minlength=BINS**3).reshape((BINS,) * 3)
-        smooth = gaussian_filter(count.astype(np.float32), 0.7)
-        counts.append(smooth / float(smooth.sum()))
-    odds = np.log((counts[0] + 1e-5) / (counts[1] + 1e-5)).clip(-MOST, 0).ravel()[place]
-    likely = ((values - DOUBT) / (1 - 2 * DOUBT)).clip(1e-4, 1 - 1e-4)
-    found: np.ndarray = 1 / (1 + (1 - likely) / likely * np.exp(-odds))
-    return np.where(values > 0, found, 0).astype(np.float32)
 
 
 def _joined(values: np.ndarray, face: np.ndarray) -> np.ndarray:

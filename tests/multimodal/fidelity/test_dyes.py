@@ -11,6 +11,7 @@ import torch
 from multimodal.fidelity.colours.dyes import HAIR, PULLED, _hair, dyes
 from multimodal.fidelity.colours.tints import DARK, GREY, apply_tint, tint_towards
 from multimodal.fidelity.drawn import as_tensor, drawn_of
+from multimodal.fidelity.hair import surely_hair
 from multimodal.fidelity.regions import Mask, Surroundings, share
 from multimodal.fidelity.transfer import transfer
 from multimodal.fidelity.wishes import Wishes
@@ -130,3 +131,17 @@ def test_hair_is_dyed_in_any_colour_and_keeps_its_strands(name: str) -> None:
         assert np.abs(levels - ready.small)[skin].mean() < 0.01
         before, after = ready.small[hair] @ GREY, levels[hair] @ GREY
         assert np.corrcoef(before, after)[0, 1] > 0.7
+
+
+def test_a_forehead_that_shines_is_no_hair() -> None:
+    picture = np.full((128, 128, 3), 0.3, np.float32)
+    picture[:40] = 0.05  # dark hair above a face
+    picture[60:70, 50:70] = 0.6
+    values = np.zeros((128, 128), np.float32)
+    values[:40] = 1
+    values[56:74, 46:74] = 1  # the shine, taken for hair
+    found = surely_hair(values, picture, 1 - values)
+    assert found[62:68, 54:66].max() < 0.2
+    assert found[4:32].min() > 0.9
+    fair = np.where(values[..., None] > 0, 0.6, picture).astype(np.float32)
+    assert surely_hair(values, fair, 1 - values)[62:68, 54:66].min() > 0.9
