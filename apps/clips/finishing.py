@@ -108,7 +108,7 @@ def _begun(
 def planned(
     editor: FaceEditor, pixels: np.ndarray, shot: Shot, number: int, liked: dict[Choice, str]
 ) -> Key:
-    """A frame at which the edit is worked out; `liked` keeps the hairstyles of those before."""
+    """A frame at which the edit is worked out; `liked` keeps hair and beards of those before."""
     frame, place = Image.fromarray(pixels), shot.place(number)
     rest = Latent(shot.code(number).to(editor.device))
     generator = editor.generator_for(Face(rest, frame))

@@ -9,8 +9,6 @@ its beard, so that each strand counts, and skin that shines through a beard's ri
 
 from __future__ import annotations
 
-import argparse
-import json
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,12 +18,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from multimodal.fidelity.drawn import shrinking
 from multimodal.fidelity.hairstyles.heads import width_of
 from multimodal.fidelity.mesh import OUTER_LIPS, OVAL
 from multimodal.fidelity.subjects import Subject
 from multimodal.fidelity.things.jaws.library import FOLDER, MOST, SIDE
 from multimodal.fidelity.things.jaws.whiskers import inside, jaw_parts
-from recipes.fidelity.hairstyles import subject_in
+from recipes.fidelity.hairstyles import folders, subject_in, write_table
 
 TABLE = Path(__file__).with_suffix(".toml")
 QUALITY = 90
@@ -56,7 +55,7 @@ def density_of(subject: Subject, out: list[Any]) -> np.ndarray:
     chin = subject.chin
     if chin is None:
         raise ValueError("the photo shows no beard")
-    how = cv2.INTER_AREA if len(subject.crop) > SIDE else cv2.INTER_CUBIC
+    how = shrinking(len(subject.crop), SIDE)
     light = cv2.resize(subject.crop, (SIDE, SIDE), interpolation=how).mean(axis=-1) / 255
     bare = cv2.resize(chin.colours.mean(axis=-1), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     bare = cv2.GaussianBlur(bare, (0, 0), SIDE / 150)
@@ -133,17 +132,12 @@ def build(photos: Path, folder: Path, on_step: Callable[[str], None] | None = No
         found.append({"name": name, "photo": one["photo"], "thin": one["thin"], "mesh": spots})
         if on_step is not None:
             on_step(name)
-    text = ",\n".join(json.dumps(one) for one in found)
-    (folder / "beards.json").write_text(f"[\n{text}\n]\n", encoding="utf-8")
+    write_table(folder / "beards.json", found)
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--photos", type=Path, required=True, help="folder of the photographs")
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the beards")
-    args = parser.parse_args()
-    build(args.photos, args.out, on_step=print)
+    build(*folders(__doc__, FOLDER), on_step=print)
 
 
 if __name__ == "__main__":

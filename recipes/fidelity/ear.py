@@ -8,15 +8,12 @@ skin each place of the ear is, so that it takes the colour of the head that gets
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import cv2
 import numpy as np
 from PIL import Image
 
 from multimodal.fidelity.things.ears import CELLS, FILE, RANGE, SPAN, frame_of
-from recipes.fidelity.hairstyles import subject_in
+from recipes.fidelity.hairstyles import folders, subject_in
 
 PHOTO = "051.jpg"
 OUTLINE = ((-0.03, 0.15), (0.045, 0.13), (0.062, 0.155), (0.08, 0.171), (0.097, 0.173),
@@ -53,12 +50,9 @@ def ear_of(photo: Image.Image) -> np.ndarray:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--photos", type=Path, required=True, help="folder of the photograph")
-    parser.add_argument("--out", type=Path, default=FILE, help="file of the ear")
-    args = parser.parse_args()
-    planes = ear_of(Image.open(args.photos / PHOTO).convert("RGB"))
-    Image.fromarray(planes, "LA").convert("RGBA").save(args.out, lossless=True, method=6)
+    photos, out = folders(__doc__, FILE)
+    planes = ear_of(Image.open(photos / PHOTO).convert("RGB"))
+    Image.fromarray(planes, "LA").convert("RGBA").save(out, lossless=True, method=6)
 
 
 if __name__ == "__main__":

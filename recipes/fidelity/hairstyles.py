@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,17 +153,32 @@ def build(photos: Path, folder: Path, on_step: Callable[[str], None] | None = No
         found.append({"name": name, **known, "light": light, "box": box, "mesh": spots})
         if on_step is not None:
             on_step(name)
+    write_table(folder / "styles.json", found)
+
+
+def write_table(path: Path, found: Sequence[dict[str, Any]]) -> None:
+    """Write what is known of each cut, a line each, as JSON."""
     text = ",\n".join(json.dumps(one) for one in found)
-    (folder / "styles.json").write_text(f"[\n{text}\n]\n", encoding="utf-8")
+    path.write_text(f"[\n{text}\n]\n", encoding="utf-8")
+
+
+def folders(about: str | None, out: Path) -> tuple[Path, Path]:
+    """The folder of the photographs and that of what is cut out of them, from the command line.
+
+    Args:
+        about: what the program does; its first line is shown.
+        out: of the cuts, where none is given.
+    """
+    parser = argparse.ArgumentParser(description=about.split("\n")[0] if about else None)
+    parser.add_argument("--photos", type=Path, required=True, help="folder of the photographs")
+    parser.add_argument("--out", type=Path, default=out, help="where to write")
+    args = parser.parse_args()
+    return args.photos, args.out
 
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
-    parser.add_argument("--photos", type=Path, required=True, help="folder of the photographs")
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the styles")
-    args = parser.parse_args()
-    build(args.photos, args.out, on_step=print)
+    build(*folders(__doc__, FOLDER), on_step=print)
 
 
 if __name__ == "__main__":

@@ -58,14 +58,14 @@ def dyes(
     pull = PULLED[said is None]
     plain = wishes.need_no_drawing and named is None
     hair = None if plain else _change(before, after, HAIR, wishes)
-    wanted = named is not None or hair is not None
-    if wanted and not _gone(before, after) and natural(near().levels(HAIR)) and not _hidden(near()):
-        tint = _hair(near().levels(HAIR), hair, _light(near(), before), named, pull)
-        if tint is not None:
-            yield HAIR, tint
     dyed = wishes.strongest("hair_dye")
-    if dyed is not None and dyed.color and natural(near().levels(HAIR)) and not _hidden(near()):
-        yield HAIR, _dyed(near().levels(HAIR), dyed, dyed.color)
+    wanted = named is not None or hair is not None or dyed is not None
+    if wanted and not _gone(before, after) and natural(near().levels(HAIR)) and not _hidden(near()):
+        own = near().levels(HAIR)
+        if dyed is not None and dyed.color:
+            yield HAIR, _dyed(own, dyed, dyed.color)
+        elif (tint := _hair(own, hair, _light(near(), before), named, pull)) is not None:
+            yield HAIR, tint
     beard = wishes.strongest("beard_color")
     if beard is not None and len(near().levels(BEARD)) > LEAST:
         own, colour = near().levels(BEARD), beard.color
@@ -147,6 +147,8 @@ PULLED = (0.4, 0.65)
 of dark hair a drawing shows little."""
 DARKER = 1.15
 """The least by which the contrast of hair that darkens grows: there are fewer levels to show it."""
+LEAST_CONTRAST = 0.5
+"""The least by which the contrast of hair that brightens shrinks."""
 DARKEST = 0.05
 """Hair is led to no darker colour than this, or its strands would drown."""
 COLOURLESS = ("hair_color: gray", "hair_color: white", "hair_color: black")
@@ -199,15 +201,10 @@ def _hair(
         change_of = max(change_of, min(1.0, float(np.abs(gap - gap @ GREY).max()) / TINGED))
     follow *= change_of
     wanted = _mean(own) + change_of**0.4 * (wanted - _mean(own))
-    spread = float(np.log(own @ GREY + DARK).std()) + 1e-3
-    usual = float(np.interp(np.exp(wanted) @ GREY, *CONTRASTS))
-    lighter = float((wanted - _mean(own)) @ GREY)
-    darker = lighter <= 0
-    contrast = np.clip((usual / spread) ** 0.7, DARKER if darker else 0.5, MOST[darker])
+    darker = float((wanted - _mean(own)) @ GREY) <= 0
+    bounds = DARKER if darker else LEAST_CONTRAST, MOST[darker]
     veiled = 0.75 if named is None or named.sense not in COLOURLESS else 0.95
-    tint = tint_towards(own, wanted, 1 + follow * (contrast - 1), veiled * follow, capped=True)
-    even = (abs(lighter) - EVENED[0]) / (EVENED[1] - EVENED[0])
-    return replace(tint, even=follow * min(max(even, 0.0), 1.0))
+    return _strands(own, wanted, follow, veiled, bounds)
 
 
 def _dyed(own: np.ndarray, named: Meant, colour: tuple[float, float, float]) -> Tint:
@@ -219,11 +216,26 @@ def _dyed(own: np.ndarray, named: Meant, colour: tuple[float, float, float]) -> 
     wanted = light + VIVID * (goal - goal @ GREY)
     much = min(named.amount, 1.0)
     wanted = mean + much * (np.clip(wanted, np.log(0.03 + DARK), np.log(0.92 + DARK)) - mean)
+    return _strands(own, wanted, much, 0.9, (LEAST_CONTRAST, MOST[0]))
+
+
+def _strands(
+    own: np.ndarray, wanted: np.ndarray, much: float, veil: float, bounds: tuple[float, float]
+) -> Tint:
+    """The tint of hair that keeps its strands, with the contrast that hair of its new colour has.
+
+    Args:
+        own: its levels `[N, 3]` in [0, 1].
+        wanted: mean of the logarithms of its new colours `[3]`.
+        much: how far all that goes, in [0, 1].
+        veil: the most of the veil.
+        bounds: of the factor of its contrast.
+    """
     spread = float(np.log(own @ GREY + DARK).std()) + 1e-3
     usual = float(np.interp(np.exp(wanted) @ GREY, *CONTRASTS))
-    contrast = float(np.clip((usual / spread) ** 0.7, 0.5, MOST[0]))
-    tint = tint_towards(own, wanted, 1 + much * (contrast - 1), 0.9 * much, capped=True)
-    even = (abs(float((wanted - mean) @ GREY)) - EVENED[0]) / (EVENED[1] - EVENED[0])
+    contrast = float(np.clip((usual / spread) ** 0.7, *bounds))
+    tint = tint_towards(own, wanted, 1 + much * (contrast - 1), veil * much, capped=True)
+    even = (abs(float((wanted - _mean(own)) @ GREY)) - EVENED[0]) / (EVENED[1] - EVENED[0])
     return replace(tint, even=much * min(max(even, 0.0), 1.0))
 
 

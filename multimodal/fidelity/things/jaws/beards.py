@@ -23,6 +23,7 @@ SHADOW = 0.5
 """How much stubble a man has where words name no beard."""
 Color = tuple[float, float, float]
 BROWS = (("brows",), 0.6)
+"""Brows, and from which probability they surely are."""
 COLOUR = (0.16, 0.12, 0.10)
 """Of a beard of who has neither hair nor brows."""
 HIDDEN, STUBBLE = 0.94, 0.75
@@ -30,8 +31,12 @@ HIDDEN, STUBBLE = 0.94, 0.75
 STRANDS, HAIRS = 0.5, (0.12, 0.2)
 """How much darker strands are where they lie most densely, beside those near by (lighter where hair
 is pale); how much hairs differ one by one, and how much more where they are as light as skin."""
-DARKER = {"gray": (0.44, 0.43, 0.42), "red": (0.5, 0.25, 0.13), "blond": (0.61, 0.46, 0.33)}
-"""Colours that beards have beside hair that is called so."""
+BEARDS = SHADES | {
+    "gray": (0.44, 0.43, 0.42),
+    "red": (0.5, 0.25, 0.13),
+    "blond": (0.61, 0.46, 0.33),
+}
+"""Mean colours of beards that words name; some are darker than hair that is called so."""
 ALIKE = 0.15
 """Difference of brightness from which a beard stands out against skin."""
 FULL = 0.5
@@ -68,7 +73,7 @@ def _named_color(wishes: Wishes) -> Color | None:
     named = wishes.strongest("beard_color") or wishes.strongest("hair_color")
     if named is None:
         return None
-    return named.color or (SHADES | DARKER).get(named.sense.split(": ")[1])
+    return named.color or BEARDS.get(named.sense.split(": ")[1])
 
 
 def _grown(scene: Scene, kind: str, much: float, color: Color | None) -> Cover | None:
@@ -84,13 +89,14 @@ def _grown(scene: Scene, kind: str, much: float, color: Color | None) -> Cover |
     if kind == "full":
         chin = cv2.resize(inside(mesh[list(CHIN)], 3.0), (FINE, FINE))
         dense = np.maximum(dense, FULL * chin * (1 + 0.3 * hairs()))
-    dense = dense * _part(mesh, kind)
-    side = len(scene.small)
-    free = cv2.GaussianBlur(_free(scene) * feathered(side), (0, 0), side / 170)
-    free = free * (1 - np.clip(1.5 * scene.of_photo("lips", "mouth", "teeth"), 0, 1))
-    dense = dense * cv2.resize(free, (FINE, FINE), interpolation=cv2.INTER_LINEAR)
+    dense = dense * _part(mesh, kind) * _free(scene, 170)
     if dense.mean() < LEAST / 10:
         return None
+    return as_soft(_coloured(scene, dense, much, color), scene)
+
+
+def _coloured(scene: Scene, dense: np.ndarray, much: float, color: Color | None) -> Cover:
+    """A beard of some density `[768, 768]` in its colour and the photo's light."""
     base, shade = _colour(scene, color), _shade(scene)
     pale = float(np.clip((base.mean() - PALE[0]) / (PALE[1] - PALE[0]), 0, 1))
     fine = dense - cv2.GaussianBlur(dense, (0, 0), 2.5)
@@ -104,8 +110,7 @@ def _grown(scene: Scene, kind: str, much: float, color: Color | None) -> Cover |
         under = UNDER * lighter * much * cv2.GaussianBlur(dense.clip(0, 1), (0, 0), 3)
         total = 1 - (1 - over) * (1 - under)
         colours, over = colours * (over / (total + 1e-6))[..., None], total
-    cover = Cover(colours.clip(0, 1).astype(np.float32), over.astype(np.float32), False, "beard")
-    return as_soft(cover, scene)
+    return Cover(colours.clip(0, 1).astype(np.float32), over.astype(np.float32), False, "beard")
 
 
 def _part(mesh: np.ndarray, kind: str) -> np.ndarray:
@@ -122,20 +127,22 @@ def _stubbled(scene: Scene, much: float, color: Color | None) -> Cover | None:
     """Stubble, more or less of it, or None: hardly any."""
     if much < 0.02:
         return None
-    side = len(scene.small)
-    free = cv2.GaussianBlur(_free(scene) * feathered(side), (0, 0), side / 120)
-    free = free * (1 - np.clip(1.5 * scene.of_photo("lips", "mouth", "teeth"), 0, 1))
-    over = stubble(scene.maps.mesh) * cv2.resize(free, (FINE, FINE))
+    over = stubble(scene.maps.mesh) * _free(scene, 120)
     colours = np.broadcast_to(_colour(scene, color) * _shade(scene), (FINE, FINE, 3))
     alpha = (STUBBLE * much * over).clip(0, 1)
     cover = Cover(colours.clip(0, 1).astype(np.float32), alpha.astype(np.float32), False, "beard")
     return as_soft(cover, scene)
 
 
-def _free(scene: Scene) -> np.ndarray:
-    """Where nothing lies over the skin, or grows on it yet, `[S, S]` in [0, 1]."""
+def _free(scene: Scene, sharp: int) -> np.ndarray:
+    """Where nothing lies over the skin, or grows on it yet, `[768, 768]` in [0, 1]; its rim is a
+    `sharp`-th of the side wide."""
+    side = len(scene.small)
     taken = scene.of_photo("beard", "hair", "mouth", "teeth", "clothes", "background", "hat")
-    return np.asarray(1 - np.clip(1.5 * taken, 0, 1))
+    free = (1 - np.clip(1.5 * taken, 0, 1)) * feathered(side)
+    free = cv2.GaussianBlur(free, (0, 0), side / sharp)
+    free = free * (1 - np.clip(1.5 * scene.of_photo("lips", "mouth", "teeth"), 0, 1))
+    return cv2.resize(free, (FINE, FINE), interpolation=cv2.INTER_LINEAR)
 
 
 def _grown_up(scene: Scene) -> float:
